@@ -1,0 +1,189 @@
+//! What forward and reverse differentiation share: local derivatives, and forms with residuals.
+
+use crate::ir::{Graph, NodeId, Op, Origin, Scan, Unary};
+use crate::types::TypeError;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Why a derivative cannot be written.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum AdError {
+    /// Refused by name: a missing rule never yields zeros.
+    #[error("{op} has no derivative rule")]
+    NoRule { op: String, origin: Origin },
+    #[error(transparent)]
+    Type(#[from] TypeError),
+}
+
+/// d op(x) / dx as graph, given x and y = op(x); `None` where it is zero almost everywhere.
+pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Option<NodeId>, AdError> {
+    Ok(Some(match op {
+        Unary::Sign | Unary::Floor | Unary::Detach => return Ok(None),
+        Unary::Neg | Unary::Not => g.constant(-1.0),
+        Unary::Abs => g.unary(Unary::Sign, x),
+        Unary::Recip => {
+            let s = g.square(y);
+            g.neg(s)
+        }
+        Unary::Sqrt => {
+            let r = g.recip(y);
+            g.scale(0.5, r)
+        }
+        Unary::Square => g.scale(2.0, x),
+        Unary::Exp => y,
+        Unary::Ln => g.recip(x),
+        Unary::Log1p => {
+            let s = g.add_const(x, 1.0);
+            g.recip(s)
+        }
+        Unary::Expm1 => g.add_const(y, 1.0),
+        Unary::Tanh => {
+            let s = g.square(y);
+            let one = g.constant(1.0);
+            g.sub(one, s)
+        }
+        Unary::Sigmoid => {
+            // s(x) s(-x): keeps digits where 1 - s(x) loses them
+            let n = g.neg(x);
+            let s = g.unary(Unary::Sigmoid, n);
+            g.mul(y, s)
+        }
+        Unary::Softplus => g.unary(Unary::Sigmoid, x),
+        Unary::Sin => g.unary(Unary::Cos, x),
+        Unary::Cos => {
+            let s = g.unary(Unary::Sin, x);
+            g.neg(s)
+        }
+        Unary::Erf | Unary::Erfc => {
+            let s = g.square(x);
+            let n = g.neg(s);
+            let e = g.exp(n);
+            let c = std::f64::consts::FRAC_2_SQRT_PI;
+            g.scale(if op == Unary::Erf { c } else { -c }, e)
+        }
+        Unary::LogNdtr => {
+            // phi(x) / Phi(x), on the log scale so that neither underflows
+            let s = g.square(x);
+            let h = g.scale(-0.5, s);
+            let d = g.sub(h, y);
+            let d = g.add_const(d, -0.5 * (2.0 * std::f64::consts::PI).ln());
+            g.exp(d)
+        }
+        Unary::Lgamma => g.unary(Unary::Digamma, x),
+        Unary::Digamma => g.unary(Unary::Trigamma, x),
+        Unary::Trigamma => {
+            let op = Op::Unary(op).name().to_string();
+            return Err(AdError::NoRule { op, origin: g.node(x).origin });
+        }
+    }))
+}
+
+/// Marks the nodes that `outputs` depend on.
+pub(crate) fn ancestors(g: &Graph, outputs: &[NodeId]) -> Vec<bool> {
+    let mut live = vec![false; g.nodes().len()];
+    for &o in outputs {
+        live[o.index()] = true;
+    }
+    for i in (0..g.nodes().len()).rev() {
+        if live[i] {
+            for &a in &g.nodes()[i].args {
+                live[a.index()] = true;
+            }
+        }
+    }
+    live
+}
+
+/// Marks the nodes that depend on `inputs`.
+pub(crate) fn descendants(g: &Graph, inputs: &[NodeId]) -> Vec<bool> {
+    let mut hit = vec![false; g.nodes().len()];
+    for &n in inputs {
+        hit[n.index()] = true;
+    }
+    for i in 0..g.nodes().len() {
+        hit[i] = hit[i] || g.nodes()[i].args.iter().any(|a| hit[a.index()]);
+    }
+    hit
+}
+
+/// Copies what `outputs` need into a new graph with `change` applied to every node: it is given
+/// the new graph, the old node and the new arguments, and makes the new node. Inputs and dimensions
+/// are kept with their ids.
+pub fn rebuild<E>(
+    old: &Graph,
+    outputs: &[NodeId],
+    mut change: impl FnMut(&mut Graph, NodeId, &[NodeId]) -> Result<NodeId, E>,
+) -> Result<(Graph, Vec<NodeId>), E> {
+    let mut live = ancestors(old, outputs);
+    // A dimension counted from a mask needs the mask.
+    for d in old.dims() {
+        if let crate::ir::Size::Count(m) = d.size {
+            let need = ancestors(old, &[m]);
+            for (l, n) in live.iter_mut().zip(need) {
+                *l |= n;
+            }
+        }
+    }
+    let mut new = Graph::with_signature_of(old);
+    let mut map: HashMap<NodeId, NodeId> = HashMap::new();
+    for (i, node) in old.nodes().iter().enumerate() {
+        let id = NodeId(i as u32);
+        // Inputs all stay, so that a program's arguments do not depend on what is used.
+        if !live[i] && !matches!(node.op, Op::Input(_)) {
+            continue;
+        }
+        let args: Vec<NodeId> = node.args.iter().map(|a| map[a]).collect();
+        new.origin = node.origin;
+        let n = change(&mut new, id, &args)?;
+        map.insert(id, n);
+    }
+    new.remap_sizes(&map);
+    Ok((new, outputs.iter().map(|o| map[o]).collect()))
+}
+
+/// Replaces foreign ops and scans by the forms whose residuals their derivative rules use, so that
+/// value and derivative share one solve. `targets` follow.
+pub(crate) fn with_residuals(g: &Graph, targets: &[NodeId]) -> Result<(Graph, Vec<NodeId>), AdError> {
+    let needed = |n: NodeId| g.varies(n) != crate::ir::Varies::Data;
+    rebuild(g, targets, |new, id, args| {
+        let node = g.node(id);
+        let op = match &node.op {
+            Op::Foreign(f) if needed(id) => match f.0.with_residuals() {
+                Some(r) => Op::Foreign(crate::ir::ForeignRef(r)),
+                None => return Err(AdError::NoRule { op: f.0.name().into(), origin: node.origin }),
+            },
+            Op::Scan(s) if needed(id) => Op::Scan(Arc::new(scan_with_carries(s))),
+            op => op.clone(),
+        };
+        Ok(new.push(op, args)?)
+    })
+}
+
+/// The same scan, emitting each step's incoming carries after its own emissions.
+fn scan_with_carries(s: &Scan) -> Scan {
+    let mut outputs = s.outputs.clone();
+    if !has_carries(s) {
+        outputs.extend(carries(s));
+    }
+    Scan { over: s.over, n_carry: s.n_carry, n_step: s.n_step, reverse: s.reverse, body: s.body.clone(), outputs }
+}
+
+/// The nodes of a body that are its incoming carries.
+pub(crate) fn carries(s: &Scan) -> Vec<NodeId> {
+    body_inputs(&s.body)[..s.n_carry].to_vec()
+}
+
+/// The input nodes of a scan's body, in the order of its inputs.
+pub(crate) fn body_inputs(body: &Graph) -> Vec<NodeId> {
+    (0..body.inputs().len())
+        .map(|k| {
+            let at = body.nodes().iter().position(|n| n.op == Op::Input(crate::ir::InputId(k as u32)));
+            NodeId(at.expect("every input has its node") as u32)
+        })
+        .collect()
+}
+
+/// Does the scan end with its incoming carries?
+pub(crate) fn has_carries(s: &Scan) -> bool {
+    s.outputs.len() >= 2 * s.n_carry && s.outputs[s.outputs.len() - s.n_carry..] == carries(s)[..]
+}

@@ -1,0 +1,86 @@
+//! The compiled model: one differentiable graph, with its sites.
+
+use std::sync::Arc;
+
+use graph::ir::{DimId, Graph, InputId, NodeId};
+use graph::value::Bindings;
+
+use crate::support::{Bijector, Support};
+
+/// A continuous latent variable: an unconstrained input of the graph and its constrained value.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// As in the specification (`vmax`).
+    pub name: String,
+    /// The unconstrained input, one value a lane and element.
+    pub input: InputId,
+    /// The input's node.
+    pub unconstrained: NodeId,
+    /// The value on the user's scale: the bijector applied.
+    pub value: NodeId,
+    pub dims: Vec<DimId>,
+    pub support: Support,
+    pub bijector: Arc<dyn Bijector>,
+    /// One label an element, in memory order: `["treated", "untreated"]`; a lone empty one for a
+    /// scalar.
+    pub labels: Vec<String>,
+}
+
+/// A named quantity to report: a site's value or a `let` that depends on latents.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub name: String,
+    pub node: NodeId,
+    pub dims: Vec<DimId>,
+    /// As in [`Site::labels`].
+    pub labels: Vec<String>,
+    /// Does it vary over a table's rows (reported row-wise, not in `posterior.parquet`)?
+    pub by_row: bool,
+}
+
+impl Named {
+    /// The column of each element: `theta[Choate]`, `L[2,1]`, or the bare name of a scalar.
+    pub fn columns(&self) -> Vec<String> {
+        columns(&self.name, &self.labels)
+    }
+}
+
+impl Site {
+    pub fn columns(&self) -> Vec<String> {
+        columns(&self.name, &self.labels)
+    }
+}
+
+fn columns(name: &str, labels: &[String]) -> Vec<String> {
+    labels.iter().map(|l| if l.is_empty() { name.to_string() } else { format!("{name}[{l}]") }).collect()
+}
+
+/// What the engine fits: everything on one graph, with the data it is bound to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The model's name.
+    pub name: String,
+    pub graph: Graph,
+    /// Log of the joint density of latents and data, constants included, *without* Jacobian: the
+    /// density of the constrained values.
+    pub log_joint: NodeId,
+    /// Sum of the bijectors' log Jacobians: `log_joint + log_det_jac` is the unconstrained density.
+    pub log_det_jac: NodeId,
+    /// In the order of the graph's lane inputs: packed one after the other they are the
+    /// unconstrained vector.
+    pub sites: Vec<Site>,
+    /// Quantities to report, sites' values first.
+    pub generate: Vec<Named>,
+    /// Per-row log likelihood of each observed column.
+    pub log_lik: Vec<Named>,
+    pub bindings: Bindings,
+    /// Where nodes come from, for people: indexed by a node's `Origin`.
+    pub origins: Vec<String>,
+}
+
+impl Target {
+    /// Names of the unconstrained coordinates, in order.
+    pub fn coordinates(&self) -> Vec<String> {
+        self.sites.iter().flat_map(Site::columns).collect()
+    }
+}
