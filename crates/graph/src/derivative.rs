@@ -1,6 +1,6 @@
 //! What forward and reverse differentiation share: local derivatives, and forms with residuals.
 
-use crate::ir::{Graph, NodeId, Op, Origin, Scan, Unary};
+use crate::ir::{Binary, DimId, Graph, NodeId, Op, Origin, Scan, Size, Unary, Varies};
 use crate::types::TypeError;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -78,6 +78,19 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
     }))
 }
 
+/// The lower triangle of x over `(row, col)`, its diagonal times `diagonal`, zeros above.
+pub(crate) fn lower(g: &mut Graph, x: NodeId, row: DimId, col: DimId, diagonal: f64) -> NodeId {
+    let x = g.expand(x, &[row, col]);
+    let (i, j) = (g.iota(row), g.iota(col));
+    let on = g.binary(Binary::Eq, i, j);
+    let below = g.binary(Binary::Lt, j, i);
+    let zero = g.constant(0.0);
+    let scaled = g.scale(diagonal, x);
+    // Selects, not weights: what is above the diagonal may be NaN.
+    let rest = g.select(below, x, zero);
+    g.select(on, scaled, rest)
+}
+
 /// Marks the nodes that `outputs` depend on.
 pub(crate) fn ancestors(g: &Graph, outputs: &[NodeId]) -> Vec<bool> {
     let mut live = vec![false; g.nodes().len()];
@@ -112,18 +125,35 @@ pub(crate) fn descendants(g: &Graph, inputs: &[NodeId]) -> Vec<bool> {
 pub fn rebuild<E>(
     old: &Graph,
     outputs: &[NodeId],
-    mut change: impl FnMut(&mut Graph, NodeId, &[NodeId]) -> Result<NodeId, E>,
+    change: impl FnMut(&mut Graph, NodeId, &[NodeId]) -> Result<NodeId, E>,
 ) -> Result<(Graph, Vec<NodeId>), E> {
-    let mut live = ancestors(old, outputs);
     // A dimension counted from a mask needs the mask.
-    for d in old.dims() {
-        if let crate::ir::Size::Count(m) = d.size {
-            let need = ancestors(old, &[m]);
-            for (l, n) in live.iter_mut().zip(need) {
-                *l |= n;
-            }
-        }
-    }
+    let masks = old.dims().iter().filter_map(|d| match d.size {
+        Size::Count(m) => Some(m),
+        _ => None,
+    });
+    let needed: Vec<NodeId> = outputs.iter().copied().chain(masks).collect();
+    let (mut new, map) = copy(old, &needed, change)?;
+    new.remap_sizes(old.dims().len(), &map);
+    Ok((new, outputs.iter().map(|o| map[o]).collect()))
+}
+
+/// [`rebuild`] for the body of a scan, whose dimensions are those of the graph around it.
+pub(crate) fn rebuild_body<E>(
+    old: &Graph,
+    outputs: &[NodeId],
+    change: impl FnMut(&mut Graph, NodeId, &[NodeId]) -> Result<NodeId, E>,
+) -> Result<(Graph, Vec<NodeId>), E> {
+    let (new, map) = copy(old, outputs, change)?;
+    Ok((new, outputs.iter().map(|o| map[o]).collect()))
+}
+
+fn copy<E>(
+    old: &Graph,
+    needed: &[NodeId],
+    mut change: impl FnMut(&mut Graph, NodeId, &[NodeId]) -> Result<NodeId, E>,
+) -> Result<(Graph, HashMap<NodeId, NodeId>), E> {
+    let live = ancestors(old, needed);
     let mut new = Graph::with_signature_of(old);
     let mut map: HashMap<NodeId, NodeId> = HashMap::new();
     for (i, node) in old.nodes().iter().enumerate() {
@@ -137,14 +167,14 @@ pub fn rebuild<E>(
         let n = change(&mut new, id, &args)?;
         map.insert(id, n);
     }
-    new.remap_sizes(&map);
-    Ok((new, outputs.iter().map(|o| map[o]).collect()))
+    new.origin = old.origin;
+    Ok((new, map))
 }
 
 /// Replaces foreign ops and scans by the forms whose residuals their derivative rules use, so that
 /// value and derivative share one solve. `targets` follow.
 pub(crate) fn with_residuals(g: &Graph, targets: &[NodeId]) -> Result<(Graph, Vec<NodeId>), AdError> {
-    let needed = |n: NodeId| g.varies(n) != crate::ir::Varies::Data;
+    let needed = |n: NodeId| g.varies(n) != Varies::Data;
     rebuild(g, targets, |new, id, args| {
         let node = g.node(id);
         let op = match &node.op {

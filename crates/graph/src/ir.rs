@@ -229,7 +229,9 @@ pub enum Op {
     Rename(Vec<(DimId, DimId)>),
     /// The rows of x where a draw-free mask is not zero, as dimension `into` (draw-free arguments).
     Filter { dim: DimId, into: DimId },
-    /// Lower Cholesky factor of x over `(row, col)`; NaN where x is not positive definite.
+    /// Lower Cholesky factor of x over `(row, col)`, of which only the lower triangle is read; NaN
+    /// where x is not positive definite. Derivatives take x for symmetric: a cotangent comes back
+    /// symmetric, a tangent must be.
     Cholesky { row: DimId, col: DimId },
     /// `(L, b)`: solves L y = b (or L' y = b) for b over `col`'s partner: L is lower triangular over
     /// `(row, col)`; b and the result vary over `row`.
@@ -250,7 +252,9 @@ pub enum Op {
 /// then captured values. The body is a graph whose inputs are the carries, the step's slices and the
 /// captured values, in that order, and whose `outputs` are the next carries followed by the step's
 /// emissions. Results: the final carries, then the emissions stacked over `over`. With `reverse` the
-/// steps run from the last to the first. The body shares the dimension table of its graph.
+/// steps run from the last to the first. The body shares the dimension table of its graph: it is
+/// made by [`Graph::with_dims_of`], and dimensions are added to the graph alone. An input of the body
+/// varies at least as much as what is passed to it, a carry as its successor too.
 #[derive(Debug)]
 pub struct Scan {
     pub over: DimId,
@@ -345,9 +349,10 @@ impl Graph {
         Graph { dims: other.dims.clone(), inputs: other.inputs.clone(), ..Graph::default() }
     }
 
-    /// After nodes were renumbered: sizes counted from a mask follow it.
-    pub(crate) fn remap_sizes(&mut self, map: &HashMap<NodeId, NodeId>) {
-        for d in &mut self.dims {
+    /// After nodes were renumbered: the sizes of the first `n` dimensions (the later ones were made
+    /// with the new numbers) that are counted from a mask follow it.
+    pub(crate) fn remap_sizes(&mut self, n: usize, map: &HashMap<NodeId, NodeId>) {
+        for d in &mut self.dims[..n] {
             if let Size::Count(mask) = &mut d.size
                 && let Some(&m) = map.get(mask)
             {
@@ -365,6 +370,12 @@ impl Graph {
             // Plain: only one of a pair of row dimensions can be streamed.
             None => self.add_dim(&name, Role::Plain, dim.size),
         }
+    }
+
+    /// Takes over the dimensions that were added to the body of a scan: the table is shared.
+    pub(crate) fn adopt_dims(&mut self, body: &Graph) {
+        debug_assert!(self.dims.len() <= body.dims.len(), "the body started with the graph's dimensions");
+        self.dims.extend_from_slice(&body.dims[self.dims.len()..]);
     }
 
     pub fn find_dim(&self, name: &str) -> Option<DimId> {

@@ -28,8 +28,13 @@ pub fn jvp(
         let ts: Vec<Option<NodeId>> = node.args.iter().map(|a| t.get(a).copied()).collect();
         match &node.op {
             Op::Output(k) => {
-                if let Some(Some(x)) = tuples.get(&node.args[0]).map(|v| v[*k]) {
-                    t.insert(n, x);
+                if let Some(results) = tuples.get(&node.args[0]) {
+                    // A result the op has no rule for is not one without tangent.
+                    let Some(x) = results.get(*k) else {
+                        let op = g.node(node.args[0]).op.name().into();
+                        return Err(AdError::NoRule { op, origin: node.origin });
+                    };
+                    t.extend(x.map(|x| (n, x)));
                 }
             }
             _ if ts.iter().all(Option::is_none) => {}
@@ -39,9 +44,7 @@ pub fn jvp(
             Op::Foreign(f) => {
                 let k = crate::types::tuple_types(g, n)?.len();
                 let results: Vec<NodeId> = (0..k).map(|k| g.output(n, k)).collect();
-                let mut outs = f.0.jvp(g, &node.args, &results, &ts)?;
-                outs.resize(k, None);
-                tuples.insert(n, outs);
+                tuples.insert(n, f.0.jvp(g, &node.args, &results, &ts)?);
             }
             _ => {
                 if let Some(x) = rule(g, n, &node.op, &node.args, &ts)? {
@@ -87,7 +90,9 @@ fn rule(
         Op::Reduce(_, over) => first.map(|t| {
             let hit = g.binary(Binary::Eq, args[0], n);
             let ties = g.sum(hit, over);
-            let s = g.contract(hit, t, over);
+            let zero = g.constant(0.0);
+            let kept = g.select(hit, t, zero);
+            let s = g.sum(kept, over);
             g.div(s, ties)
         }),
         Op::Contract { over } => {
@@ -119,7 +124,7 @@ fn rule(
         Op::TriSolve { row, col, transposed } => {
             // L y = b: L dy = db - dL y
             let from_l = ts[0].map(|dl| {
-                let dl = g.expand(dl, &[*row, *col]);
+                let dl = derivative::lower(g, dl, *row, *col, 1.0);
                 let p = if *transposed {
                     // (dL)' y: sum over the row, left over the column
                     let s = g.contract(dl, n, &[*row]);
@@ -201,12 +206,7 @@ fn cholesky(g: &mut Graph, l: NodeId, row: DimId, col: DimId, t: NodeId) -> Node
     let x = g.rename(x, &[(row, other), (other, row)]);
     let y = g.tri_solve(l, x, row, col, false);
     // y is symmetric: (row, other) either way round
-    let (i, j) = (g.iota(row), g.iota(other));
-    let below = g.binary(Binary::Lt, j, i);
-    let on = g.binary(Binary::Eq, i, j);
-    let half = g.scale(0.5, on);
-    let weight = g.add(below, half);
-    let p = g.mul(weight, y);
+    let p = derivative::lower(g, y, row, other, 0.5);
     let p = g.rename(p, &[(row, col)]);
     let s = g.contract(l, p, &[col]);
     g.rename(s, &[(other, col)])
@@ -227,7 +227,7 @@ fn scan(
         let dims = g.ty(args[k]).dims.clone();
         g.expand(ts[k].unwrap_or(zero), &dims)
     };
-    let mut body = Graph::with_dims_of(&s.body);
+    let mut body = Graph::with_dims_of(g);
     let like = |body: &mut Graph, name: &str, k: usize, varies: Varies| {
         let ty = s.body.ty(inputs[k]).clone();
         body.input(&format!("{name}{k}"), varies, ty.kind, &ty.dims)
@@ -270,6 +270,7 @@ fn scan(
     outputs.extend(&outs_t[s.n_carry..]);
     let doubled =
         Scan { over: s.over, n_carry: 2 * s.n_carry, n_step, reverse: s.reverse, body, outputs };
+    g.adopt_dims(&doubled.body);
     let tuple = g.push(Op::Scan(Arc::new(doubled)), &new_args)?;
     let mut results = Vec::new();
     for k in 0..s.n_carry {

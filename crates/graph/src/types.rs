@@ -47,6 +47,42 @@ impl Graph {
         Err(self.bad(op, arg, format!("over {}", self.dim(d).name), ty))
     }
 
+    fn want_new(&self, op: &Op, arg: usize, ty: &Ty, d: DimId) -> Result<(), TypeError> {
+        if !ty.has(d) {
+            return Ok(());
+        }
+        Err(self.bad(op, arg, format!("without {}", self.dim(d).name), ty))
+    }
+
+    /// Two dimensions of a square matrix.
+    fn want_pair(&self, op: &Op, row: DimId, col: DimId) -> Result<(), TypeError> {
+        let sizes = self.fixed_size(row).zip(self.fixed_size(col));
+        if row != col && sizes.is_none_or(|(n, m)| n == m) {
+            return Ok(());
+        }
+        let (row, col) = (&self.dim(row).name, &self.dim(col).name);
+        Err(TypeError::Other { op: op.name().into(), what: format!("{row} and {col} are no rows and columns") })
+    }
+
+    /// That a dimension whose size is known has `end` elements.
+    fn fits(&self, op: &Op, d: DimId, end: usize) -> Result<(), TypeError> {
+        match self.fixed_size(d) {
+            Some(n) if end > n => {
+                let what = format!("reaches element {end} of {}, which has {n}", self.dim(d).name);
+                Err(TypeError::Other { op: op.name().into(), what })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The size of a dimension, where the specification tells it.
+    pub fn fixed_size(&self, d: DimId) -> Option<usize> {
+        match self.dim(d).size {
+            Size::Fixed(n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// The union of dimensions, in canonical order.
     pub fn union(&self, a: &[DimId], b: &[DimId]) -> Vec<DimId> {
         self.canonical(a.iter().chain(b).copied().collect())
@@ -88,7 +124,11 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
             arity(op, args, 0)?;
             real(dims.clone())
         }
-        Op::Input(i) => Ok(g.inputs()[i.0 as usize].ty.clone()),
+        Op::Input(i) => {
+            arity(op, args, 0)?;
+            let input = g.inputs().get(i.0 as usize);
+            input.map(|i| i.ty.clone()).ok_or_else(|| other(format!("there is no input {}", i.0)))
+        }
         Op::Unary(_) => {
             arity(op, args, 1)?;
             Ok(tys[0].clone())
@@ -141,34 +181,34 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
         Op::Element { dim, at } => {
             arity(op, args, 1)?;
             g.want_dim(op, 0, tys[0], *dim)?;
-            if let Size::Fixed(n) = g.dim(*dim).size
-                && *at >= n
-            {
-                return Err(other(format!("element {} of {} ({n} elements)", at + 1, g.dim(*dim).name)));
-            }
+            g.fits(op, *dim, at + 1)?;
             real(g.replaced(&tys[0].dims, *dim, &[]))
         }
-        Op::Place { dim, .. } => {
+        Op::Place { dim, at } => {
             arity(op, args, 1)?;
-            if tys[0].has(*dim) {
-                return Err(g.bad(op, 0, format!("without {}", g.dim(*dim).name), tys[0]));
-            }
+            g.fits(op, *dim, at + 1)?;
+            g.want_new(op, 0, tys[0], *dim)?;
             real(g.union(&tys[0].dims, &[*dim]))
         }
-        Op::Slice { dim, into, .. } => {
+        Op::Slice { dim, start, into } => {
             arity(op, args, 1)?;
             g.want_dim(op, 0, tys[0], *dim)?;
+            g.want_new(op, 0, tys[0], *into)?;
+            g.fits(op, *dim, start + g.fixed_size(*into).unwrap_or(0))?;
             real(g.replaced(&tys[0].dims, *dim, &[*into]))
         }
-        Op::Pad { from, dim, .. } => {
+        Op::Pad { from, start, dim } => {
             arity(op, args, 1)?;
             g.want_dim(op, 0, tys[0], *from)?;
+            g.want_new(op, 0, tys[0], *dim)?;
+            g.fits(op, *dim, start + g.fixed_size(*from).unwrap_or(0))?;
             real(g.replaced(&tys[0].dims, *from, &[*dim]))
         }
         Op::Concat { parts, into } => {
             arity(op, args, parts.len())?;
             let mut dims = vec![*into];
             for (i, (ty, part)) in tys.iter().zip(parts).enumerate() {
+                g.want_new(op, i, ty, *into)?;
                 if let Some(d) = part {
                     g.want_dim(op, i, ty, *d)?;
                 }
@@ -183,6 +223,18 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
         }
         Op::Rename(map) => {
             arity(op, args, 1)?;
+            for (i, &(from, to)) in map.iter().enumerate() {
+                g.want_dim(op, 0, tys[0], from)?;
+                if map[..i].iter().any(|(a, _)| *a == from) {
+                    return Err(other(format!("{} is renamed twice", g.dim(from).name)));
+                }
+                if let (Some(n), Some(m)) = (g.fixed_size(from), g.fixed_size(to))
+                    && n != m
+                {
+                    let (from, to) = (&g.dim(from).name, &g.dim(to).name);
+                    return Err(other(format!("{from} has {n} elements, {to} has {m}")));
+                }
+            }
             let to = |d: DimId| map.iter().find(|(a, _)| *a == d).map_or(d, |(_, b)| *b);
             let dims: Vec<DimId> = tys[0].dims.iter().map(|&d| to(d)).collect();
             let n = dims.len();
@@ -195,7 +247,8 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
         Op::Filter { dim, into } => {
             arity(op, args, 2)?;
             g.want_dim(op, 0, tys[0], *dim)?;
-            if tys[1].dims != [*dim] {
+            g.want_new(op, 0, tys[0], *into)?;
+            if tys[1].kind != Kind::Real || tys[1].dims != [*dim] {
                 return Err(g.bad(op, 1, format!("[{}]", g.dim(*dim).name), tys[1]));
             }
             if args.iter().any(|&a| g.varies(a) != Varies::Data) {
@@ -207,12 +260,14 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
             arity(op, args, 1)?;
             g.want_dim(op, 0, tys[0], *row)?;
             g.want_dim(op, 0, tys[0], *col)?;
+            g.want_pair(op, *row, *col)?;
             Ok(tys[0].clone())
         }
         Op::TriSolve { row, col, .. } => {
             arity(op, args, 2)?;
             g.want_dim(op, 0, tys[0], *row)?;
             g.want_dim(op, 0, tys[0], *col)?;
+            g.want_pair(op, *row, *col)?;
             g.want_dim(op, 1, tys[1], *row)?;
             if tys[1].has(*col) {
                 return Err(g.bad(op, 1, format!("without {}", g.dim(*col).name), tys[1]));
@@ -221,7 +276,11 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
             real(g.union(&rest, &tys[1].dims))
         }
         Op::GramFactor { over, row, col, grouped } => {
-            let n_cols = args.len() - usize::from(*grouped);
+            let n_cols = args.len().saturating_sub(usize::from(*grouped));
+            g.want_pair(op, *row, *col)?;
+            if n_cols == 0 || g.fixed_size(*row).is_some_and(|k| k != n_cols) {
+                return Err(other(format!("{n_cols} columns for a factor over {}", g.dim(*row).name)));
+            }
             for (i, ty) in tys[..n_cols].iter().enumerate() {
                 if ty.dims.iter().any(|d| d != over) {
                     return Err(g.bad(op, i, format!("over {} at most", g.dim(*over).name), ty));
@@ -258,11 +317,20 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
                 if got != input.ty.dims || ty.kind != input.ty.kind {
                     return Err(g.bad(op, i, g.show_ty(&input.ty), ty));
                 }
+                if g.varies(args[i]) > input.varies {
+                    return Err(other(format!("`{}` varies less in the body than what is passed to it", input.name)));
+                }
             }
             for (k, &o) in s.outputs[..s.n_carry].iter().enumerate() {
                 if s.body.ty(o) != &inputs[k].ty {
                     return Err(g.bad(op, k, "a carry of the same type as its successor", s.body.ty(o)));
                 }
+                if s.body.varies(o) > inputs[k].varies {
+                    return Err(other(format!("the carry `{}` varies less than its successor", inputs[k].name)));
+                }
+            }
+            if let Some(&o) = s.outputs.iter().find(|&&o| s.body.ty(o).kind != Kind::Real) {
+                return Err(other(format!("results must be real, found {}", g.show_ty(s.body.ty(o)))));
             }
             Ok(Ty { kind: Kind::Tuple, dims: Vec::new() })
         }

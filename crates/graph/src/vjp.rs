@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::derivative::{self, AdError};
-use crate::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Scan, Size, Varies};
+use crate::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Scan, Varies};
 
 /// A graph holding an output, and its gradient with respect to some inputs.
 #[derive(Debug)]
@@ -184,21 +184,14 @@ impl Sweep<'_> {
                 self.give(args[0], c);
             }
             Op::Concat { parts, into } => {
-                let mut start = 0;
+                // Where a part begins; the name of the part whose size the data tell, after it.
+                let mut start = Ok(0);
                 for (&x, part) in args.iter().zip(parts) {
-                    let width = match part {
-                        None => 1,
-                        Some(d) => match self.g.dim(*d).size {
-                            Size::Fixed(k) => k,
-                            _ => {
-                                return Err(AdError::NoRule {
-                                    op: format!("concat of {}, whose size the data tell,", self.g.dim(*d).name),
-                                    origin: node.origin,
-                                });
-                            }
-                        },
-                    };
                     if self.wants(x) {
+                        let start = start.clone().map_err(|name: String| AdError::NoRule {
+                            op: format!("concat after {name}, whose size the data tell,"),
+                            origin: node.origin,
+                        })?;
                         let c = match part {
                             None => self.g.element(ct, *into, start),
                             Some(d) => self.g.slice(ct, *into, start, *d),
@@ -207,7 +200,8 @@ impl Sweep<'_> {
                         let over: Vec<DimId> = dims.iter().copied().filter(|d| d != into).collect();
                         self.give_from(x, &over, c);
                     }
-                    start += width;
+                    let width = part.map_or(Ok(1), |d| self.g.fixed_size(d).ok_or_else(|| self.g.dim(d).name.clone()));
+                    start = start.and_then(|at| Ok(at + width?));
                 }
             }
             Op::Shift { dim, by, .. } => {
@@ -293,29 +287,15 @@ impl Sweep<'_> {
         }
     }
 
-    /// Keeps the lower triangle over `(row, col)`, the diagonal times `diagonal`.
-    fn lower(&mut self, x: NodeId, row: DimId, col: DimId, diagonal: f64) -> NodeId {
-        let (i, j) = (self.g.iota(row), self.g.iota(col));
-        let below = self.g.binary(Binary::Lt, j, i);
-        let on = self.g.binary(Binary::Eq, i, j);
-        let d = self.g.scale(diagonal, on);
-        let weight = self.g.add(below, d);
-        let zero = self.g.constant(0.0);
-        let y = self.g.mul(weight, x);
-        // Select, not a product alone: what is above the diagonal may be NaN.
-        self.g.select(weight, y, zero)
-    }
-
     /// Murray, Differentiation of the Cholesky decomposition (2016), equation (10):
     /// sym(L^-T P(L' ct) L^-1) with P the lower triangle, its diagonal halved.
     fn cholesky(&mut self, l: NodeId, row: DimId, col: DimId, ct: NodeId) -> NodeId {
-        let ct = self.g.expand(ct, &[row, col]);
-        let ct = self.lower(ct, row, col, 1.0);
+        let ct = derivative::lower(self.g, ct, row, col, 1.0);
         let other = self.g.prime(col);
         let other = if other == row { self.g.prime(other) } else { other };
         let ct2 = self.g.rename(ct, &[(col, other)]);
         let p = self.g.contract(l, ct2, &[row]);
-        let p = self.lower(p, col, other, 0.5);
+        let p = derivative::lower(self.g, p, col, other, 0.5);
         let p = self.g.rename(p, &[(col, row)]);
         let x = self.g.tri_solve(l, p, row, col, true);
         let x = self.g.rename(x, &[(row, other), (other, row)]);
@@ -337,21 +317,13 @@ impl Sweep<'_> {
             let all = self.g.union(&dims, &[col]);
             let extra: Vec<DimId> = all.into_iter().filter(|&d| !self.g.ty(l).has(d)).collect();
             let p = self.product_sum(left, right, &extra);
-            let p = self.lower(p, row, col, -1.0);
-            // `lower` weighs the diagonal; what is below it has weight 1, so negate it.
-            let c = self.negate_below(p, row, col);
+            let p = derivative::lower(self.g, p, row, col, 1.0);
+            let c = self.g.neg(p);
             self.give(l, c);
         }
         if self.wants(b) {
             self.give_from(b, &dims, for_b);
         }
-    }
-
-    fn negate_below(&mut self, x: NodeId, row: DimId, col: DimId) -> NodeId {
-        let (i, j) = (self.g.iota(row), self.g.iota(col));
-        let below = self.g.binary(Binary::Lt, j, i);
-        let m = self.g.neg(x);
-        self.g.select(below, m, x)
     }
 
     fn tuple_rule(&mut self, n: NodeId, cts: &[Option<NodeId>]) -> Result<(), AdError> {
@@ -381,13 +353,15 @@ impl Sweep<'_> {
         if !derivative::has_carries(s) {
             return Err(AdError::NoRule { op: "a scan without residuals".into(), origin: self.g.node(n).origin });
         }
-        let n_emit = s.outputs.len() - 2 * s.n_carry;
+        // The stored carries are emissions like others: a derivative taken before may use them.
+        let emits: Vec<usize> = (s.n_carry..s.outputs.len()).filter(|&k| cts[k].is_some()).collect();
+        let stored = s.outputs.len() - s.n_carry;
         let inputs = derivative::body_inputs(&s.body);
         let real: Vec<bool> = inputs.iter().map(|&i| s.body.ty(i).kind == Kind::Real).collect();
         let captured = s.n_carry + s.n_step..inputs.len();
 
         // The body of the reverse step: its carries come first, then its steps, then captures.
-        let mut body = Graph::with_dims_of(&s.body);
+        let mut body = Graph::with_dims_of(self.g);
         let like = |body: &mut Graph, name: &str, k: usize, varies: Varies| {
             let ty = s.body.ty(inputs[k]).clone();
             body.input(&format!("{name}{k}"), varies, ty.kind, &ty.dims)
@@ -396,9 +370,10 @@ impl Sweep<'_> {
         let carry_ct: Vec<NodeId> = (0..s.n_carry).map(|k| like(&mut body, "ct", k, Varies::Lane)).collect();
         let sums: Vec<usize> = captured.clone().filter(|&k| real[k] && varies_of(k) != Varies::Data).collect();
         let sum_ct: Vec<NodeId> = sums.iter().map(|&k| like(&mut body, "sum", k, Varies::Lane)).collect();
-        let emit_ct: Vec<NodeId> = (0..n_emit)
-            .map(|k| {
-                let ty = s.body.ty(s.outputs[s.n_carry + k]).clone();
+        let emit_ct: Vec<NodeId> = emits
+            .iter()
+            .map(|&k| {
+                let ty = s.body.ty(s.outputs[k]).clone();
                 body.input(&format!("emit{k}"), Varies::Lane, ty.kind, &ty.dims)
             })
             .collect();
@@ -411,7 +386,7 @@ impl Sweep<'_> {
         let copied = body.inline(&s.body, &forward)?;
         let outputs: Vec<(NodeId, NodeId)> = (0..s.n_carry)
             .map(|k| (copied[s.outputs[k].index()], carry_ct[k]))
-            .chain((0..n_emit).map(|k| (copied[s.outputs[s.n_carry + k].index()], emit_ct[k])))
+            .chain(emits.iter().zip(&emit_ct).map(|(&k, &ct)| (copied[s.outputs[k].index()], ct)))
             .collect();
         let wrt: Vec<NodeId> = forward.clone();
         let step_cts = vjp(&mut body, &outputs, &wrt)?;
@@ -436,22 +411,23 @@ impl Sweep<'_> {
         for &k in &sums {
             new_args.push(full(self.g, args[k], None));
         }
-        for k in 0..n_emit {
-            let out = self.g.output(n, s.n_carry + k);
-            new_args.push(full(self.g, out, cts[s.n_carry + k]));
+        for &k in &emits {
+            let out = self.g.output(n, k);
+            new_args.push(full(self.g, out, cts[k]));
         }
         for k in 0..s.n_carry {
-            new_args.push(self.g.output(n, s.n_carry + n_emit + k));
+            new_args.push(self.g.output(n, stored + k));
         }
         new_args.extend(&args[s.n_carry..]);
         let reverse = Scan {
             over: s.over,
             n_carry: s.n_carry + sums.len(),
-            n_step: n_emit + s.n_carry + s.n_step,
+            n_step: emits.len() + s.n_carry + s.n_step,
             reverse: !s.reverse,
             body,
             outputs: outs,
         };
+        self.g.adopt_dims(&reverse.body);
         let tuple = self.g.push(Op::Scan(Arc::new(reverse)), &new_args)?;
         let takers = (0..s.n_carry).chain(sums.iter().copied()).chain(steps.iter().copied());
         for (k, x) in takers.enumerate() {

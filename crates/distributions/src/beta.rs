@@ -1,0 +1,64 @@
+//! Beta: a proportion.
+
+use crate::incomplete_beta::ln_incomplete_beta;
+use crate::prelude::*;
+
+#[derive(Debug)]
+pub struct Beta;
+
+const SLOTS: &[Slot] = &[
+    Slot::required(&[Parameter::new("a", Domain::Positive)]),
+    Slot::required(&[Parameter::new("b", Domain::Positive)]),
+];
+
+impl Distribution for Beta {
+    fn name(&self) -> &'static str {
+        "beta"
+    }
+    fn doc(&self) -> &'static str {
+        "A proportion: as if a - 1 successes and b - 1 failures had been seen, mean a/(a + b)."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        SLOTS
+    }
+    fn widest_support(&self) -> Support {
+        Support::UNIT
+    }
+    fn observable(&self, support: Support, x: f64) -> bool {
+        support.contains(x) && x > 0.0 && x < 1.0
+    }
+
+    /// (a - 1) ln x + (b - 1) ln(1 - x) - ln B(a, b). Where x is the sigmoid of a latent, both
+    /// logarithms are softplus terms and keep their digits at either end.
+    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+        let (a, b) = (params.at(0), params.at(1));
+        let norm = emit::ln_beta(g, a, b);
+        let y = emit::complement(g, x);
+        let (ln_x, ln_y) = (g.ln(x), g.ln(y));
+        let (a1, b1) = (g.add_const(a, -1.0), g.add_const(b, -1.0));
+        let (left, right) = (g.mul(a1, ln_x), g.mul(b1, ln_y));
+        let kernel = g.add(left, right);
+        let density = g.sub(kernel, norm);
+        Ok(emit::within(g, x, Support::UNIT, density))
+    }
+
+    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
+        let (log_cdf, log_survival) = ln_incomplete_beta(params.at(0), params.at(1), x, 1.0 - x);
+        Some(Tails { log_cdf, log_survival })
+    }
+
+    /// On the log scale, so that beta(0.001, 0.001) has its two ends, and not a half.
+    fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        let (ln_x, _) = random::ln_beta(params.at(0), params.at(1), uniforms);
+        Ok(ln_x.exp().clamp(f64::MIN_POSITIVE, 1.0 - 0.5 * f64::EPSILON))
+    }
+
+    fn mean(&self, params: &Params<f64>) -> Option<f64> {
+        let (a, b) = (params.at(0), params.at(1));
+        Some(a / (a + b))
+    }
+    fn variance(&self, params: &Params<f64>) -> Option<f64> {
+        let (a, b) = (params.at(0), params.at(1));
+        Some(a * b / ((a + b).powi(2) * (a + b + 1.0)))
+    }
+}

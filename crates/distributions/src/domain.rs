@@ -1,0 +1,66 @@
+//! What a parameter may be.
+
+use std::fmt;
+
+use model::Support;
+
+/// The values a parameter takes. Unlike a [`Support`] it tells zero from positive: a scale of zero
+/// is a mistake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Domain {
+    /// Finite.
+    Real,
+    /// Finite and above zero.
+    Positive,
+    /// Finite, zero or above.
+    NonNegative,
+    /// From 0 to 1, both included.
+    Unit,
+    /// A whole number, zero or above.
+    Count,
+    /// Any number, infinities too: a bound.
+    Bound,
+}
+
+impl Domain {
+    /// May a constant parameter have this value? NaN is nowhere.
+    pub fn contains(self, x: f64) -> bool {
+        match self {
+            Domain::Real => x.is_finite(),
+            Domain::Positive => x.is_finite() && x > 0.0,
+            Domain::NonNegative => x.is_finite() && x >= 0.0,
+            Domain::Unit => (0.0..=1.0).contains(&x),
+            Domain::Count => x.is_finite() && x >= 0.0 && x.fract() == 0.0,
+            Domain::Bound => !x.is_nan(),
+        }
+    }
+
+    /// Is every value of a random variable with this support allowed? An end at zero counts as
+    /// positive: a variable with a density meets it with probability zero.
+    pub fn includes(self, support: Support) -> bool {
+        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+        match self {
+            Domain::Real | Domain::Bound => true,
+            Domain::Positive => match support {
+                Support::Interval { .. } => lower >= 0.0,
+                Support::Integers { .. } => lower >= 1.0,
+            },
+            Domain::NonNegative => lower >= 0.0,
+            Domain::Unit => lower >= 0.0 && upper <= 1.0,
+            Domain::Count => support.is_discrete() && lower >= 0.0,
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Domain::Real => "a finite number",
+            Domain::Positive => "a positive number",
+            Domain::NonNegative => "zero or a positive number",
+            Domain::Unit => "a number from 0 to 1",
+            Domain::Count => "a whole number from 0",
+            Domain::Bound => "a number",
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Pieces of graph that several densities share.
+
+use graph::ir::{Binary, Graph, NodeId, Op, Unary, Varies};
+use model::Support;
+
+use crate::range::{is_positive, range};
+
+/// ln(2 pi) / 2.
+pub const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
+
+/// `(x - location) / scale`.
+pub fn standardise(g: &mut Graph, x: NodeId, location: NodeId, scale: NodeId) -> NodeId {
+    let d = g.sub(x, location);
+    g.div(d, scale)
+}
+
+/// `inside` where `x` lies in the support, else -inf. Nothing is emitted for data, which the
+/// compiler checks, or where the structure of `x` keeps it inside.
+pub fn within(g: &mut Graph, x: NodeId, support: Support, inside: NodeId) -> NodeId {
+    if g.varies(x) == Varies::Data {
+        return inside;
+    }
+    let (low, high) = range(g, x);
+    let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+    // a + (b - a) sigmoid(u) may round past b by a unit in the last place: still inside.
+    let slack = 4.0 * f64::EPSILON * [lower, upper].into_iter().filter(|b| b.is_finite()).fold(0.0, |m, b| b.abs().max(m));
+    let mut inside = inside;
+    if low < lower - slack {
+        let bound = g.constant(lower);
+        let out = g.binary(Binary::Lt, x, bound);
+        inside = impossible_where(g, out, inside);
+    }
+    if high > upper + slack {
+        let bound = g.constant(upper);
+        let out = g.binary(Binary::Lt, bound, x);
+        inside = impossible_where(g, out, inside);
+    }
+    if support.is_discrete() {
+        let whole = g.unary(Unary::Floor, x);
+        let out = g.binary(Binary::Lt, whole, x);
+        inside = impossible_where(g, out, inside);
+    }
+    inside
+}
+
+/// `inside` where `x` is above zero, else -inf: for densities that vanish at zero, though their
+/// terms do not (inf - inf).
+pub fn above_zero(g: &mut Graph, x: NodeId, inside: NodeId) -> NodeId {
+    if g.varies(x) == Varies::Data || is_positive(g, x) {
+        return inside;
+    }
+    let zero = g.constant(0.0);
+    let out = g.binary(Binary::Le, x, zero);
+    impossible_where(g, out, inside)
+}
+
+/// -inf where `out` is not zero.
+pub fn impossible_where(g: &mut Graph, out: NodeId, inside: NodeId) -> NodeId {
+    let never = g.constant(f64::NEG_INFINITY);
+    g.select(out, never, inside)
+}
+
+/// `x ln(y)`, 0 where `x` is 0, for `x` and `y` not negative.
+///
+/// A lane scalar `y` is left without the check, so that its logarithm leaves the sum over rows; it
+/// must not be exactly 0.
+pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
+    let ln_y = g.ln(y);
+    let scalar = g.varies(y) != Varies::Data && g.ty(y).dims.is_empty();
+    let product = g.mul(x, ln_y);
+    if scalar || is_positive(g, y) || g.as_const(x).is_some_and(|x| x != 0.0) {
+        return product;
+    }
+    let zero = g.constant(0.0);
+    let none = g.binary(Binary::Eq, x, zero);
+    g.select(none, zero, product)
+}
+
+/// `1 - x`. Of a latent scaled onto an interval that ends at 1, it is its distance from there, kept
+/// where 1 - x itself would round to nothing.
+pub fn complement(g: &mut Graph, x: NodeId) -> NodeId {
+    if let Some((width, u)) = sigmoid_up_to_one(g, x) {
+        let minus = g.neg(u);
+        let s = g.unary(Unary::Sigmoid, minus);
+        return g.scale(width, s);
+    }
+    let one = g.constant(1.0);
+    g.sub(one, x)
+}
+
+/// `x = a + width sigmoid(u)` with `a + width = 1`.
+fn sigmoid_up_to_one(g: &Graph, x: NodeId) -> Option<(f64, NodeId)> {
+    let args = |n: NodeId, op: Op| (g.node(n).op == op).then(|| &g.node(n).args);
+    let sum = args(x, Op::Binary(Binary::Add))?;
+    let product = args(sum[1], Op::Binary(Binary::Mul))?;
+    let (start, width) = (g.as_const(sum[0])?, g.as_const(product[0])?);
+    let u = args(product[1], Op::Unary(Unary::Sigmoid))?[0];
+    let ends = (start + width - 1.0).abs() <= 2.0 * f64::EPSILON;
+    ends.then_some((width, u))
+}
+
+/// ln(1 - e^-d) for d >= 0; -inf at 0. Source: M. Maechler, Accurately computing log(1 - exp(-|a|))
+/// (2012), equation (7).
+pub fn ln_1m_exp_neg(g: &mut Graph, d: NodeId) -> NodeId {
+    let minus = g.neg(d);
+    let m = g.unary(Unary::Expm1, minus);
+    let m = g.neg(m);
+    let small = g.ln(m);
+    let e = g.exp(minus);
+    let e = g.neg(e);
+    let large = g.log1p(e);
+    let half = g.constant(std::f64::consts::LN_2);
+    let near = g.binary(Binary::Lt, d, half);
+    g.select(near, small, large)
+}
+
+/// ln(a!) for whole a, by the gamma function.
+pub fn ln_factorial(g: &mut Graph, a: NodeId) -> NodeId {
+    let a = g.add_const(a, 1.0);
+    g.lgamma(a)
+}
+
+/// ln of the beta function.
+pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+    let (la, lb) = (g.lgamma(a), g.lgamma(b));
+    let s = g.add(a, b);
+    let ls = g.lgamma(s);
+    let l = g.add(la, lb);
+    g.sub(l, ls)
+}

@@ -1,0 +1,65 @@
+//! Inverse gamma: shape and scale; one over a gamma(shape, rate = scale).
+
+use crate::incomplete_gamma::ln_incomplete_gamma;
+use crate::prelude::*;
+
+#[derive(Debug)]
+pub struct InverseGamma;
+
+const SLOTS: &[Slot] = &[
+    Slot::required(&[Parameter::new("shape", Domain::Positive)]),
+    Slot::required(&[Parameter::new("scale", Domain::Positive)]),
+];
+
+impl Distribution for InverseGamma {
+    fn name(&self) -> &'static str {
+        "inverse_gamma"
+    }
+    fn doc(&self) -> &'static str {
+        "One over a gamma(shape, rate = scale): keeps lengths and variances away from zero."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        SLOTS
+    }
+    fn widest_support(&self) -> Support {
+        Support::POSITIVE
+    }
+    fn observable(&self, support: Support, x: f64) -> bool {
+        support.contains(x) && x > 0.0
+    }
+
+    /// shape ln scale - ln G(shape) - (shape + 1) ln x - scale / x.
+    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+        let (shape, scale) = (params.at(0), params.at(1));
+        let ln_scale = g.ln(scale);
+        let scaled = g.mul(shape, ln_scale);
+        let lg = g.lgamma(shape);
+        let norm = g.sub(scaled, lg);
+        let (more, ln_x) = (g.add_const(shape, 1.0), g.ln(x));
+        let power = g.mul(more, ln_x);
+        let inverse = g.recip(x);
+        let spent = g.mul(scale, inverse);
+        let kernel = g.add(power, spent);
+        let density = g.sub(norm, kernel);
+        Ok(emit::above_zero(g, x, density))
+    }
+
+    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
+        let (log_survival, log_cdf) = ln_incomplete_gamma(params.at(0), params.at(1) / x);
+        Some(Tails { log_cdf, log_survival })
+    }
+
+    fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        let ln_x = params.at(1).ln() - random::ln_gamma(params.at(0), uniforms);
+        Ok(random::positive(ln_x.exp()))
+    }
+
+    fn mean(&self, params: &Params<f64>) -> Option<f64> {
+        let (shape, scale) = (params.at(0), params.at(1));
+        (shape > 1.0).then(|| scale / (shape - 1.0))
+    }
+    fn variance(&self, params: &Params<f64>) -> Option<f64> {
+        let (shape, mean) = (params.at(0), self.mean(params)?);
+        Some(if shape > 2.0 { mean * mean / (shape - 2.0) } else { f64::INFINITY })
+    }
+}

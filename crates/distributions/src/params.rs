@@ -1,0 +1,127 @@
+//! The parameters of a distribution: what it declares, and what a call gives.
+
+use crate::distribution::Distribution;
+use crate::domain::Domain;
+use crate::error::DistributionError;
+
+/// One way to give a parameter.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub domain: Domain,
+}
+
+impl Parameter {
+    pub const fn new(name: &'static str, domain: Domain) -> Parameter {
+        Parameter { name, domain }
+    }
+}
+
+/// One thing a call must say, in one of several ways: `p`, or `logit=`. The first way may stand by
+/// position, unless the slot is optional; the others are named.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Slot {
+    pub alternatives: &'static [Parameter],
+    pub optional: bool,
+}
+
+impl Slot {
+    pub const fn required(alternatives: &'static [Parameter]) -> Slot {
+        Slot { alternatives, optional: false }
+    }
+
+    /// By name only.
+    pub const fn optional(alternatives: &'static [Parameter]) -> Slot {
+        Slot { alternatives, optional: true }
+    }
+}
+
+/// A value, and which of its slot's alternatives it is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Given<T> {
+    pub alternative: usize,
+    pub value: T,
+}
+
+/// The arguments of one call, slot by slot: graph nodes where a density is emitted, numbers where a
+/// draw is made, `Option<f64>` where the question is which of them are constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Params<T> {
+    slots: Vec<Option<Given<T>>>,
+}
+
+impl<T: Copy> Params<T> {
+    /// Sorts the arguments of a call into the slots of `distribution`.
+    ///
+    /// # Errors
+    /// Too many arguments, an unknown name, a parameter given twice or in two ways, or none.
+    pub fn bind(
+        distribution: &dyn Distribution,
+        positional: &[T],
+        named: &[(&str, T)],
+    ) -> Result<Params<T>, DistributionError> {
+        let (slots, name) = (distribution.slots(), distribution.name());
+        let by_position = slots.iter().filter(|s| !s.optional).count();
+        if positional.len() > by_position {
+            let (expected, found) = (by_position, positional.len());
+            return Err(DistributionError::TooManyArguments { distribution: name, expected, found });
+        }
+        let mut given = vec![None; slots.len()];
+        let required = (0..slots.len()).filter(|&k| !slots[k].optional);
+        for (k, &value) in required.zip(positional) {
+            given[k] = Some(Given { alternative: 0, value });
+        }
+        for &(word, value) in named {
+            let find = |s: &Slot| s.alternatives.iter().position(|p| p.name == word);
+            let found = slots.iter().enumerate().find_map(|(k, s)| Some((k, find(s)?)));
+            let Some((k, alternative)) = found else {
+                let known = slots.iter().flat_map(|s| s.alternatives).map(|p| p.name).collect();
+                let parameter = word.to_string();
+                return Err(DistributionError::UnknownParameter { distribution: name, parameter, known });
+            };
+            let names = slots[k].alternatives;
+            if let Some(Given { alternative: other, .. }) = given[k] {
+                let (first, second) = (names[other].name, names[alternative].name);
+                return Err(if other == alternative {
+                    DistributionError::GivenTwice { distribution: name, parameter: first }
+                } else {
+                    DistributionError::Conflict { distribution: name, first, second }
+                });
+            }
+            given[k] = Some(Given { alternative, value });
+        }
+        if let Some(k) = (0..slots.len()).find(|&k| given[k].is_none() && !slots[k].optional) {
+            let alternatives = slots[k].alternatives.iter().map(|p| p.name).collect();
+            return Err(DistributionError::Missing { distribution: name, alternatives });
+        }
+        Ok(Params { slots: given })
+    }
+
+    /// What slot `k` was given, if it is optional or has alternatives.
+    pub fn given(&self, k: usize) -> Option<Given<T>> {
+        self.slots[k]
+    }
+
+    /// The value of a required slot.
+    pub fn at(&self, k: usize) -> T {
+        self.slots[k].expect("binding fills required slots").value
+    }
+
+    /// Every value given: `(slot, what)`.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Given<T>)> + '_ {
+        self.slots.iter().enumerate().filter_map(|(k, g)| Some((k, (*g)?)))
+    }
+
+    pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {
+        let mut given = |g: Given<T>| Given { alternative: g.alternative, value: f(g.value) };
+        Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect() }
+    }
+}
+
+impl<T: Copy> Params<Option<T>> {
+    /// All values, if all are known.
+    pub fn all(&self) -> Option<Params<T>> {
+        let known = self.iter().all(|(_, g)| g.value.is_some());
+        known.then(|| self.map(|v| v.expect("just checked")))
+    }
+}

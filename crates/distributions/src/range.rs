@@ -1,0 +1,87 @@
+//! Bounds of a node that follow from its structure alone, so that a density whose argument comes
+//! out of the right bijector needs no check of its support.
+
+use graph::ir::{Binary, Graph, NodeId, Op, Reduction, Unary};
+
+/// How deep a structure is looked into: bijectors are a few nodes, anything deeper is unknown.
+const DEPTH: usize = 12;
+
+/// Numbers that every element of `n` lies between (infinite where nothing is known). Rounding may
+/// step over an end by a unit in the last place.
+pub fn range(g: &Graph, n: NodeId) -> (f64, f64) {
+    bounds(g, n, DEPTH)
+}
+
+/// Is every element of `n` above zero, up to underflow?
+pub fn is_positive(g: &Graph, n: NodeId) -> bool {
+    match g.node(n).op {
+        Op::Unary(Unary::Exp | Unary::Sigmoid | Unary::Softplus) => true,
+        _ => range(g, n).0 > 0.0,
+    }
+}
+
+const UNKNOWN: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+fn bounds(g: &Graph, n: NodeId, depth: usize) -> (f64, f64) {
+    if depth == 0 {
+        return UNKNOWN;
+    }
+    let node = g.node(n);
+    let arg = |k: usize| bounds(g, node.args[k], depth - 1);
+    let found = match &node.op {
+        Op::Const(x) => (x.0, x.0),
+        Op::Size(_) | Op::Iota(_) => (0.0, f64::INFINITY),
+        Op::Ones(_) => (1.0, 1.0),
+        Op::Unary(op) => {
+            let (a, b) = arg(0);
+            match op {
+                Unary::Neg => (-b, -a),
+                Unary::Exp => (a.exp(), b.exp()),
+                Unary::Sigmoid => (sigmoid(a), sigmoid(b)),
+                Unary::Tanh => (a.tanh(), b.tanh()),
+                Unary::Softplus | Unary::Abs | Unary::Square | Unary::Sqrt => (0.0, f64::INFINITY),
+                Unary::Detach => (a, b),
+                Unary::Recip if a >= 0.0 => (0.0, f64::INFINITY),
+                _ => UNKNOWN,
+            }
+        }
+        Op::Binary(op) => {
+            let ((a, b), (c, d)) = (arg(0), arg(1));
+            match op {
+                Binary::Add => (a + c, b + d),
+                Binary::Sub => (a - d, b - c),
+                Binary::Mul => hull([times(a, c), times(a, d), times(b, c), times(b, d)]),
+                Binary::Div if a >= 0.0 && c >= 0.0 => (0.0, f64::INFINITY),
+                Binary::Max => (a.max(c), b.max(d)),
+                Binary::Min => (a.min(c), b.min(d)),
+                Binary::Lt | Binary::Le | Binary::Eq => (0.0, 1.0),
+                Binary::Div | Binary::Pow => UNKNOWN,
+            }
+        }
+        Op::Select => {
+            let ((a, b), (c, d)) = (arg(1), arg(2));
+            (a.min(c), b.max(d))
+        }
+        Op::Reduce(Reduction::Max | Reduction::Min, _)
+        | Op::Gather
+        | Op::Element { .. }
+        | Op::Slice { .. }
+        | Op::Rename(_)
+        | Op::Filter { .. } => arg(0),
+        _ => UNKNOWN,
+    };
+    if found.0.is_nan() || found.1.is_nan() { UNKNOWN } else { found }
+}
+
+/// A product of bounds: 0 times an infinite bound is 0.
+fn times(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { a * b }
+}
+
+fn hull(x: [f64; 4]) -> (f64, f64) {
+    (x.iter().copied().fold(f64::INFINITY, f64::min), x.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}

@@ -1,0 +1,153 @@
+//! Student's t, and its absolute value as a prior for scales.
+
+use std::f64::consts::{LN_2, PI};
+
+use crate::incomplete_beta::ln_incomplete_beta;
+use crate::prelude::*;
+
+#[derive(Debug)]
+pub struct StudentT;
+
+#[derive(Debug)]
+pub struct HalfStudentT;
+
+const SLOTS: &[Slot] = &[
+    Slot::required(&[Parameter::new("df", Domain::Positive)]),
+    Slot::required(&[Parameter::new("loc", Domain::Real)]),
+    Slot::required(&[Parameter::new("scale", Domain::Positive)]),
+];
+
+const HALF_SLOTS: &[Slot] = &[
+    Slot::required(&[Parameter::new("df", Domain::Positive)]),
+    Slot::required(&[Parameter::new("scale", Domain::Positive)]),
+];
+
+impl Distribution for StudentT {
+    fn name(&self) -> &'static str {
+        "student_t"
+    }
+    fn doc(&self) -> &'static str {
+        "A bell curve with heavy tails: robust to outliers where df is small."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        SLOTS
+    }
+    fn widest_support(&self) -> Support {
+        Support::REAL
+    }
+
+    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+        Ok(log_density(g, x, params.at(0), params.at(1), params.at(2)))
+    }
+
+    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
+        let z = (x - params.at(1)) / params.at(2);
+        let (outside, inside) = two_sided(params.at(0), z.abs());
+        // Half of what is outside lies beyond z, the rest on its other side.
+        let beyond = outside - LN_2;
+        let rest = if inside > outside { (-beyond.exp()).ln_1p() } else { (0.5 + 0.5 * inside.exp()).ln() };
+        Some(if z < 0.0 {
+            Tails { log_cdf: beyond, log_survival: rest }
+        } else {
+            Tails { log_cdf: rest, log_survival: beyond }
+        })
+    }
+
+    fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        Ok(params.at(1) + params.at(2) * standard(params.at(0), uniforms))
+    }
+
+    fn mean(&self, params: &Params<f64>) -> Option<f64> {
+        (params.at(0) > 1.0).then(|| params.at(1))
+    }
+    fn variance(&self, params: &Params<f64>) -> Option<f64> {
+        variance(params.at(0), params.at(2))
+    }
+}
+
+impl Distribution for HalfStudentT {
+    fn name(&self) -> &'static str {
+        "half_student_t"
+    }
+    fn doc(&self) -> &'static str {
+        "The absolute value of student_t(df, 0, scale): a prior for scales."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        HALF_SLOTS
+    }
+    fn widest_support(&self) -> Support {
+        Support::POSITIVE
+    }
+
+    /// ln 2 above Student's t.
+    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+        let zero = g.constant(0.0);
+        let whole = log_density(g, x, params.at(0), zero, params.at(1));
+        let density = g.add_const(whole, LN_2);
+        Ok(emit::within(g, x, Support::POSITIVE, density))
+    }
+
+    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
+        let (log_survival, log_cdf) = two_sided(params.at(0), x / params.at(1));
+        Some(Tails { log_cdf, log_survival })
+    }
+
+    fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        Ok(params.at(1) * standard(params.at(0), uniforms).abs())
+    }
+
+    fn mean(&self, params: &Params<f64>) -> Option<f64> {
+        let (df, scale) = (params.at(0), params.at(1));
+        // E|T| = 2 sqrt(df) G((df+1)/2) / (sqrt(pi) G(df/2) (df-1))
+        let ln = numerics::special::lgamma(0.5 * (df + 1.0)) - numerics::special::lgamma(0.5 * df);
+        (df > 1.0).then(|| 2.0 * scale * (df / PI).sqrt() * ln.exp() / (df - 1.0))
+    }
+    fn variance(&self, params: &Params<f64>) -> Option<f64> {
+        let mean = self.mean(params)?;
+        Some(variance(params.at(0), params.at(1))? - mean * mean)
+    }
+}
+
+/// ln G((df+1)/2) - ln G(df/2) - ln(df pi)/2 - ln scale - (df+1)/2 ln(1 + z^2/df). The difference of
+/// the gamma functions keeps `1e-16 df ln df` absolutely.
+fn log_density(g: &mut Graph, x: NodeId, df: NodeId, loc: NodeId, scale: NodeId) -> NodeId {
+    let half_df = g.scale(0.5, df);
+    let half_more = g.add_const(half_df, 0.5);
+    let (above, below) = (g.lgamma(half_more), g.lgamma(half_df));
+    let ratio = g.sub(above, below);
+    let ln_df = g.ln(df);
+    let root = g.scale(0.5, ln_df);
+    let ln_scale = g.ln(scale);
+    let taken = g.add(root, ln_scale);
+    let taken = g.add_const(taken, 0.5 * PI.ln());
+    let norm = g.sub(ratio, taken);
+
+    let z = emit::standardise(g, x, loc, scale);
+    let z2 = g.square(z);
+    let q = g.div(z2, df);
+    let l = g.log1p(q);
+    let kernel = g.mul(half_more, l);
+    g.sub(norm, kernel)
+}
+
+/// ln P(|T| > z) and ln P(|T| <= z), by the incomplete beta function (DLMF 8.17).
+fn two_sided(df: f64, z: f64) -> (f64, f64) {
+    let s = df + z * z;
+    ln_incomplete_beta(0.5 * df, 0.5, df / s, z * z / s)
+}
+
+/// A normal over the root of a chi-square by its df, the latter on the log scale: df near zero gives
+/// huge numbers, not infinite ones.
+fn standard(df: f64, uniforms: &mut Uniforms<'_>) -> f64 {
+    let z = random::standard_normal(uniforms);
+    let ln_ratio = (0.5 * df).ln() - random::ln_gamma(0.5 * df, uniforms);
+    (z * (0.5 * ln_ratio).exp()).clamp(-f64::MAX, f64::MAX)
+}
+
+fn variance(df: f64, scale: f64) -> Option<f64> {
+    if df > 2.0 {
+        Some(scale * scale * df / (df - 2.0))
+    } else {
+        (df > 1.0).then_some(f64::INFINITY)
+    }
+}

@@ -1,0 +1,314 @@
+//! Truncation to constant bounds: the density of any law over its probability of the window.
+//!
+//! The window's probability comes from the tails on the log scale, on the side where they do not
+//! cancel, so windows far out keep their digits. A discrete law sums its probabilities.
+
+use graph::ir::{Binary, DimId, Role, Size};
+
+use crate::distribution::constants;
+use crate::evaluate::{log_prob_at, tails_at};
+use crate::incomplete_gamma::ln_1m_exp;
+use crate::prelude::*;
+
+/// The most probabilities a discrete window may sum.
+pub const WINDOW_LIMIT: usize = 10_000;
+
+/// A law given that it lies between two bounds, both included; its parameters are the law's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Truncated {
+    base: &'static dyn Distribution,
+    lower: f64,
+    upper: f64,
+}
+
+impl Truncated {
+    /// `base` between `lower` and `upper`; infinite bounds are none.
+    ///
+    /// # Errors
+    /// Bounds that leave no room, or an improper law.
+    pub fn new(base: &'static dyn Distribution, lower: f64, upper: f64) -> Result<Truncated, DistributionError> {
+        let distribution = base.name();
+        if !base.is_proper() {
+            let why = "it has no total probability; give it bounds instead";
+            return Err(DistributionError::NotTruncatable { distribution, why });
+        }
+        let room = if base.is_discrete() { lower.ceil() <= upper.floor() } else { lower < upper };
+        if !room || lower == f64::INFINITY || upper == f64::NEG_INFINITY {
+            return Err(DistributionError::Bounds { distribution: "truncated", lower, upper });
+        }
+        Ok(Truncated { base, lower, upper })
+    }
+
+    pub fn base(&self) -> &'static dyn Distribution {
+        self.base
+    }
+
+    /// The part of the base's support inside the bounds, and that support.
+    fn window(&self, constants: &Params<Option<f64>>) -> Result<(Window, Support), DistributionError> {
+        let support = self.base.support(constants)?;
+        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+        let (low, high) = match support {
+            Support::Interval { .. } => (self.lower, self.upper),
+            Support::Integers { .. } => (self.lower.ceil(), self.upper.floor()),
+        };
+        let window = Window {
+            lower: low.max(lower),
+            upper: high.min(upper),
+            cuts_below: low > lower,
+            cuts_above: high < upper,
+        };
+        let empty = match support {
+            Support::Interval { .. } => window.lower >= window.upper,
+            Support::Integers { .. } => window.lower > window.upper,
+        };
+        if empty {
+            let (distribution, lower, upper) = (self.base.name(), self.lower, self.upper);
+            return Err(DistributionError::EmptyWindow { distribution, lower, upper, support });
+        }
+        Ok((window, support))
+    }
+
+    /// Emits ln P(window).
+    fn log_mass(&self, g: &mut Graph, params: &Params<NodeId>) -> Result<NodeId, DistributionError> {
+        let fixed = constants(g, params);
+        let (window, _) = self.window(&fixed)?;
+        if self.base.is_discrete() {
+            return self.discrete_mass(g, params, window);
+        }
+        if let Some(fixed) = fixed.all() {
+            let mass = self.continuous_mass_at(&fixed, window)?;
+            return Ok(g.constant(mass));
+        }
+        let mut tails = |cut: bool, at: f64| match cut {
+            false => Ok(None),
+            true => {
+                let at = g.constant(at);
+                let varies = DistributionError::TruncationVaries { distribution: self.base.name() };
+                self.base.tails(g, params, at).ok_or(varies).map(Some)
+            }
+        };
+        let (below, above) = (tails(window.cuts_below, window.lower)?, tails(window.cuts_above, window.upper)?);
+        Ok(match (below, above) {
+            (None, None) => g.constant(0.0),
+            (Some(a), None) => a.log_survival,
+            (None, Some(b)) => b.log_cdf,
+            (Some(a), Some(b)) => {
+                let upper = difference(g, a.log_survival, b.log_survival);
+                let lower = difference(g, b.log_cdf, a.log_cdf);
+                // The side whose larger term is smaller cancels least.
+                let is_upper = g.binary(Binary::Lt, a.log_survival, b.log_cdf);
+                g.select(is_upper, upper, lower)
+            }
+        })
+    }
+
+    /// The same from numbers, for laws whose tails the graph cannot express.
+    fn continuous_mass_at(&self, params: &Params<f64>, window: Window) -> Result<f64, DistributionError> {
+        let whole = Tails { log_cdf: f64::NEG_INFINITY, log_survival: 0.0 };
+        let a = if window.cuts_below { tails_at(self.base, params, window.lower)? } else { whole };
+        let whole = Tails { log_cdf: 0.0, log_survival: f64::NEG_INFINITY };
+        let b = if window.cuts_above { tails_at(self.base, params, window.upper)? } else { whole };
+        let mass = if a.log_survival < b.log_cdf {
+            a.log_survival + ln_1m_exp(b.log_survival - a.log_survival)
+        } else {
+            b.log_cdf + ln_1m_exp(a.log_cdf - b.log_cdf)
+        };
+        if mass.is_finite() {
+            return Ok(mass);
+        }
+        let why = format!("the probability between {} and {} is too small", window.lower, window.upper);
+        Err(DistributionError::Evaluation { distribution: self.base.name(), why })
+    }
+
+    /// ln of the sum of the probabilities in the window; where it has no end, of those from its start
+    /// until they vanish, or of one less those below it, whichever keeps digits.
+    fn discrete_mass(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        window: Window,
+    ) -> Result<NodeId, DistributionError> {
+        if !window.cuts_below && !window.cuts_above {
+            return Ok(g.constant(0.0));
+        }
+        if window.upper.is_finite() {
+            return self.sum_of_probabilities(g, params, window.lower, window.upper);
+        }
+        // Used where the median is below the start: from there on, terms of a unimodal law with
+        // thin tails fall like a normal's at least.
+        let end = window.lower + 40.0 + 14.0 * window.lower.sqrt();
+        let above = self.sum_of_probabilities(g, params, window.lower, end)?;
+        let (Support::Interval { lower, .. } | Support::Integers { lower, .. }) = self.base.widest_support();
+        let below = self.sum_of_probabilities(g, params, lower, window.lower - 1.0)?;
+        let minus = g.neg(below);
+        let rest = emit::ln_1m_exp_neg(g, minus);
+        let half = g.constant(-std::f64::consts::LN_2);
+        let is_tail = g.binary(Binary::Lt, half, below);
+        Ok(g.select(is_tail, above, rest))
+    }
+
+    /// ln of P(first) + .. + P(last), as one density over a dimension.
+    fn sum_of_probabilities(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        first: f64,
+        last: f64,
+    ) -> Result<NodeId, DistributionError> {
+        let found = last.floor() - first + 1.0;
+        if found > WINDOW_LIMIT as f64 {
+            let distribution = self.base.name();
+            return Err(DistributionError::WindowTooWide { distribution, found, limit: WINDOW_LIMIT });
+        }
+        let count = found as usize;
+        let name = format!("window of {count}");
+        let dim: DimId = match g.find_dim(&name) {
+            Some(dim) => dim,
+            None => g.add_dim(&name, Role::Plain, Size::Fixed(count)),
+        };
+        let steps = g.iota(dim);
+        let values = g.add_const(steps, first);
+        let terms = self.base.log_prob(g, params, values)?;
+        Ok(g.logsumexp(terms, &[dim]))
+    }
+}
+
+/// Where a truncated law lives, and which of the ends truncation made.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    lower: f64,
+    upper: f64,
+    cuts_below: bool,
+    cuts_above: bool,
+}
+
+/// ln(e^a - e^b) for a >= b.
+fn difference(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+    let d = g.sub(a, b);
+    let rest = emit::ln_1m_exp_neg(g, d);
+    g.add(a, rest)
+}
+
+impl Distribution for Truncated {
+    fn name(&self) -> &'static str {
+        "truncated"
+    }
+    fn doc(&self) -> &'static str {
+        "Another distribution, given that it lies between constant bounds."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        self.base.slots()
+    }
+    fn widest_support(&self) -> Support {
+        let (lower, upper) = (self.lower, self.upper);
+        match self.base.widest_support() {
+            Support::Interval { lower: a, upper: b } => {
+                Support::Interval { lower: lower.max(a), upper: upper.min(b) }
+            }
+            Support::Integers { lower: a, upper: b } => {
+                Support::Integers { lower: lower.ceil().max(a), upper: upper.floor().min(b) }
+            }
+        }
+    }
+
+    fn support(&self, constants: &Params<Option<f64>>) -> Result<Support, DistributionError> {
+        let (window, base) = self.window(constants)?;
+        let (lower, upper) = (window.lower, window.upper);
+        Ok(if base.is_discrete() { Support::Integers { lower, upper } } else { Support::Interval { lower, upper } })
+    }
+
+    fn observable(&self, support: Support, x: f64) -> bool {
+        support.contains(x) && self.base.observable(support, x)
+    }
+
+    fn check(&self, constants: &Params<Option<f64>>) -> Result<(), DistributionError> {
+        self.base.check(constants)
+    }
+
+    /// ln p(x) - ln P(window).
+    ///
+    /// Parameters may vary where the graph can express the base's tails, or the base is discrete;
+    /// otherwise they must be constants.
+    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+        let mass = self.log_mass(g, params)?;
+        let density = self.base.log_prob(g, params, x)?;
+        let density = g.sub(density, mass);
+        let support = self.support(&constants(g, params))?;
+        Ok(emit::within(g, x, support, density))
+    }
+
+    /// Draws of the base until one falls inside; far out, by inversion.
+    fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        let (window, _) = self.window(&params.map(Some))?;
+        // Both ways draw from the same law, so a mixture of them does.
+        for _ in 0..64 {
+            let x = self.base.sample(params, uniforms)?;
+            if (window.lower..=window.upper).contains(&x) {
+                return Ok(x);
+            }
+        }
+        let u = uniforms();
+        if self.base.is_discrete() { self.invert_discrete(params, window, u) } else { self.invert(params, window, u) }
+    }
+
+    fn mean(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+    fn variance(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+}
+
+impl Truncated {
+    /// The x with P(X <= x | window) = u, to the last bit that its tail can tell.
+    fn invert(&self, params: &Params<f64>, window: Window, u: f64) -> Result<f64, DistributionError> {
+        let (a, b) = (tails_at(self.base, params, window.lower)?, tails_at(self.base, params, window.upper)?);
+        let upper = a.log_survival < b.log_cdf;
+        // S(x) = S(a) - u (S(a) - S(b)), or F(x) = F(b) - (1 - u) (F(b) - F(a))
+        let target = if upper {
+            a.log_survival + (u * (b.log_survival - a.log_survival).exp_m1()).ln_1p()
+        } else {
+            b.log_cdf + ((1.0 - u) * (a.log_cdf - b.log_cdf).exp_m1()).ln_1p()
+        };
+        // Bisection over the numbers themselves, in the order of their bits: no scale to guess.
+        let (mut low, mut high) = (rank(window.lower), rank(window.upper));
+        while high - low > 1 {
+            let middle = ((i128::from(low) + i128::from(high)) / 2) as i64;
+            let tails = tails_at(self.base, params, unrank(middle))?;
+            let beyond = if upper { tails.log_survival < target } else { tails.log_cdf > target };
+            if beyond {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        let inside = |x: f64| x.is_finite() && self.observable(self.widest_support(), x);
+        Ok(if inside(unrank(low)) { unrank(low) } else { unrank(high) })
+    }
+
+    /// Adds up probabilities from the likelier end of the window.
+    fn invert_discrete(&self, params: &Params<f64>, window: Window, u: f64) -> Result<f64, DistributionError> {
+        let last = window.upper.min(window.lower + (WINDOW_LIMIT - 1) as f64);
+        let values: Vec<f64> = (0..=(last - window.lower) as usize).map(|k| window.lower + k as f64).collect();
+        let log_probs = log_prob_at(self, params, &values)?;
+        let mut left = u;
+        for (&value, log_prob) in values.iter().zip(log_probs) {
+            left -= log_prob.exp();
+            if left <= 0.0 {
+                return Ok(value);
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// The position of a number among all f64, in order; -0 and 0 share one.
+fn rank(x: f64) -> i64 {
+    let bits = x.to_bits() as i64;
+    if bits < 0 { i64::MIN - bits } else { bits }
+}
+
+fn unrank(k: i64) -> f64 {
+    let bits = if k < 0 { i64::MIN - k } else { k };
+    f64::from_bits(bits as u64)
+}

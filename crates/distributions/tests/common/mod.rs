@@ -1,0 +1,237 @@
+//! The examples on which every distribution is tested, and the means to evaluate them.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use distributions::{DISTRIBUTIONS, Distribution, Params, Truncated, bijector_for, lookup};
+use graph::interpret::evaluate;
+use graph::ir::{DimId, Graph, Kind, NodeId, Role, Size, Varies};
+use graph::value::{Bindings, Value};
+use model::Support;
+
+/// A distribution with parameters.
+pub struct Case {
+    pub law: &'static dyn Distribution,
+    pub given: &'static [(&'static str, f64)],
+    pub label: String,
+    /// Truncated laws whose tails the graph cannot express: their parameters must be constants.
+    pub constants_only: bool,
+}
+
+impl Case {
+    pub fn params(&self) -> Params<f64> {
+        Params::bind(self.law, &[], self.given).unwrap()
+    }
+    pub fn support(&self) -> Support {
+        self.law.support(&self.params().map(Some)).unwrap()
+    }
+    /// The name of a slot's parameter.
+    pub fn parameter(&self, slot: usize) -> &'static str {
+        self.law.slots()[slot].alternatives[self.params().given(slot).unwrap().alternative].name
+    }
+}
+
+const INF: f64 = f64::INFINITY;
+
+/// Examples of each distribution. A new one adds its lines here; nothing else is needed for it to be
+/// tested.
+pub fn cases() -> Vec<Case> {
+    let table: &[(&str, &'static [(&'static str, f64)])] = &[
+        ("normal", &[("mean", 0.3), ("sd", 1.7)]),
+        ("normal", &[("mean", -2.0), ("sd", 0.05)]),
+        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)]),
+        ("student_t", &[("df", 1.4), ("loc", 0.2), ("scale", 0.6)]),
+        ("student_t", &[("df", 200.0), ("loc", 0.0), ("scale", 2.0)]),
+        ("cauchy", &[("loc", 0.5), ("scale", 2.0)]),
+        ("lognormal", &[("log_mean", 0.4), ("log_sd", 0.7)]),
+        ("half_normal", &[("scale", 2.5)]),
+        ("half_cauchy", &[("scale", 0.7)]),
+        ("half_student_t", &[("df", 4.5), ("scale", 1.2)]),
+        ("exponential", &[("rate", 2.3)]),
+        ("gamma", &[("shape", 2.5), ("rate", 0.8)]),
+        ("gamma", &[("shape", 0.05), ("rate", 3.0)]),
+        ("gamma", &[("shape", 1.0), ("rate", 3.0)]),
+        ("gamma", &[("shape", 400.0), ("rate", 20.0)]),
+        ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)]),
+        ("inverse_gamma", &[("shape", 0.3), ("scale", 1.0)]),
+        ("beta", &[("a", 2.0), ("b", 3.5)]),
+        ("beta", &[("a", 0.05), ("b", 0.1)]),
+        ("beta", &[("a", 300.0), ("b", 200.0)]),
+        ("uniform", &[("lower", -1.5), ("upper", 4.0)]),
+        ("flat", &[("lower", -1.0), ("upper", 0.5)]),
+        ("flat", &[("lower", 2.0)]),
+        ("flat", &[("upper", 2.0)]),
+        ("flat", &[]),
+        ("bernoulli", &[("p", 0.3)]),
+        ("bernoulli", &[("logit", -1.2)]),
+        ("binomial", &[("n", 12.0), ("p", 0.35)]),
+        ("binomial", &[("n", 300.0), ("logit", 0.7)]),
+        ("poisson", &[("rate", 4.2)]),
+        ("poisson", &[("log_rate", 4.6)]),
+    ];
+    // Truncation: (base, parameters, lower, upper, constants only).
+    let windows: &[(&str, &'static [(&'static str, f64)], f64, f64, bool)] = &[
+        ("normal", &[("mean", 1.0), ("sd", 0.5)], 0.0, INF, false),
+        ("normal", &[("mean", 0.0), ("sd", 1.0)], 40.0, INF, false),
+        ("normal", &[("mean", 0.0), ("sd", 1.0)], -INF, -40.0, false),
+        ("normal", &[("mean", 0.5), ("sd", 2.0)], -1.0, 1.5, false),
+        ("normal", &[("mean", 0.0), ("sd", 1.0)], 38.0, 39.0, false),
+        ("lognormal", &[("log_mean", 0.4), ("log_sd", 0.7)], 0.5, 3.0, false),
+        ("half_normal", &[("scale", 2.5)], 1.0, 6.0, false),
+        ("half_normal", &[("scale", 2.5)], -1.0, 0.01, false),
+        ("exponential", &[("rate", 2.3)], 0.1, 0.8, false),
+        ("exponential", &[("rate", 2.3)], 300.0, INF, false),
+        ("uniform", &[("lower", -1.5), ("upper", 4.0)], 0.0, 9.0, true),
+        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], 0.0, INF, true),
+        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], -3.0, 7.0, true),
+        ("half_student_t", &[("df", 4.5), ("scale", 1.2)], 0.5, 90.0, true),
+        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], 100.0, INF, true),
+        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], -2.0, 1.0, true),
+        ("half_cauchy", &[("scale", 0.7)], 0.1, 50.0, true),
+        ("gamma", &[("shape", 2.5), ("rate", 0.8)], 200.0, INF, true),
+        ("gamma", &[("shape", 0.05), ("rate", 3.0)], 0.001, 0.1, true),
+        ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)], 0.01, 0.2, true),
+        ("beta", &[("a", 2.0), ("b", 3.5)], 0.3, 0.6, true),
+        ("beta", &[("a", 300.0), ("b", 200.0)], 0.0, 0.1, true),
+        ("binomial", &[("n", 12.0), ("p", 0.35)], 1.0, 11.0, false),
+        ("poisson", &[("rate", 0.2)], 1.0, INF, false),
+        ("poisson", &[("rate", 4.2)], 15.0, INF, false),
+        ("poisson", &[("log_rate", 4.6)], 80.0, INF, false),
+        ("poisson", &[("rate", 4.2)], 2.0, 9.0, false),
+    ];
+    let mut cases: Vec<Case> = table
+        .iter()
+        .map(|&(name, given)| {
+            let law = lookup(name).unwrap_or_else(|| panic!("{name} is not registered"));
+            Case { law, given, label: format!("{name}{given:?}"), constants_only: false }
+        })
+        .collect();
+    cases.extend(windows.iter().map(|&(name, given, lower, upper, constants_only)| {
+        let law = Truncated::new(lookup(name).unwrap(), lower, upper).unwrap();
+        let label = format!("truncated({name}{given:?}, {lower}, {upper})");
+        Case { law: Box::leak(Box::new(law)), given, label, constants_only }
+    }));
+    for law in DISTRIBUTIONS {
+        assert!(cases.iter().any(|c| c.law.name() == law.name()), "{} has no example", law.name());
+    }
+    cases
+}
+
+/// The values of `outputs` for inputs given by name.
+pub fn run(g: &Graph, outputs: &[NodeId], inputs: &[(&str, Vec<f64>)]) -> Vec<Vec<f64>> {
+    let mut bindings = Bindings::default();
+    for (name, values) in inputs {
+        bindings.data.insert(name.to_string(), Value::Real(values.clone()));
+    }
+    let values = evaluate(g, outputs, &bindings).unwrap();
+    values
+        .into_iter()
+        .map(|v| match v {
+            Value::Real(v) => v,
+            Value::Index(_) => unreachable!(),
+        })
+        .collect()
+}
+
+/// A vector input and its dimension.
+pub fn vector(g: &mut Graph, name: &str, n: usize, varies: Varies) -> (NodeId, DimId) {
+    let dim = g.add_dim(&format!("{name} points"), Role::Plain, Size::Fixed(n));
+    (g.input(name, varies, Kind::Real, &[dim]), dim)
+}
+
+/// Points of a continuous support with the log of density times weight at each: the sum of their
+/// exponentials is the integral. The density is taken of the bijector's value, with its log
+/// determinant, as in a model.
+///
+/// The trapezoidal rule after u = sinh(s), and on the whole line x = sinh(sinh(s)), converges faster
+/// than any power (Takahasi and Mori 1974).
+pub struct Quadrature {
+    pub x: Vec<f64>,
+    /// The coordinate in which the points are equidistant.
+    pub s: Vec<f64>,
+    pub log_weighted: Vec<f64>,
+}
+
+impl Quadrature {
+    pub fn of(case: &Case) -> Quadrature {
+        let support = case.support();
+        let (steps, end) = (6000, 700f64.asinh());
+        let h = 2.0 * end / steps as f64;
+        let s: Vec<f64> = (0..=steps).map(|k| -end + h * k as f64).collect();
+        let whole = support == Support::REAL;
+        let u: Vec<f64> = s.iter().map(|s| if whole { s.sinh().sinh() } else { s.sinh() }).collect();
+        let ln_cosh = |t: f64| t.abs() + (-2.0 * t.abs()).exp().ln_1p() - std::f64::consts::LN_2;
+        let ln_step = |s: &f64| h.ln() + ln_cosh(*s) + if whole { ln_cosh(s.sinh()) } else { 0.0 };
+
+        let mut g = Graph::new();
+        let (input, dim) = vector(&mut g, "u", u.len(), Varies::Lane);
+        let bijector = bijector_for(support).unwrap();
+        let x = bijector.forward(&mut g, input);
+        let params = case.params().map(|v| g.constant(v));
+        let log_prob = case.law.log_prob(&mut g, &params, x).unwrap();
+        let log_det = bijector.log_det_jac(&mut g, input);
+        let total = g.add(log_prob, log_det);
+        let outputs = [x, total].map(|n| g.expand(n, &[dim]));
+        let values = run(&g, &outputs, &[("u", u)]);
+        let log_weighted = values[1].iter().zip(&s).map(|(l, s)| l + ln_step(s)).collect();
+        Quadrature { x: values[0].clone(), s, log_weighted }
+    }
+
+    /// The integral of f times the density, over the points where the latter is not zero.
+    pub fn expect(&self, f: impl Fn(f64) -> f64) -> f64 {
+        let terms = self.x.iter().zip(&self.log_weighted);
+        terms.filter(|(_, l)| **l > -700.0).map(|(&x, l)| f(x) * l.exp()).sum()
+    }
+
+    /// P(X <= x) for the sorted points `x`, by interpolation in s.
+    pub fn cdf(&self, case: &Case, sorted: &[f64]) -> Vec<f64> {
+        let bijector = bijector_for(case.support()).unwrap();
+        // A bijector from an upper bound falls.
+        let falls = self.x[0] > self.x[self.x.len() - 1];
+        let mut below = vec![0.0];
+        for pair in self.log_weighted.windows(2) {
+            below.push(below[below.len() - 1] + 0.5 * (pair[0].exp() + pair[1].exp()));
+        }
+        let h = self.s[1] - self.s[0];
+        let at = |x: f64| {
+            let u = bijector.inverse(x);
+            let s = if case.support() == Support::REAL { u.asinh().asinh() } else { u.asinh() };
+            let t = ((s - self.s[0]) / h).clamp(0.0, (self.s.len() - 2) as f64);
+            let k = t.floor() as usize;
+            let p = below[k] + (t - k as f64) * (below[k + 1] - below[k]);
+            if falls { 1.0 - p } else { p }
+        };
+        sorted.iter().map(|&x| at(x)).collect()
+    }
+}
+
+/// The integers that carry all but 1e-14 of a discrete law, and their log probabilities.
+pub fn masses(case: &Case) -> (Vec<f64>, Vec<f64>) {
+    let Support::Integers { lower, upper } = case.support() else { panic!("{} is continuous", case.label) };
+    let last = upper.min(lower + 600.0);
+    let x: Vec<f64> = (0..=(last - lower) as usize).map(|k| lower + k as f64).collect();
+    let log_probs = distributions::log_prob_at(case.law, &case.params(), &x).unwrap();
+    (x, log_probs)
+}
+
+/// Uniform numbers strictly inside (0, 1). Source: splitmix64, S. Vigna (2015).
+pub fn uniforms(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        ((z >> 12) as f64 + 0.5) * (0.5f64).powi(52)
+    }
+}
+
+pub fn draws(case: &Case, n: usize, seed: u64) -> Vec<f64> {
+    let (params, mut stream) = (case.params(), uniforms(seed));
+    (0..n).map(|_| case.law.sample(&params, &mut stream).unwrap()).collect()
+}
+
+#[track_caller]
+pub fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
+    let error = (found - expected).abs() / expected.abs().max(1.0);
+    assert!(error <= tolerance || found == expected, "{what}: {found} against {expected}, error {error:.1e}");
+}

@@ -1,0 +1,314 @@
+//! What must hold of every distribution, over the table of examples in `common`.
+
+mod common;
+
+use common::{Case, Quadrature, assert_close, cases, draws, masses, run};
+use distributions::{DistributionError, Domain, Params, Truncated, log_prob_at, tails_at};
+use graph::ir::{Graph, Kind, NodeId, Varies};
+use graph::vjp::value_and_grad;
+use model::Support;
+
+/// Proper laws integrate, or sum, to one; a flat one to the length of its interval.
+#[test]
+fn densities_are_normalised() {
+    for case in cases() {
+        let total = if case.law.is_discrete() {
+            masses(&case).1.iter().map(|l| l.exp()).sum()
+        } else if case.law.is_proper() {
+            Quadrature::of(&case).expect(|_| 1.0)
+        } else {
+            let Support::Interval { lower, upper } = case.support() else { unreachable!() };
+            if !(upper - lower).is_finite() {
+                continue;
+            }
+            Quadrature::of(&case).expect(|_| 1.0) / (upper - lower)
+        };
+        // Beyond u = 700 there is e^-35 of a shape of 0.05; lgamma of large arguments costs digits.
+        assert_close(total, 1.0, 3e-12, &case.label);
+    }
+}
+
+/// Every law with tails: truncated at points of its own, it integrates to one.
+#[test]
+fn tails_agree_with_the_density() {
+    let mut tested = 0;
+    for case in cases().iter().filter(|c| !c.law.is_discrete() && c.law.is_proper()) {
+        if case.label.starts_with("truncated") {
+            continue;
+        }
+        for (k, at) in draws(case, 4, 7).into_iter().enumerate() {
+            let tails = tails_at(case.law, &case.params(), at).unwrap();
+            assert_close(tails.log_cdf.exp() + tails.log_survival.exp(), 1.0, 1e-13, &case.label);
+            let (lower, upper) = if k % 2 == 0 { (at, f64::INFINITY) } else { (f64::NEG_INFINITY, at) };
+            let law = Truncated::new(case.law, lower, upper).unwrap();
+            let label = format!("{} from {lower} to {upper}", case.label);
+            let part = Case { law: Box::leak(Box::new(law)), given: case.given, label, constants_only: true };
+            assert_close(Quadrature::of(&part).expect(|_| 1.0), 1.0, 1e-11, &part.label);
+            tested += 1;
+        }
+    }
+    assert!(tested >= 60);
+}
+
+/// mean() and variance() are those of the density.
+#[test]
+fn moments_agree_with_the_density() {
+    for case in cases() {
+        let params = case.params();
+        let expect = |f: &dyn Fn(f64) -> f64| {
+            if case.law.is_discrete() {
+                let (x, l) = masses(&case);
+                return x.iter().zip(l).map(|(&x, l)| f(x) * l.exp()).sum();
+            }
+            Quadrature::of(&case).expect(f)
+        };
+        let Some(mean) = case.law.mean(&params) else { continue };
+        assert_close(expect(&|x| x), mean, 1e-8, &case.label);
+        match case.law.variance(&params) {
+            Some(v) if v.is_finite() => assert_close(expect(&|x| (x - mean).powi(2)), v, 1e-8, &case.label),
+            _ => {}
+        }
+    }
+}
+
+/// Kolmogorov-Smirnov (continuous) and chi-square (discrete), at the 1e-4 level with fixed seeds.
+#[test]
+fn samplers_draw_from_the_density() {
+    let n = 20_000;
+    for case in cases().iter().filter(|c| c.law.is_proper()) {
+        // Far-out windows are inverted number by number.
+        let n = if case.label.starts_with("truncated") { n / 10 } else { n };
+        let mut x = draws(case, n, 11);
+        x.sort_by(f64::total_cmp);
+        for &x in &x {
+            assert!(case.law.observable(case.support(), x), "{}: drew {x}", case.label);
+        }
+        if case.law.is_discrete() {
+            chi_square(case, &x);
+            continue;
+        }
+        let cdf = Quadrature::of(case).cdf(case, &x);
+        let gap = cdf.iter().enumerate().map(|(k, p)| (p - k as f64 / n as f64).abs()).fold(0.0, f64::max);
+        assert!(gap * (n as f64).sqrt() < 2.3, "{}: Kolmogorov-Smirnov distance {gap}", case.label);
+    }
+}
+
+fn chi_square(case: &Case, sorted: &[f64]) {
+    let (x, log_probs) = masses(case);
+    let n = sorted.len() as f64;
+    let (mut statistic, mut bins) = (0.0, 0);
+    let (mut expected, mut seen) = (0.0, 0.0);
+    for (k, (&x, l)) in x.iter().zip(log_probs).enumerate() {
+        expected += n * l.exp();
+        seen += sorted.iter().filter(|&&d| d == x).count() as f64;
+        let last = k + 1 == sorted.len();
+        if expected >= 10.0 || last {
+            statistic += (seen - expected).powi(2) / expected;
+            (expected, seen) = (0.0, 0.0);
+            bins += 1;
+        }
+    }
+    let df = f64::from(bins - 1).max(1.0);
+    // Wilson and Hilferty (1931): the cube root is nearly normal.
+    let z = ((statistic / df).cbrt() - (1.0 - 2.0 / (9.0 * df))) / (2.0 / (9.0 * df)).sqrt();
+    assert!(z < 3.9, "{}: chi-square {statistic} on {df} degrees of freedom", case.label);
+}
+
+/// Means of many draws, in standard errors.
+#[test]
+fn samplers_have_the_mean() {
+    for case in cases().iter().filter(|c| c.law.is_proper()) {
+        let params = case.params();
+        let (Some(mean), Some(variance)) = (case.law.mean(&params), case.law.variance(&params)) else { continue };
+        if !variance.is_finite() {
+            continue;
+        }
+        let x = draws(case, 40_000, 3);
+        let found = x.iter().sum::<f64>() / x.len() as f64;
+        let z = (found - mean) / (variance / x.len() as f64).sqrt();
+        assert!(z.abs() < 4.5, "{}: mean {found} against {mean}, {z:.1} standard errors", case.label);
+    }
+}
+
+/// The density as a graph of lane scalars: x first, then the parameters (constants where they must
+/// be).
+struct Scalars {
+    graph: Graph,
+    output: NodeId,
+    inputs: Vec<NodeId>,
+    at: Vec<(String, f64)>,
+}
+
+impl Scalars {
+    fn of(case: &Case, x: f64) -> Result<Scalars, DistributionError> {
+        Scalars::with(case, x, case.constants_only)
+    }
+
+    fn with(case: &Case, x: f64, constants: bool) -> Result<Scalars, DistributionError> {
+        let mut g = Graph::new();
+        let mut at = vec![("x".to_string(), x)];
+        let mut inputs = vec![g.input("x", Varies::Lane, Kind::Real, &[])];
+        // Numbers that the law must know: bounds, trials.
+        let fixed: &[&str] = match case.law.name() {
+            "flat" => &["lower", "upper"],
+            "truncated" => &["n"],
+            _ => &[],
+        };
+        let mut slot = 0;
+        let values = case.params();
+        let names: Vec<&str> = values.iter().map(|(k, _)| case.parameter(k)).collect();
+        let params: Params<NodeId> = values.map(|v| {
+            let name = names[slot];
+            slot += 1;
+            if constants || fixed.contains(&name) {
+                return g.constant(v);
+            }
+            at.push((name.to_string(), v));
+            inputs.push(g.input(name, Varies::Lane, Kind::Real, &[]));
+            inputs[inputs.len() - 1]
+        });
+        let output = case.law.log_prob(&mut g, &params, inputs[0])?;
+        Ok(Scalars { graph: g, output, inputs, at })
+    }
+
+    fn value(&self, at: &[(String, f64)]) -> f64 {
+        let inputs: Vec<(&str, Vec<f64>)> = at.iter().map(|(n, v)| (n.as_str(), vec![*v])).collect();
+        run(&self.graph, &[self.output], &inputs)[0][0]
+    }
+
+    fn grads(&self, at: &[(String, f64)]) -> Vec<f64> {
+        let vg = value_and_grad(&self.graph, self.output, &self.inputs, &[]).unwrap();
+        let inputs: Vec<(&str, Vec<f64>)> = at.iter().map(|(n, v)| (n.as_str(), vec![*v])).collect();
+        run(&vg.graph, &vg.grads, &inputs).into_iter().map(|v| v[0]).collect()
+    }
+}
+
+/// Gradients in x and in every real parameter against central differences.
+#[test]
+fn gradients_agree_with_differences() {
+    for case in cases() {
+        let points = if case.law.is_proper() { draws(&case, 5, 5) } else { vec![inside(case.support())] };
+        for x in points {
+            let scalars = Scalars::of(&case, x).unwrap();
+            let grads = scalars.grads(&scalars.at);
+            for (k, (name, v)) in scalars.at.iter().enumerate() {
+                let whole = if k == 0 { case.law.is_discrete() } else { name == "n" };
+                if whole {
+                    continue;
+                }
+                // Steps that stay inside the support, and match the scale.
+                let h = 1e-5 * edge_distance(&case, k, *v);
+                let shifted = |by: f64| {
+                    let mut at = scalars.at.clone();
+                    at[k].1 += by;
+                    (scalars.value(&at), at[k].1)
+                };
+                let ((high, b), (low, a)) = (shifted(h), shifted(-h));
+                let expected = (high - low) / (b - a);
+                let noise = 1e-15 * (high.abs() + 1.0) / h;
+                let error = (grads[k] - expected).abs();
+                let tolerance = 1e-6 * expected.abs() + 20.0 * noise + 1e-7;
+                assert!(error < tolerance, "{} at {x}: d/d{name} {} against {expected}", case.label, grads[k]);
+            }
+        }
+    }
+}
+
+/// Some number in an interval.
+fn inside(support: Support) -> f64 {
+    let Support::Interval { lower, upper } = support else { unreachable!() };
+    if lower.is_finite() { lower + 0.3 } else { upper.min(0.0) - 0.3 }
+}
+
+/// How far `v` is from where its domain ends.
+fn edge_distance(case: &Case, input: usize, v: f64) -> f64 {
+    if input > 0 {
+        return if v == 0.0 { 1.0 } else { v.abs().min(if v < 1.0 { (1.0 - v).max(0.1) } else { v }) };
+    }
+    let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = case.support();
+    (v - lower).min(upper - v).min(v.abs().max(1.0))
+}
+
+/// Outside the support the density of a latent is zero: -inf, never NaN, and no NaN in gradients.
+#[test]
+fn nothing_lies_outside_the_support() {
+    for case in cases() {
+        let support = case.support();
+        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+        let mut outside = Vec::new();
+        if lower.is_finite() {
+            outside.extend([lower - 1e-6, lower - 1.0, lower - 1e300, f64::NEG_INFINITY]);
+        }
+        if upper.is_finite() {
+            outside.extend([upper + 1e-6, upper + 1.0, upper + 1e300, f64::INFINITY]);
+        }
+        if case.law.is_discrete() {
+            outside.extend([0.5, 1.0 - 1e-9]);
+        }
+        let found = log_prob_at(case.law, &case.params(), &outside).unwrap();
+        for (&x, l) in outside.iter().zip(found) {
+            assert!(!case.law.observable(support, x), "{}: {x}", case.label);
+            assert_eq!(l, f64::NEG_INFINITY, "{} at {x}", case.label);
+            let scalars = Scalars::of(&case, x).unwrap();
+            assert_eq!(scalars.value(&scalars.at), f64::NEG_INFINITY, "{} at {x}, varying parameters", case.label);
+            assert!(scalars.grads(&scalars.at).iter().all(|d| !d.is_nan()), "{} at {x}", case.label);
+        }
+        // Inside it is finite.
+        if case.law.is_proper() {
+            let inside = draws(&case, 200, 9);
+            let found = log_prob_at(case.law, &case.params(), &inside).unwrap();
+            for (x, l) in inside.into_iter().zip(found) {
+                assert!(l.is_finite(), "{} at {x}: {l}", case.label);
+            }
+        }
+    }
+}
+
+/// A pairing is refused by name exactly where the example says so.
+#[test]
+fn truncation_with_varying_parameters() {
+    for case in cases().iter().filter(|c| c.law.name() == "truncated") {
+        let x = draws(case, 1, 1)[0];
+        let found = Scalars::with(case, x, false).map(|_| ());
+        assert_eq!(found.is_err(), case.constants_only, "{}: {found:?}", case.label);
+        let constants = Scalars::with(case, x, true).unwrap();
+        let expected = constants.value(&[("x".into(), x)]);
+        if let Ok(scalars) = Scalars::with(case, x, false) {
+            assert_close(scalars.value(&scalars.at), expected, 1e-12, &case.label);
+        }
+    }
+}
+
+/// Parameters outside their domain are found when they are constant.
+#[test]
+fn constants_are_checked() {
+    for case in cases() {
+        let params = case.params();
+        case.law.check(&params.map(Some)).unwrap();
+        for (slot, given) in params.iter() {
+            let parameter = case.law.slots()[slot].alternatives[given.alternative];
+            let bad: &[f64] = match parameter.domain {
+                Domain::Real => &[f64::NAN, f64::INFINITY],
+                Domain::Positive => &[f64::NAN, 0.0, -1.0, f64::INFINITY],
+                Domain::NonNegative => &[f64::NAN, -1e-9, f64::INFINITY],
+                Domain::Unit => &[f64::NAN, -1e-9, 1.0 + 1e-9],
+                Domain::Count => &[f64::NAN, -1.0, 0.5, f64::INFINITY],
+                Domain::Bound => &[f64::NAN],
+            };
+            for &value in bad {
+                let mut k = 0;
+                let broken = params.map(|v| {
+                    k += 1;
+                    Some(if k - 1 == slot.min(params.iter().count() - 1) { value } else { v })
+                });
+                let found = case.law.check(&broken);
+                assert!(
+                    matches!(found, Err(DistributionError::OutOfDomain { parameter: p, .. }) if p == parameter.name),
+                    "{}: {} = {value} gives {found:?}",
+                    case.label,
+                    parameter.name
+                );
+            }
+        }
+    }
+}

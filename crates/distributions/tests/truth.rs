@@ -1,0 +1,178 @@
+//! Numbers from elsewhere: 60-digit references far out, and statrs over grids.
+//!
+//! The references were made with mpmath 1.3 at 60 digits, each from the closed form of its density
+//! (and, truncated, less the logarithm of the incomplete gamma or beta function, `ncdf`, or of the sum
+//! of probabilities), at the decimal arguments given here.
+
+mod common;
+
+use common::assert_close;
+use distributions::{Distribution, Params, Truncated, log_prob_at, lookup, tails_at};
+use statrs::distribution as reference;
+use statrs::distribution::{Continuous, Discrete};
+
+fn log_prob(law: &dyn Distribution, given: &[(&str, f64)], x: f64) -> f64 {
+    log_prob_at(law, &Params::bind(law, &[], given).unwrap(), &[x]).unwrap()[0]
+}
+
+#[test]
+fn densities_far_out() {
+    type Given = &'static [(&'static str, f64)];
+    let table: &[(&str, Given, f64, f64)] = &[
+        ("normal", &[("mean", 0.0), ("sd", 1.0)], 1e5, -5000000000.9189385),
+        ("student_t", &[("df", 4.0), ("loc", 0.0), ("scale", 1.0)], 1e6, -66.59264614004337),
+        ("student_t", &[("df", 1e6), ("loc", 0.0), ("scale", 1.0)], 1.0, -1.4189390332045894),
+        ("cauchy", &[("loc", 0.0), ("scale", 1.0)], 1e100, -461.66174848465854),
+        ("gamma", &[("shape", 0.01), ("rate", 2.0)], 1e-300, 679.27522421299515),
+        ("gamma", &[("shape", 5.0), ("rate", 2.0)], 1e4, -19962.870956439643),
+        ("inverse_gamma", &[("shape", 3.0), ("scale", 2.0)], 1e-5, -199952.562003779),
+        ("lognormal", &[("log_mean", 0.0), ("log_sd", 0.5)], 1e-30, -9474.5648374239398),
+        ("beta", &[("a", 0.001), ("b", 0.001)], 1e-300, 682.48385155330714),
+        ("beta", &[("a", 200.0), ("b", 300.0)], 0.001, -1036.9623370517221),
+        ("bernoulli", &[("logit", -800.0)], 1.0, -800.0),
+        ("bernoulli", &[("logit", 800.0)], 1.0, 0.0),
+        ("poisson", &[("rate", 0.001)], 20.0, -180.49172204039623),
+        ("poisson", &[("rate", 1e6)], 1000500.0, -7.9519230048727608),
+        ("binomial", &[("n", 1000.0), ("p", 0.001)], 900.0, -5895.1665136840171),
+    ];
+    for &(name, given, x, expected) in table {
+        let found = log_prob(lookup(name).unwrap(), given, x);
+        // Terms of size n ln n cancel in the gamma functions of large arguments.
+        let tolerance = if given[0].1 >= 1e6 { 1e-8 } else { 1e-13 };
+        assert_close(found, expected, tolerance, &format!("{name}{given:?} at {x}"));
+    }
+}
+
+#[test]
+fn windows_far_out() {
+    const INF: f64 = f64::INFINITY;
+    type Given = &'static [(&'static str, f64)];
+    let standard: Given = &[("mean", 0.0), ("sd", 1.0)];
+    let table: &[(&str, Given, (f64, f64), f64, f64)] = &[
+        ("normal", standard, (40.0, INF), 40.01, 3.2894534805491154),
+        ("normal", standard, (-INF, -40.0), -40.01, 3.2894534805491154),
+        ("normal", standard, (40.0, 40.5), 40.1, -0.31549651765435173),
+        ("normal", standard, (-40.5, -40.0), -40.1, -0.31549651765435173),
+        ("half_normal", &[("scale", 1.0)], (40.0, INF), 40.01, 3.2894534805491154),
+        ("exponential", &[("rate", 2.0)], (500.0, INF), 501.0, -1.3068528194400547),
+        ("exponential", &[("rate", 2.0)], (500.0, 501.0), 500.5, -0.16143936157119563),
+        ("cauchy", &[("loc", 0.0), ("scale", 1.0)], (1e8, INF), 2e8, -19.806975105072256),
+        ("gamma", &[("shape", 2.0), ("rate", 1.0)], (300.0, INF), 301.0, -1.0 + 1.0f64.ln()),
+        ("beta", &[("a", 2.0), ("b", 3.0)], (-INF, 1e-6), 5e-7, 13.815510891297746),
+        ("student_t", &[("df", 5.0), ("loc", 0.0), ("scale", 1.0)], (1000.0, INF), 1001.0, -5.3043186242943487),
+        ("inverse_gamma", &[("shape", 3.0), ("scale", 2.0)], (-INF, 0.002), 0.0019, -39.306042391082555),
+        ("poisson", &[("rate", 0.001)], (10.0, INF), 12.0, -18.698403393085225),
+        ("poisson", &[("rate", 3.0)], (1.0, INF), 2.0, -1.4448534222810243),
+    ];
+    for &(name, given, (lower, upper), x, expected) in table {
+        let law = Truncated::new(lookup(name).unwrap(), lower, upper).unwrap();
+        let found = log_prob(&law, given, x);
+        // Differences of logarithms of size 1000.
+        assert_close(found, expected, 3e-12, &format!("truncated({name}{given:?}, {lower}, {upper}) at {x}"));
+    }
+}
+
+#[test]
+fn the_tail_at_forty_standard_deviations() {
+    let law = lookup("normal").unwrap();
+    let params = Params::bind(law, &[0.0, 1.0], &[]).unwrap();
+    assert_close(tails_at(law, &params, -40.0).unwrap().log_cdf, -804.608442013754, 1e-15, "ln Phi(-40)");
+    assert_close(tails_at(law, &params, 40.0).unwrap().log_survival, -804.608442013754, 1e-15, "ln Phi(-40)");
+}
+
+/// Every law that statrs has, over grids of points and parameters.
+#[test]
+fn agrees_with_statrs() {
+    let grid = |lower: f64, upper: f64| (0..=40).map(move |k| lower + (upper - lower) * f64::from(k) / 40.0);
+    let mut compared = 0;
+    let mut check = |name: &str, given: &[(&str, f64)], x: f64, expected: f64| {
+        let found = log_prob(lookup(name).unwrap(), given, x);
+        assert_close(found, expected, 1e-11, &format!("{name}{given:?} at {x}"));
+        compared += 1;
+    };
+    for (a, b) in [(0.5, 0.3), (2.0, 1.0), (7.5, 12.0), (40.0, 2.2)] {
+        let normal = reference::Normal::new(a, b).unwrap();
+        let t = reference::StudentsT::new(a, b, 3.3).unwrap();
+        let cauchy = reference::Cauchy::new(a, b).unwrap();
+        let half = reference::Normal::new(0.0, b).unwrap();
+        let half_t = reference::StudentsT::new(0.0, b, 3.3).unwrap();
+        let half_cauchy = reference::Cauchy::new(0.0, b).unwrap();
+        for x in grid(-50.0, 50.0) {
+            check("normal", &[("mean", a), ("sd", b)], x, normal.ln_pdf(x));
+            check("student_t", &[("df", 3.3), ("loc", a), ("scale", b)], x, t.ln_pdf(x));
+            check("cauchy", &[("loc", a), ("scale", b)], x, cauchy.ln_pdf(x));
+        }
+        let lognormal = reference::LogNormal::new(a, b).unwrap();
+        let exponential = reference::Exp::new(a).unwrap();
+        let gamma = reference::Gamma::new(a, b).unwrap();
+        let inverse_gamma = reference::InverseGamma::new(a, b).unwrap();
+        let ln_2 = std::f64::consts::LN_2;
+        for x in grid(0.01, 60.0) {
+            check("half_normal", &[("scale", b)], x, half.ln_pdf(x) + ln_2);
+            check("half_student_t", &[("df", 3.3), ("scale", b)], x, half_t.ln_pdf(x) + ln_2);
+            check("half_cauchy", &[("scale", b)], x, half_cauchy.ln_pdf(x) + ln_2);
+            check("lognormal", &[("log_mean", a), ("log_sd", b)], x, lognormal.ln_pdf(x));
+            check("exponential", &[("rate", a)], x, exponential.ln_pdf(x));
+            check("gamma", &[("shape", a), ("rate", b)], x, gamma.ln_pdf(x));
+            check("inverse_gamma", &[("shape", a), ("scale", b)], x, inverse_gamma.ln_pdf(x));
+        }
+        let beta = reference::Beta::new(a, b).unwrap();
+        for x in grid(0.001, 0.999) {
+            check("beta", &[("a", a), ("b", b)], x, beta.ln_pdf(x));
+        }
+        let uniform = reference::Uniform::new(-b, a).unwrap();
+        for x in grid(-b, a) {
+            check("uniform", &[("lower", -b), ("upper", a)], x, uniform.ln_pdf(x));
+        }
+        let (poisson, p) = (reference::Poisson::new(a).unwrap(), b / 13.0);
+        let binomial = reference::Binomial::new(p, 60).unwrap();
+        for k in 0..=60 {
+            check("poisson", &[("rate", a)], k as f64, poisson.ln_pmf(k));
+            check("binomial", &[("n", 60.0), ("p", p)], k as f64, binomial.ln_pmf(k));
+        }
+        let bernoulli = reference::Bernoulli::new(p).unwrap();
+        for k in 0..=1 {
+            check("bernoulli", &[("p", p)], k as f64, bernoulli.ln_pmf(k));
+        }
+    }
+    assert!(compared > 2500);
+}
+
+/// p and logit, rate and log_rate say the same.
+#[test]
+fn alternatives_agree() {
+    let sigmoid = |l: f64| 1.0 / (1.0 + (-l).exp());
+    for l in [-9.0, -2.5, 0.0, 0.3, 4.0, 9.0] {
+        for x in [0.0, 1.0, 3.0, 7.0] {
+            let pair = |name: &str, one: &[(&str, f64)], other: &[(&str, f64)]| {
+                let law = lookup(name).unwrap();
+                assert_close(log_prob(law, one, x), log_prob(law, other, x), 1e-12, &format!("{name}{other:?} at {x}"));
+            };
+            if x <= 1.0 {
+                pair("bernoulli", &[("p", sigmoid(l))], &[("logit", l)]);
+            }
+            pair("binomial", &[("n", 7.0), ("p", sigmoid(l))], &[("n", 7.0), ("logit", l)]);
+            pair("poisson", &[("rate", l.exp())], &[("log_rate", l)]);
+        }
+    }
+}
+
+/// Certain events: 0 ln 0 is 0.
+#[test]
+fn certain_events() {
+    let certain: &[(&str, &[(&str, f64)], f64)] = &[
+        ("bernoulli", &[("p", 0.0)], 0.0),
+        ("bernoulli", &[("p", 1.0)], 1.0),
+        ("binomial", &[("n", 5.0), ("p", 0.0)], 0.0),
+        ("binomial", &[("n", 5.0), ("p", 1.0)], 5.0),
+        ("binomial", &[("n", 0.0), ("p", 0.4)], 0.0),
+        ("poisson", &[("rate", 0.0)], 0.0),
+    ];
+    for &(name, given, x) in certain {
+        assert_eq!(log_prob(lookup(name).unwrap(), given, x), 0.0, "{name}{given:?}");
+        if name != "binomial" || given[0].1 > 0.0 {
+            let other = if x == 0.0 { 1.0 } else { 0.0 };
+            assert_eq!(log_prob(lookup(name).unwrap(), given, other), f64::NEG_INFINITY, "{name}{given:?} at {other}");
+        }
+    }
+}

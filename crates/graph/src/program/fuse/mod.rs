@@ -1,0 +1,14 @@
+//! Fusions within a block: fewer instructions, fewer passes over memory.
+
+mod products;
+mod squares;
+mod twins;
+
+use super::items::Items;
+
+/// All fusions, in the order that lets each see what it needs.
+pub fn fuse(items: &mut Items) {
+    squares::fuse(items);
+    products::fuse(items);
+    twins::fuse(items);
+}

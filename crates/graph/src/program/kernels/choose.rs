@@ -1,0 +1,72 @@
+//! Gathers and scatters by a draw-free index.
+
+use numerics::dispatch;
+use numerics::simd::{Isa, Pack};
+
+/// One strip of positions.
+#[derive(Clone, Copy, Debug)]
+pub struct Strip {
+    pub n: usize,
+    /// From one position to the next: result (gather only), operand, index.
+    pub step: [usize; 3],
+    /// From one indexed element to the next.
+    pub indexed: usize,
+}
+
+/// `out[i] = a[index[i]]`, or `out[index[i]] += a[i]`.
+pub type ChooseFn = unsafe fn(out: *mut f64, a: *const f64, index: *const u32, s: &Strip);
+
+#[inline(always)]
+unsafe fn gather_strip<P: Pack>(mut out: *mut f64, mut a: *const f64, mut index: *const u32, s: &Strip) {
+    for _ in 0..s.n {
+        unsafe {
+            P::load_unaligned(a.add(*index as usize * s.indexed)).store_unaligned(out);
+            (out, a, index) = (out.add(s.step[0]), a.add(s.step[1]), index.add(s.step[2]));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn scatter_strip<P: Pack>(out: *mut f64, mut a: *const f64, mut index: *const u32, s: &Strip) {
+    for _ in 0..s.n {
+        unsafe {
+            let to = out.add(*index as usize * s.indexed);
+            (P::load_unaligned(to) + P::load_unaligned(a)).store_unaligned(to);
+            (a, index) = (a.add(s.step[1]), index.add(s.step[2]));
+        }
+    }
+}
+
+/// Where equal positions stand together their sum stays in a register.
+#[inline(always)]
+unsafe fn scatter_runs<P: Pack>(out: *mut f64, mut a: *const f64, mut index: *const u32, s: &Strip) {
+    let mut left = s.n;
+    while left > 0 {
+        unsafe {
+            let group = *index;
+            let to = out.add(group as usize * s.indexed);
+            let mut sum = P::load_unaligned(to);
+            while left > 0 && *index == group {
+                sum = sum + P::load_unaligned(a);
+                (a, index) = (a.add(s.step[1]), index.add(s.step[2]));
+                left -= 1;
+            }
+            sum.store_unaligned(to);
+        }
+    }
+}
+
+dispatch! {
+    fn pick_gather = gather_strip(out: *mut f64, a: *const f64, index: *const u32, s: &Strip);
+    fn pick_scatter = scatter_strip(out: *mut f64, a: *const f64, index: *const u32, s: &Strip);
+    fn pick_runs = scatter_runs(out: *mut f64, a: *const f64, index: *const u32, s: &Strip);
+}
+
+pub fn gather(isa: Isa) -> ChooseFn {
+    pick_gather(isa)
+}
+
+/// `sorted`: equal positions stand together. Both give the same bits.
+pub fn scatter(sorted: bool, isa: Isa) -> ChooseFn {
+    if sorted { pick_runs(isa) } else { pick_scatter(isa) }
+}

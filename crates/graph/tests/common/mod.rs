@@ -1,0 +1,5 @@
+//! What the test suites share.
+#![allow(dead_code)]
+
+pub mod op_examples;
+pub mod test_op;

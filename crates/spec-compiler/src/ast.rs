@@ -1,0 +1,246 @@
+//! A spec as it was written: typed sections, every name and expression with its place.
+//!
+//! Nothing is looked up yet: names may be unknown and dimensions wrong. Sections that the file
+//! does not have are empty. Entries stand in the order of the file.
+
+use crate::expr::{Declaration, Expr, Ident};
+use crate::source::Span;
+
+/// A value with its place.
+#[derive(Clone, Debug)]
+pub struct Spanned<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Names the folder of results: letters, digits, `_` and `-`.
+    pub model: Ident,
+    pub description: Option<Spanned<String>>,
+    pub data: Vec<Table>,
+    pub dims: Vec<Dim>,
+    pub latent: Vec<Latent>,
+    pub lets: Vec<Let>,
+    pub ode: Vec<Ode>,
+    pub observe: Vec<Observe>,
+    pub inference: Inference,
+    pub output: Output,
+}
+
+/// An entry of `data:`.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub name: Ident,
+    /// As written: relative to the spec.
+    pub file: Spanned<String>,
+    pub rows: RowDim,
+    /// Columns that take their levels from one dimension: (column, dimension).
+    pub index: Vec<(Ident, Ident)>,
+    /// The order of a dimension's levels.
+    pub levels: Vec<(Ident, Vec<Spanned<String>>)>,
+    /// Renamed columns: (name in the spec, name in the file).
+    pub columns: Vec<(Ident, Spanned<String>)>,
+    pub stack: Vec<Stack>,
+    /// What a null of a column means.
+    pub missing: Vec<(Ident, Spanned<Missing>)>,
+    pub ordered_by: Option<Ident>,
+    pub span: Span,
+}
+
+/// The dimension that a table's rows form.
+#[derive(Clone, Debug)]
+pub enum RowDim {
+    /// `rows: sample`: unlabelled rows.
+    Rows(Ident),
+    /// `key: county`: a column of that name is unique and labels the rows.
+    Key(Ident),
+}
+
+/// Columns side by side as one variable: `x: {columns: "x*", dim: feature}`.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub name: Ident,
+    pub columns: StackColumns,
+    pub dim: Ident,
+}
+
+#[derive(Clone, Debug)]
+pub enum StackColumns {
+    /// A pattern with `*`.
+    Glob(Spanned<String>),
+    /// At least one.
+    List(Vec<Spanned<String>>),
+}
+
+/// An entry of `dims:`.
+#[derive(Clone, Debug)]
+pub struct Dim {
+    pub name: Ident,
+    pub size: DimSize,
+}
+
+#[derive(Clone, Debug)]
+pub enum DimSize {
+    /// At least one.
+    Size(Spanned<u64>),
+    /// At least one, distinct.
+    Labels(Vec<Spanned<String>>),
+}
+
+/// An entry of `latent:`; the prior is a call of a distribution.
+#[derive(Clone, Debug)]
+pub struct Latent {
+    pub target: Declaration,
+    pub prior: Expr,
+}
+
+/// An entry of `let:`.
+#[derive(Clone, Debug)]
+pub struct Let {
+    pub target: Declaration,
+    pub value: Expr,
+}
+
+/// A block of `ode:`.
+#[derive(Clone, Debug)]
+pub struct Ode {
+    pub name: Ident,
+    /// The times at which the solution is wanted: a column.
+    pub at: Expr,
+    /// When `initial` holds; zero where absent.
+    pub start: Option<Expr>,
+    pub rows: Option<Ident>,
+    /// At least one.
+    pub states: Vec<State>,
+    pub solver: Solver,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct State {
+    pub target: Declaration,
+    pub initial: Expr,
+    pub rate: Expr,
+}
+
+/// `solver:`; what is absent is chosen later.
+#[derive(Clone, Debug, Default)]
+pub struct Solver {
+    pub method: Option<Spanned<OdeMethod>>,
+    pub rtol: Option<Spanned<f64>>,
+    pub atol: Option<Spanned<f64>>,
+    pub sensitivity: Option<Spanned<Sensitivity>>,
+}
+
+/// An entry of `observe:`; the law is a call of a distribution.
+#[derive(Clone, Debug)]
+pub struct Observe {
+    pub target: Declaration,
+    pub law: Expr,
+    /// `where:`: the rows that the likelihood is restricted to.
+    pub rows: Option<Expr>,
+}
+
+/// `inference:`; what is absent has its default later.
+#[derive(Clone, Debug, Default)]
+pub struct Inference {
+    pub method: Option<Spanned<Method>>,
+    pub family: Option<Spanned<Family>>,
+    pub gradient: Option<Spanned<Gradient>>,
+    /// Monte-Carlo draws a step, at least one.
+    pub draws: Option<Spanned<u64>>,
+    /// At least one.
+    pub posterior_draws: Option<Spanned<u64>>,
+    pub seed: Option<Spanned<u64>>,
+    /// At least one.
+    pub steps: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// The names to report instead of all.
+    pub report: Option<Vec<Ident>>,
+}
+
+/// A word of a fixed list, such as `method: auto`.
+pub trait Choice: Copy + 'static {
+    /// The key whose value it is.
+    const SLOT: &'static str;
+    /// Every word with its meaning.
+    const WORDS: &'static [(&'static str, Self)];
+    /// Words of the language that a later version understands.
+    const LATER: &'static [&'static str];
+
+    /// The word that was written.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident in $slot:literal {
+        $($word:literal => $variant:ident),* $(,)?
+    } later [$($later:literal),* $(,)?]) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant),* }
+
+        impl Choice for $name {
+            const SLOT: &'static str = $slot;
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $name::$variant)),*];
+            const LATER: &'static [&'static str] = &[$($later),*];
+
+            fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+    };
+}
+
+choice! {
+    /// `missing: {outcome: drop}`
+    Missing in "missing" { "drop" => Drop, "impute" => Impute } later []
+}
+
+choice! {
+    /// `solver: {method: ...}`
+    OdeMethod in "method" {
+        "auto" => Auto,
+        "tsit5" => Tsit5,
+        "tr_bdf2" => TrBdf2,
+        "esdirk34" => Esdirk34,
+        "bdf" => Bdf,
+        "matrix_exponential" => MatrixExponential,
+    } later []
+}
+
+choice! {
+    /// `solver: {sensitivity: ...}`
+    Sensitivity in "sensitivity" {
+        "auto" => Auto,
+        "forward" => Forward,
+        "adjoint" => Adjoint,
+    } later []
+}
+
+choice! {
+    /// `inference: {method: ...}`
+    Method in "method" { "auto" => Auto, "vi" => Vi }
+    later ["laplace", "pathfinder", "nuts", "map"]
+}
+
+choice! {
+    /// `inference: {gradient: ...}`
+    Gradient in "gradient" {
+        "reparameterized" => Reparameterized,
+        "sticking_the_landing" => StickingTheLanding,
+    } later ["doubly_reparameterized", "score_function", "closed_form", "pathwise"]
+}
+
+/// `inference: {family: ...}`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    MeanField,
+    FullRank,
+    /// With its rank, at least one.
+    LowRank(u64),
+}

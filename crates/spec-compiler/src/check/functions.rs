@@ -1,0 +1,50 @@
+//! Functions of the language that act element by element: one line each.
+
+use graph::ir::{Binary, Unary};
+
+/// What a function of one argument is in the graph.
+pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
+    ("exp", Unary::Exp, "e^x"),
+    ("log", Unary::Ln, "natural logarithm"),
+    ("log1p", Unary::Log1p, "log(1 + x), with its digits near 0"),
+    ("expm1", Unary::Expm1, "e^x - 1, with its digits near 0"),
+    ("sqrt", Unary::Sqrt, "square root"),
+    ("square", Unary::Square, "x^2"),
+    ("abs", Unary::Abs, "absolute value"),
+    ("sin", Unary::Sin, "sine (radians)"),
+    ("cos", Unary::Cos, "cosine (radians)"),
+    ("tanh", Unary::Tanh, "hyperbolic tangent"),
+    ("sigmoid", Unary::Sigmoid, "1 / (1 + e^-x)"),
+    ("softplus", Unary::Softplus, "log(1 + e^x)"),
+    ("erf", Unary::Erf, "error function"),
+    ("erfc", Unary::Erfc, "1 - erf(x), with its digits for large x"),
+    ("lgamma", Unary::Lgamma, "logarithm of the gamma function"),
+    ("digamma", Unary::Digamma, "derivative of lgamma"),
+    ("floor", Unary::Floor, "largest whole number not above x (no gradient)"),
+];
+
+/// Of two arguments.
+pub const PAIRWISE: &[(&str, Binary, &str)] = &[
+    ("maximum", Binary::Max, "the larger of two"),
+    ("minimum", Binary::Min, "the smaller of two"),
+];
+
+/// With forms of their own: name and signature.
+pub const SPECIAL: &[(&str, &str)] = &[
+    ("sum", "sum(e, over=d): the sum, over all dimensions without `over`"),
+    ("mean", "mean(e, over=d)"),
+    ("sd", "sd(e, over=d): divides by n - 1"),
+    ("max", "max(e, over=d)"),
+    ("min", "min(e, over=d)"),
+    ("logsumexp", "logsumexp(e, over=d): log(sum(exp(e)))"),
+    ("dot", "dot(a, b, over=d): the sum of products over one dimension"),
+    ("where", "where(c, a, b): a where c holds, else b"),
+    ("prime", "prime(v): v with its dimension d renamed to d'"),
+    ("transpose", "transpose(M): d and d' exchanged"),
+];
+
+/// All names, for "did you mean" and the documentation.
+pub fn names() -> Vec<&'static str> {
+    let elementwise = ELEMENTWISE.iter().map(|f| f.0);
+    elementwise.chain(PAIRWISE.iter().map(|f| f.0)).chain(SPECIAL.iter().map(|f| f.0)).collect()
+}

@@ -1,0 +1,234 @@
+//! A user's mistake as data, and its one printed form.
+
+use std::fmt;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan};
+
+use crate::source::{Source, Span};
+
+/// At most this many mistakes are printed; the rest are counted.
+const MAX_SHOWN: usize = 50;
+/// Lines longer than this many bytes are not shown under a message.
+const MAX_LINE: usize = 2_000;
+/// Messages are wrapped at this width.
+const WIDTH: usize = 100;
+
+/// One mistake in a spec: what, where, and what would be right.
+///
+/// Made by the functions of [`crate::errors`] and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// A stable word for the kind of mistake, such as `unknown_key`.
+    pub code: &'static str,
+    /// One sentence without a full stop, in the spec's own names.
+    pub message: String,
+    /// The place of the mistake.
+    pub primary: Label,
+    /// Other places that explain it, such as the first of two equal names.
+    pub secondary: Vec<Label>,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// A place in the spec with a few words; the words may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+impl Diagnostic {
+    pub fn new(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            code,
+            message: message.into(),
+            primary: Label {
+                span,
+                text: String::new(),
+            },
+            secondary: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// The words under the primary place.
+    pub fn label(mut self, text: impl Into<String>) -> Diagnostic {
+        self.primary.text = text.into();
+        self
+    }
+
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.secondary.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// With its source, ready for any miette handler.
+    pub fn on(self, source: &Source) -> Located {
+        Located {
+            diagnostic: self,
+            source: source.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+impl miette::Diagnostic for Diagnostic {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.code))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<_>)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let place = |label: &Label| (label.span.start as usize, label.span.len());
+        let text = |label: &Label| (!label.text.is_empty()).then(|| label.text.clone());
+        let primary = LabeledSpan::new_primary_with_span(text(&self.primary), place(&self.primary));
+        let others = self
+            .secondary
+            .iter()
+            .map(move |label| LabeledSpan::new_with_span(text(label), place(label)));
+        Some(Box::new(std::iter::once(primary).chain(others)))
+    }
+}
+
+/// A [`Diagnostic`] together with its source; its `Display` begins with `file:line:column`.
+#[derive(Clone, Debug)]
+pub struct Located {
+    pub diagnostic: Diagnostic,
+    pub source: Source,
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.source.place(self.diagnostic.primary.span);
+        let Diagnostic { message, code, .. } = &self.diagnostic;
+        write!(f, "{place}: {message} [{code}]")
+    }
+}
+
+impl std::error::Error for Located {}
+
+impl miette::Diagnostic for Located {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        miette::Diagnostic::help(&self.diagnostic)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        let labels = std::iter::once(&self.diagnostic.primary).chain(&self.diagnostic.secondary);
+        // The lines between and around the labels are printed too, so look at them all.
+        let (mut first, mut last) = (usize::MAX, 0);
+        for label in labels {
+            first = first.min(self.source.line_column(label.span.start as usize).0);
+            last = last.max(self.source.line_column(label.span.end as usize).0);
+        }
+        let shown = first.saturating_sub(1).max(1)..=last + 1;
+        shown
+            .into_iter()
+            .all(|line| self.source.line_span(line).len() <= MAX_LINE)
+            .then_some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        miette::Diagnostic::labels(&self.diagnostic)
+    }
+}
+
+/// The mistakes as text without colours, in the order of the file, the same on every terminal.
+pub fn render(diagnostics: &[Diagnostic], source: &Source) -> String {
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(WIDTH)
+        .with_links(false)
+        .without_syntax_highlighting();
+    render_with(&handler, diagnostics, source)
+}
+
+/// As [`render`], through any handler (with colours, of another width).
+pub fn render_with(
+    handler: &GraphicalReportHandler,
+    diagnostics: &[Diagnostic],
+    source: &Source,
+) -> String {
+    let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
+    ordered.sort_by_key(|diagnostic| diagnostic.primary.span);
+    let mut out = String::new();
+    for diagnostic in ordered.iter().take(MAX_SHOWN) {
+        let located = Located {
+            diagnostic: (*diagnostic).clone(),
+            source: source.clone(),
+        };
+        if handler.render_report(&mut out, &located).is_err() {
+            // A label outside the file is a bug of ours; the message is still worth more.
+            out.push_str(&format!("{located}\n"));
+        }
+        out.push('\n');
+    }
+    if ordered.len() > MAX_SHOWN {
+        out.push_str(&format!("and {} more\n", ordered.len() - MAX_SHOWN));
+    }
+    let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+    let mut out = lines.join("\n").trim_end().to_string();
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_has_the_place_and_the_pointer_is_right_after_greek() {
+        let source = Source::new("specs/a.yaml", "model: a\n\u{3b1}: \u{3b2} + Kn\n").unwrap();
+        let at = source.text().find("Kn").unwrap();
+        let mistake = Diagnostic::new("unknown_name", Span::new(at, at + 2), "unknown name `Kn`")
+            .label("not a state, parameter or data column")
+            .help("did you mean `Km`?");
+        let text = render(&[mistake], &source);
+        let expected = [
+            "  \u{d7} specs/a.yaml:2:8: unknown name `Kn` [unknown_name]",
+            "   \u{256d}\u{2500}[specs/a.yaml:2:8]",
+            " 1 \u{2502} model: a",
+            " 2 \u{2502} \u{3b1}: \u{3b2} + Kn",
+            "   \u{b7}        \u{2500}\u{252c}",
+            "   \u{b7}         \u{2570}\u{2500}\u{2500} not a state, parameter or data column",
+            "   \u{2570}\u{2500}\u{2500}\u{2500}\u{2500}",
+            "  help: did you mean `Km`?",
+            "",
+        ]
+        .join("\n");
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_very_long_line_is_not_printed() {
+        let source = Source::new("a.yaml", "x".repeat(5_000)).unwrap();
+        let text = render(&[Diagnostic::new("m", Span::new(3, 4), "message")], &source);
+        assert_eq!(text, "  \u{d7} a.yaml:1:4: message [m]\n");
+    }
+
+    #[test]
+    fn places_at_the_end_and_in_an_empty_file_do_no_harm() {
+        for text in ["", "\n", "a", "a\n", "a\r\n\r\n"] {
+            let source = Source::new("a.yaml", text).unwrap();
+            let mistake = Diagnostic::new("m", Span::at(text.len()), "message").label("here");
+            let shown = render(&[mistake], &source);
+            assert!(shown.starts_with("  \u{d7} a.yaml:"), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Domains: each turns its section of a spec into core items. A new domain is one file here and one
+//! line in [`elaborate`].
+
+pub mod ode;
+
+use crate::ast::Spec;
+use crate::core::{Core, Item, ItemKind, Origin};
+
+/// Expands a spec into core.
+pub fn elaborate(spec: &Spec) -> Core {
+    let mut items = Vec::new();
+    for latent in &spec.latent {
+        items.push(Item {
+            kind: ItemKind::Sample { target: latent.target.clone(), law: latent.prior.clone() },
+            origin: Origin { span: latent.target.span, why: "prior".into() },
+        });
+    }
+    for let_ in &spec.lets {
+        items.push(Item {
+            kind: ItemKind::Let { target: let_.target.clone(), value: let_.value.clone() },
+            origin: Origin { span: let_.target.span, why: "let".into() },
+        });
+    }
+    ode::elaborate(spec, &mut items);
+    for observe in &spec.observe {
+        items.push(Item {
+            kind: ItemKind::Observe {
+                target: observe.target.clone(),
+                law: observe.law.clone(),
+                rows: observe.rows.clone(),
+            },
+            origin: Origin { span: observe.target.span, why: "likelihood".into() },
+        });
+    }
+    Core {
+        model: spec.model.clone(),
+        tables: spec.data.clone(),
+        dims: spec.dims.clone(),
+        items,
+        inference: spec.inference.clone(),
+        output: spec.output.clone(),
+    }
+}

@@ -1,0 +1,400 @@
+//! From the typed model to a [`Target`]: one graph with the data it is bound to.
+
+mod expr;
+mod solve;
+
+use std::collections::HashMap;
+
+use distributions::Distribution;
+use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
+use graph::value::{Bindings, Value};
+use model::{Cells, Named, Site, Target};
+
+use crate::check::mistakes;
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+use crate::typed::{Def, DimRef, Law, Model, Typed};
+
+/// Lowers a checked model.
+///
+/// # Errors
+/// Observed values that their law cannot produce; times before the start of a solve; pairings that
+/// a distribution or solver refuses.
+pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
+    let mut l = Lowering::new(model);
+    l.latents();
+    for def in &model.order {
+        match *def {
+            Def::Latent(i) => l.prior(i),
+            Def::Let(i) => l.let_(i),
+            Def::Solve(i) => l.solve(i),
+        }
+    }
+    for i in 0..model.observes.len() {
+        l.observe(i);
+    }
+    l.finish()
+}
+
+pub(crate) struct Lowering<'a> {
+    pub model: &'a Model,
+    pub graph: Graph,
+    pub dims: Vec<DimId>,
+    pub bindings: Bindings,
+    pub latents: Vec<NodeId>,
+    pub lets: HashMap<usize, NodeId>,
+    /// By (solve, state): the solution at the rows.
+    pub states: HashMap<(usize, usize), NodeId>,
+    columns: HashMap<(usize, usize), NodeId>,
+    stacks: HashMap<(usize, usize), NodeId>,
+    indices: HashMap<usize, NodeId>,
+    sites: Vec<Site>,
+    terms: Vec<NodeId>,
+    log_det: Vec<NodeId>,
+    log_lik: Vec<Named>,
+    origins: Vec<String>,
+    pub mistakes: Vec<Diagnostic>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(model: &'a Model) -> Lowering<'a> {
+        let mut graph = Graph::new();
+        let mut bindings = Bindings::default();
+        let dims = model
+            .dims
+            .iter()
+            .map(|d| {
+                let (role, size) = match d.rows_of {
+                    Some(_) => (Role::Row, Size::Bound),
+                    None => (Role::Plain, Size::Fixed(d.size)),
+                };
+                bindings.sizes.insert(d.name.clone(), d.size);
+                graph.add_dim(&d.name, role, size)
+            })
+            .collect();
+        Lowering {
+            model,
+            graph,
+            dims,
+            bindings,
+            latents: Vec::new(),
+            lets: HashMap::new(),
+            states: HashMap::new(),
+            columns: HashMap::new(),
+            stacks: HashMap::new(),
+            indices: HashMap::new(),
+            sites: Vec::new(),
+            terms: Vec::new(),
+            log_det: Vec::new(),
+            log_lik: Vec::new(),
+            origins: vec![String::new()],
+            mistakes: Vec::new(),
+        }
+    }
+
+    pub fn dim(&self, d: DimRef) -> DimId {
+        self.dims[d.0]
+    }
+
+    pub fn dim_ids(&self, dims: &[DimRef]) -> Vec<DimId> {
+        dims.iter().map(|&d| self.dim(d)).collect()
+    }
+
+    /// Nodes made from now on come from `what`.
+    pub fn origin(&mut self, what: String) {
+        self.origins.push(what);
+        self.graph.origin = Origin(self.origins.len() as u32 - 1);
+    }
+
+    /// Labels of the elements over `dims`, in memory order.
+    fn labels(&self, dims: &[DimId]) -> Vec<String> {
+        let model_dims: Vec<&crate::typed::ModelDim> =
+            dims.iter().map(|d| &self.model.dims[self.dims.iter().position(|x| x == d).expect("a model dimension")]).collect();
+        let mut out = vec![String::new()];
+        for d in model_dims {
+            out = out
+                .iter()
+                .flat_map(|prefix| {
+                    (0..d.size).map(move |i| {
+                        if prefix.is_empty() { d.label(i) } else { format!("{prefix},{}", d.label(i)) }
+                    })
+                })
+                .collect();
+        }
+        out
+    }
+
+    /// All latents' unconstrained inputs first, in the order of the file: that is the order of the
+    /// coordinates.
+    fn latents(&mut self) {
+        for latent in &self.model.latents {
+            self.origin(format!("latent {}", latent.name));
+            let dims = self.graph.canonical(self.dim_ids(&latent.dims));
+            let u = self.graph.input(&latent.name, Varies::Lane, NodeKind::Real, &dims);
+            let bijector = match distributions::bijector_for(latent.law.support) {
+                Ok(b) => b,
+                Err(error) => {
+                    self.mistakes.push(mistakes::arguments(latent.law.span, &error, latent.law.distribution));
+                    self.latents.push(u);
+                    continue;
+                }
+            };
+            let value = bijector.forward(&mut self.graph, u);
+            let j = bijector.log_det_jac(&mut self.graph, u);
+            let j = self.graph.sum(j, &dims);
+            self.log_det.push(j);
+            let graph::ir::Op::Input(input) = self.graph.node(u).op else { unreachable!("an input's node") };
+            let labels = self.labels(&dims);
+            self.sites.push(Site {
+                name: latent.name.clone(),
+                input,
+                unconstrained: u,
+                value,
+                dims,
+                support: latent.law.support,
+                bijector,
+                labels,
+            });
+            self.latents.push(value);
+        }
+    }
+
+    fn prior(&mut self, i: usize) {
+        let latent = &self.model.latents[i];
+        self.origin(format!("prior of {}", latent.name));
+        let x = self.latents[i];
+        if let Some(lp) = self.log_prob(&latent.law, x) {
+            let dims = self.dim_ids(&latent.dims);
+            let term = self.graph.sum(lp, &dims);
+            self.terms.push(term);
+        }
+    }
+
+    fn let_(&mut self, i: usize) {
+        let def = &self.model.lets[i];
+        self.origin(format!("let {}", def.name));
+        let n = self.expr(&def.value);
+        let dims = self.dim_ids(&def.dims);
+        let n = self.graph.expand(n, &dims);
+        self.lets.insert(i, n);
+    }
+
+    /// ln p(x) under `law`, elementwise.
+    fn log_prob(&mut self, law: &Law, x: NodeId) -> Option<NodeId> {
+        let nodes: Vec<NodeId> = law.args.iter().map(|a| self.expr(a)).collect();
+        let params = law.params.map(|i| nodes[i]);
+        let emitted = match law.truncated {
+            None => law.distribution.log_prob(&mut self.graph, &params, x),
+            Some((lower, upper)) => distributions::Truncated::new(law.distribution, lower, upper)
+                .and_then(|t| t.log_prob(&mut self.graph, &params, x)),
+        };
+        match emitted {
+            Ok(n) => Some(n),
+            Err(error) => {
+                self.mistakes.push(mistakes::arguments(law.span, &error, law.distribution));
+                None
+            }
+        }
+    }
+
+    fn observe(&mut self, i: usize) {
+        let o = &self.model.observes[i];
+        self.origin(format!("likelihood of {}", o.name));
+        let x = self.expr(&o.value);
+        let dims = self.dim_ids(&o.value.dims);
+        let mut mask = o.mask.as_ref().map(|m| self.expr(m));
+        if let Some(present) = self.present(&o.value) {
+            mask = Some(match mask {
+                Some(m) => self.graph.mul(m, present),
+                None => present,
+            });
+        }
+        self.check_outcome(i, x, mask);
+        let Some(lp) = self.log_prob(&o.law, x) else { return };
+        let lp = match mask {
+            Some(m) => {
+                let zero = self.graph.constant(0.0);
+                self.graph.select(m, lp, zero)
+            }
+            None => lp,
+        };
+        let term = self.graph.sum(lp, &dims);
+        self.terms.push(term);
+        let by_row = dims.iter().any(|&d| self.graph.is_row(d));
+        let lp = self.graph.expand(lp, &dims);
+        let dims = self.graph.ty(lp).dims.clone();
+        let labels = if by_row { Vec::new() } else { self.labels(&dims) };
+        self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
+    }
+
+    /// 1 where a column with `missing: drop` has a value.
+    fn present(&mut self, t: &Typed) -> Option<NodeId> {
+        let crate::typed::Kind::Column { table, column } = t.kind else { return None };
+        let loaded = &self.model.tables[table];
+        let c = &loaded.data.columns[column];
+        if c.nulls.is_empty() {
+            return None;
+        }
+        let mut values = vec![1.0; loaded.data.n_rows];
+        for &r in &c.nulls {
+            values[r] = 0.0;
+        }
+        let name = format!("{}.{} is present", loaded.name, c.name);
+        let dims = [self.dim(loaded.rows)];
+        self.bindings.data.insert(name.clone(), Value::Real(values));
+        Some(self.graph.input(&name, Varies::Data, NodeKind::Real, &dims))
+    }
+
+    /// Every observed value must be possible under its law.
+    fn check_outcome(&mut self, i: usize, x: NodeId, mask: Option<NodeId>) {
+        let o = &self.model.observes[i];
+        let (Some(values), Ok(mask)) = (self.data_values(x), mask.map(|m| self.data_values(m).ok_or(())).transpose()) else {
+            return;
+        };
+        let counts = |r: usize| mask.as_ref().is_none_or(|m| m[r % m.len()] != 0.0);
+        let bad = (0..values.len()).find(|&r| {
+            let possible = match o.law.truncated {
+                None => o.law.distribution.observable(o.law.support, values[r]),
+                Some(_) => o.law.support.contains(values[r]),
+            };
+            counts(r) && !possible
+        });
+        if let Some(r) = bad {
+            let table = self.model.tables.iter().find(|t| o.value.dims.contains(&t.rows));
+            let per_row = values.len() / table.map_or(1, |t| t.data.n_rows.max(1)).max(1);
+            let place = table.map_or(format!("element {}", r + 1), |t| t.data.locate(r / per_row.max(1)));
+            let d = mistakes::unsupported_outcome(o.span, &o.name, &place, values[r], o.law.distribution.name(), o.law.support);
+            self.mistakes.push(d);
+        }
+    }
+
+    /// The elements of a draw-free node.
+    pub fn data_values(&mut self, n: NodeId) -> Option<Vec<f64>> {
+        if self.graph.varies(n) != Varies::Data {
+            return None;
+        }
+        match graph::interpret::evaluate(&self.graph, &[n], &self.bindings).ok()?.pop()? {
+            Value::Real(v) => Some(v),
+            Value::Index(_) => None,
+        }
+    }
+
+    pub fn column(&mut self, table: usize, column: usize) -> NodeId {
+        if let Some(&n) = self.columns.get(&(table, column)) {
+            return n;
+        }
+        let t = &self.model.tables[table];
+        let values = numbers(&t.data.columns[column]);
+        let name = format!("{}.{}", t.name, t.data.columns[column].name);
+        let rows = self.dim(t.rows);
+        self.bindings.data.insert(name.clone(), Value::Real(values));
+        let n = self.graph.input(&name, Varies::Data, NodeKind::Real, &[rows]);
+        self.columns.insert((table, column), n);
+        n
+    }
+
+    pub fn stack(&mut self, table: usize, stack: usize) -> NodeId {
+        if let Some(&n) = self.stacks.get(&(table, stack)) {
+            return n;
+        }
+        let t = &self.model.tables[table];
+        let s = &t.stacks[stack];
+        let columns: Vec<Vec<f64>> = s.columns.iter().map(|&c| numbers(&t.data.columns[c])).collect();
+        let dims = self.graph.canonical(vec![self.dim(t.rows), self.dim(s.dim)]);
+        let rows_first = dims[0] == self.dim(t.rows);
+        let (n_rows, k) = (t.data.n_rows, columns.len());
+        let values = if rows_first {
+            (0..n_rows * k).map(|e| columns[e % k][e / k]).collect()
+        } else {
+            columns.concat()
+        };
+        let name = format!("{}.{}", t.name, s.name);
+        self.bindings.data.insert(name.clone(), Value::Real(values));
+        let n = self.graph.input(&name, Varies::Data, NodeKind::Real, &dims);
+        self.stacks.insert((table, stack), n);
+        n
+    }
+
+    pub fn index(&mut self, i: usize) -> NodeId {
+        if let Some(&n) = self.indices.get(&i) {
+            return n;
+        }
+        let def = &self.model.indices[i];
+        let t = &self.model.tables[def.table];
+        let (dim, rows) = (self.dim(def.dim), self.dim(t.rows));
+        let name = format!("{}.{} -> {}", t.name, t.data.columns[def.column].name, self.model.dims[def.dim.0].name);
+        self.bindings.data.insert(name.clone(), Value::Index(def.values.clone()));
+        let n = self.graph.input(&name, Varies::Data, NodeKind::Index(dim), &[rows]);
+        self.indices.insert(i, n);
+        n
+    }
+
+    fn total(&mut self, terms: &[NodeId]) -> NodeId {
+        let zero = self.graph.constant(0.0);
+        terms.iter().fold(zero, |sum, &t| self.graph.add(sum, t))
+    }
+
+    fn finish(mut self) -> Result<Target, Vec<Diagnostic>> {
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
+        self.origin("log joint density".into());
+        let (terms, dets) = (std::mem::take(&mut self.terms), std::mem::take(&mut self.log_det));
+        let log_joint = self.total(&terms);
+        let log_det_jac = self.total(&dets);
+        let mut generate = Vec::new();
+        let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.iter().any(|n| n == name));
+        let named = |l: &Self, name: &str, node: NodeId| {
+            let dims = l.graph.ty(node).dims.clone();
+            let by_row = dims.iter().any(|&d| l.graph.is_row(d));
+            let labels = if by_row { Vec::new() } else { l.labels(&dims) };
+            Named { name: name.into(), node, dims, labels, by_row }
+        };
+        for (latent, &node) in self.model.latents.iter().zip(&self.latents) {
+            if wanted(&latent.name) {
+                generate.push(named(&self, &latent.name, node));
+            }
+        }
+        for (i, def) in self.model.lets.iter().enumerate() {
+            if let Some(&node) = self.lets.get(&i)
+                && !def.data_only
+                && wanted(&def.name)
+            {
+                generate.push(named(&self, &def.name, node));
+            }
+        }
+        Ok(Target {
+            name: self.model.name.clone(),
+            graph: self.graph,
+            log_joint,
+            log_det_jac,
+            sites: self.sites,
+            generate,
+            log_lik: self.log_lik,
+            bindings: self.bindings,
+            origins: self.origins,
+        })
+    }
+
+    pub fn refuse(&mut self, span: Span, code: &'static str, why: String) {
+        self.mistakes.push(Diagnostic::new(code, span, why));
+    }
+}
+
+/// A column's cells as numbers; a dropped null takes the first value there is, which its law can
+/// evaluate and its mask hides.
+fn numbers(c: &model::Column) -> Vec<f64> {
+    let mut values: Vec<f64> = match &c.cells {
+        Cells::Real(v) => v.clone(),
+        Cells::Integer(v) => v.iter().map(|&x| x as f64).collect(),
+        Cells::Bool(v) => v.iter().map(|&x| f64::from(u8::from(x))).collect(),
+        Cells::Text(v) => v.iter().map(|s| s.trim().parse().unwrap_or(f64::NAN)).collect(),
+    };
+    if !c.nulls.is_empty() {
+        let first = (0..values.len()).find(|r| c.nulls.binary_search(r).is_err()).map_or(0.0, |r| values[r]);
+        for &r in &c.nulls {
+            values[r] = first;
+        }
+    }
+    values
+}

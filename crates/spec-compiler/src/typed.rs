@@ -1,0 +1,243 @@
+//! The typed model: every name resolved, every expression with its dimensions.
+
+use std::fmt;
+
+use distributions::{Distribution, Params};
+use graph::ir::{Binary, Unary};
+use model::Support;
+
+use crate::ast;
+use crate::source::Span;
+
+/// A dimension of the model, by position in [`Model::dims`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct DimRef(pub usize);
+
+/// A named dimension with its size, known since the data are read.
+#[derive(Clone, Debug)]
+pub struct ModelDim {
+    /// With its primes.
+    pub name: String,
+    /// The table whose unlabelled rows it is.
+    pub rows_of: Option<usize>,
+    pub size: usize,
+    /// Labels where it has them; otherwise elements count from 1.
+    pub labels: Option<Vec<String>>,
+}
+
+impl ModelDim {
+    /// The label of element `i` (zero-based).
+    pub fn label(&self, i: usize) -> String {
+        match &self.labels {
+            Some(l) => l[i].clone(),
+            None => (i + 1).to_string(),
+        }
+    }
+}
+
+/// An expression whose names are resolved.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    pub kind: Kind,
+    /// Sorted by declaration.
+    pub dims: Vec<DimRef>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Const(f64),
+    /// Constants over `dims` as declared: row-major in that order.
+    Array { values: Vec<f64>, order: Vec<DimRef> },
+    Latent(usize),
+    Let(usize),
+    Column { table: usize, column: usize },
+    Stack { table: usize, stack: usize },
+    /// A solution at the rows.
+    State { solve: usize, state: usize },
+    /// Inside a rate: the running state and time, and lets over them.
+    Running(usize),
+    Time,
+    RateLet(usize),
+    Apply1(Unary, Box<Typed>),
+    Apply2(Binary, Box<Typed>, Box<Typed>),
+    Select(Box<Typed>, Box<Typed>, Box<Typed>),
+    Reduce { how: Reducer, over: Vec<DimRef>, arg: Box<Typed> },
+    /// Sum of products over one dimension, after renaming the right side's.
+    Contract { left: Box<Typed>, right: Box<Typed>, over: DimRef },
+    /// `base` at each row's level.
+    Lookup { base: Box<Typed>, index: usize },
+    Element { base: Box<Typed>, dim: DimRef, at: usize },
+    Rename { base: Box<Typed>, map: Vec<(DimRef, DimRef)> },
+}
+
+/// Reductions a user can write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reducer {
+    Sum,
+    Mean,
+    /// Divides by n - 1.
+    Sd,
+    Max,
+    Min,
+    LogSumExp,
+}
+
+/// A text or integer column that points into a dimension.
+#[derive(Clone, Debug)]
+pub struct IndexDef {
+    pub table: usize,
+    pub column: usize,
+    pub dim: DimRef,
+    /// Zero-based, one a row of the table.
+    pub values: Vec<u32>,
+}
+
+/// A call of a distribution, its arguments by parameter name.
+#[derive(Clone)]
+pub struct Law {
+    pub distribution: &'static dyn Distribution,
+    pub args: Vec<Typed>,
+    /// Which argument is which parameter.
+    pub params: Params<usize>,
+    /// `truncated(..., lower=, upper=)`.
+    pub truncated: Option<(f64, f64)>,
+    pub support: Support,
+    pub span: Span,
+}
+
+impl fmt::Debug for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.distribution.name())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Latent {
+    pub name: String,
+    pub dims: Vec<DimRef>,
+    pub law: Law,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct LetDef {
+    pub name: String,
+    pub dims: Vec<DimRef>,
+    pub value: Typed,
+    /// Depends on no latent.
+    pub data_only: bool,
+    pub span: Span,
+}
+
+/// An initial value problem. Parameters of the rates are whatever in them does not run.
+#[derive(Clone, Debug)]
+pub struct SolveDef {
+    pub name: String,
+    /// The dimension of the rows at which the solution is wanted.
+    pub rows: DimRef,
+    pub at: Typed,
+    pub start: f64,
+    pub states: Vec<StateDef>,
+    /// Lets over running states, in order of use.
+    pub rate_lets: Vec<Typed>,
+    pub solver: ast::Solver,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct StateDef {
+    pub name: String,
+    pub initial: Typed,
+    pub rate: Typed,
+}
+
+#[derive(Clone, Debug)]
+pub struct ObserveDef {
+    pub name: String,
+    pub value: Typed,
+    /// Rows that count; all where absent.
+    pub mask: Option<Typed>,
+    pub law: Law,
+    pub span: Span,
+}
+
+/// What is evaluated when: latents, lets and solves in dependency order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Def {
+    Latent(usize),
+    Let(usize),
+    Solve(usize),
+}
+
+/// The whole typed model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub name: String,
+    pub dims: Vec<ModelDim>,
+    pub tables: Vec<crate::check::data::LoadedTable>,
+    pub indices: Vec<IndexDef>,
+    pub latents: Vec<Latent>,
+    pub lets: Vec<LetDef>,
+    pub solves: Vec<SolveDef>,
+    pub observes: Vec<ObserveDef>,
+    pub order: Vec<Def>,
+    /// Names to report instead of all.
+    pub report: Option<Vec<String>>,
+    pub inference: ast::Inference,
+}
+
+impl Model {
+    /// `[school, k]`, or nothing for a scalar.
+    pub fn show_dims(&self, dims: &[DimRef]) -> String {
+        show_dims(&self.dims, dims)
+    }
+}
+
+pub(crate) fn show_dims(all: &[ModelDim], dims: &[DimRef]) -> String {
+    if dims.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = dims.iter().map(|d| all[d.0].name.as_str()).collect();
+    format!("[{}]", names.join(", "))
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "model {}", self.name)?;
+        for d in &self.dims {
+            write!(f, "  dim     {}: {}", d.name, d.size)?;
+            match (&d.labels, d.rows_of) {
+                (Some(l), _) if l.len() <= 8 => writeln!(f, " ({})", l.join(", "))?,
+                (Some(l), _) => writeln!(f, " ({}, ..., {})", l[0], l[l.len() - 1])?,
+                (None, Some(t)) => writeln!(f, " rows of {}", self.tables[t].name)?,
+                (None, None) => writeln!(f)?,
+            }
+        }
+        for def in &self.order {
+            match *def {
+                Def::Latent(i) => {
+                    let l = &self.latents[i];
+                    let law = l.law.distribution.name();
+                    writeln!(f, "  latent  {}{} ~ {law}: {}", l.name, self.show_dims(&l.dims), l.law.support)?;
+                }
+                Def::Let(i) => {
+                    let l = &self.lets[i];
+                    let of = if l.data_only { " (data only)" } else { "" };
+                    writeln!(f, "  let     {}{}{of}", l.name, self.show_dims(&l.dims))?;
+                }
+                Def::Solve(i) => {
+                    let s = &self.solves[i];
+                    let names: Vec<&str> = s.states.iter().map(|s| s.name.as_str()).collect();
+                    let dims = self.show_dims(&[s.rows]);
+                    writeln!(f, "  solve   {}: {}{dims} from {}", s.name, names.join(", "), s.start)?;
+                }
+            }
+        }
+        for o in &self.observes {
+            let law = o.law.distribution.name();
+            writeln!(f, "  observe {}{} ~ {law}", o.name, self.show_dims(&o.value.dims))?;
+        }
+        Ok(())
+    }
+}

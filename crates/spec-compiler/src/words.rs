@@ -1,0 +1,166 @@
+//! The keys of the language, block by block: what may stand where, now and in later versions.
+
+/// The keys that one kind of mapping may have.
+#[derive(Debug)]
+pub struct Block {
+    /// The block as messages call it.
+    pub name: &'static str,
+    pub words: &'static [Word],
+}
+
+#[derive(Debug)]
+pub struct Word {
+    pub word: &'static str,
+    pub status: Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Required,
+    Optional,
+    /// A word of the language that this version refuses by name.
+    Later,
+}
+
+impl Block {
+    /// The words that this version understands.
+    pub fn understood(&'static self) -> impl Iterator<Item = &'static str> {
+        self.words
+            .iter()
+            .filter(|word| word.status != Status::Later)
+            .map(|word| word.word)
+    }
+
+    pub fn status(&self, key: &str) -> Option<Status> {
+        let word = self.words.iter().find(|word| word.word == key)?;
+        Some(word.status)
+    }
+}
+
+const fn required(word: &'static str) -> Word {
+    let status = Status::Required;
+    Word { word, status }
+}
+
+const fn optional(word: &'static str) -> Word {
+    let status = Status::Optional;
+    Word { word, status }
+}
+
+const fn later(word: &'static str) -> Word {
+    let status = Status::Later;
+    Word { word, status }
+}
+
+pub static SPEC: Block = Block {
+    name: "a spec",
+    words: &[
+        required("model"),
+        optional("description"),
+        optional("data"),
+        optional("dims"),
+        optional("latent"),
+        optional("let"),
+        optional("ode"),
+        optional("observe"),
+        optional("inference"),
+        optional("output"),
+        later("scm"),
+        later("recurrence"),
+        later("control"),
+        later("noise"),
+        later("trainable"),
+        later("objective"),
+        later("networks"),
+        later("guide"),
+        later("queries"),
+        later("factor"),
+        later("include"),
+    ],
+};
+
+pub static TABLE: Block = Block {
+    name: "a table",
+    words: &[
+        required("file"),
+        optional("rows"),
+        optional("key"),
+        optional("index"),
+        optional("levels"),
+        optional("columns"),
+        optional("stack"),
+        optional("missing"),
+        optional("ordered_by"),
+        later("holdout"),
+    ],
+};
+
+pub static STACK: Block = Block {
+    name: "a stack",
+    words: &[required("columns"), required("dim")],
+};
+
+pub static LATENT: Block = Block {
+    name: "a latent",
+    words: &[required("prior"), later("unit")],
+};
+
+pub static ODE: Block = Block {
+    name: "an `ode:` block",
+    words: &[
+        required("at"),
+        required("states"),
+        optional("start"),
+        optional("rows"),
+        optional("solver"),
+        later("by"),
+        later("events"),
+        later("reactions"),
+        later("algebraic"),
+        later("experiments"),
+    ],
+};
+
+pub static STATE: Block = Block {
+    name: "a state",
+    words: &[required("initial"), required("rate")],
+};
+
+pub static SOLVER: Block = Block {
+    name: "`solver:`",
+    words: &[
+        optional("method"),
+        optional("rtol"),
+        optional("atol"),
+        optional("sensitivity"),
+    ],
+};
+
+pub static OBSERVE: Block = Block {
+    name: "a likelihood",
+    words: &[required("law"), optional("where")],
+};
+
+pub static INFERENCE: Block = Block {
+    name: "`inference:`",
+    words: &[
+        optional("method"),
+        optional("family"),
+        optional("gradient"),
+        optional("draws"),
+        optional("posterior_draws"),
+        optional("seed"),
+        optional("steps"),
+        later("minibatch"),
+        later("kl_warmup"),
+        later("centring"),
+        later("local_reparameterization"),
+        later("precision"),
+        later("prior"),
+    ],
+};
+
+pub static OUTPUT: Block = Block {
+    name: "`output:`",
+    words: &[optional("report"), later("draws")],
+};

@@ -1,0 +1,253 @@
+//! The answer of a fit: draws from q, weighed against the model, corrected where they need it and
+//! judged.
+//!
+//! A normal q is often lighter-tailed than the posterior, which ruins the weights of a few far draws
+//! although q itself is near. So where q's k-hat asks for it (`method: auto`), draws come instead
+//! from a multivariate Student t of the moments that the weighted draws have: k-hat, effective sample
+//! size and the draws are then those of this wider proposal. Measured over 20 seeds, eight schools
+//! goes from k-hat 0.35 to 0.79 for q to 0.36 to 0.59, log-gamma posteriors from 0.5 to 1.1 to below
+//! zero.
+
+use numerics::lanes::{LANES, Lanes};
+
+use crate::BLOCK;
+use crate::diagnostics::check::{self, ParameterCheck};
+use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
+use crate::diagnostics::resample::systematic;
+use crate::diagnostics::score::{ScoreGap, score_gaps};
+use crate::diagnostics::verdict::{self, Evidence, Verdict};
+use crate::error::FitError;
+use crate::estimator::mean_and_mcse;
+use crate::families::Family;
+use crate::fit::Fit;
+use crate::observe::Observer;
+use crate::options::{Method, Options};
+use crate::proposal::{Draws, Proposal, moment_match};
+use crate::state::State;
+use crate::stream::{Noise, Purpose};
+use crate::target::{Tally, Target};
+
+/// Degrees of freedom of the wider proposals.
+const WIDE_DOF: u32 = 5;
+/// Wider proposals tried in turn, each matched to the moments the one before it found.
+const WIDE_ROUNDS: u8 = 2;
+
+/// One proposal, drawn from and weighed.
+struct Weighed<'a> {
+    proposal: Proposal<'a>,
+    draws: Draws,
+    psis: Psis,
+    tally: Tally,
+}
+
+impl<'a> Weighed<'a> {
+    fn new(
+        proposal: Proposal<'a>,
+        target: &mut Target,
+        options: &Options,
+        round: u8,
+        count: usize,
+        observer: &mut dyn Observer,
+    ) -> Self {
+        let before = std::mem::take(&mut target.tally);
+        let draws =
+            proposal.draw(target, options.seed, Purpose::Check(round), count, observer);
+        let tally = std::mem::replace(&mut target.tally, before);
+        target.tally.absorb(&tally);
+        let psis = psis(&draws.log_ratios());
+        Weighed { proposal, draws, psis, tally }
+    }
+
+    fn weights(&self) -> Vec<f64> {
+        self.psis.log_weights.iter().map(|w| w.exp()).collect()
+    }
+}
+
+/// Draws from q, weighs, corrects where that is asked for, judges.
+pub(crate) fn answer(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: State,
+    lambda: Vec<f64>,
+    interrupted: bool,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let count = if interrupted {
+        options.posterior_draws
+    } else {
+        options.posterior_draws.max(verdict::CHECK_DRAWS)
+    };
+    let coordinates = state.coordinates.clone();
+    let q = Proposal { family, coordinates, lambda, dof: None };
+    let plain = Weighed::new(q, target, options, 0, count, observer);
+    let plain_weights = check::equal_weights(&plain.draws.log_ratios());
+    let (elbo, elbo_mcse, good) = mean_and_mcse(plain.draws.log_ratios().into_iter());
+    if good == 0 {
+        return Err(FitError::NoFiniteDraw { reason: target.tally.commonest() });
+    }
+    let wider = (options.method == Method::Auto && !interrupted)
+        .then(|| widen(target, family, options, &plain, count, observer))
+        .flatten();
+    let answer = wider.as_ref().unwrap_or(&plain);
+    let parameters =
+        parameters(target, &plain.draws, &plain_weights, answer, options.posterior_draws);
+    let shifts: Vec<(&str, f64, f64)> =
+        parameters.iter().map(|p| (p.name.as_str(), p.shift, p.sd_shift)).collect();
+    let names = target.density().names().to_vec();
+    let scores = if interrupted { Vec::new() } else { scores(target, options, answer) };
+    let scores: Vec<(&str, ScoreGap)> =
+        names.iter().map(String::as_str).zip(scores).collect();
+    let (verdict, reasons) = verdict::judge(Evidence {
+        k_hat_q: plain.psis.k_hat,
+        k_hat: answer.psis.k_hat,
+        ess: answer.psis.ess,
+        shifts: &shifts,
+        scores: &scores,
+        rival_share: rival_share(&state, answer),
+        tally: &answer.tally,
+        interrupted,
+        converged: state.converged,
+    });
+    // Weights are used where they are needed and sound; an unreliable fit shows q itself rather than
+    // the few draws that hopeless weights would leave.
+    let sound = answer.psis.k_hat < verdict::K_HAT_CORRECTED && answer.psis.ess >= verdict::ESS;
+    let weighted = verdict != Verdict::Ok && sound;
+    let (source, weights) = if weighted {
+        (&answer.draws, answer.weights())
+    } else {
+        (&plain.draws, plain_weights)
+    };
+    let chosen = systematic(&weights, options.posterior_draws, offset(options.seed));
+    Ok(Fit {
+        verdict,
+        reasons,
+        draws: pick(&source.z, &chosen),
+        log_joint: chosen.iter().map(|&i| source.log_joint[i]).collect(),
+        log_q: chosen.iter().map(|&i| source.log_q[i]).collect(),
+        elbo,
+        elbo_mcse,
+        k_hat: answer.psis.k_hat,
+        k_hat_q: plain.psis.k_hat,
+        ess: answer.psis.ess,
+        parameters,
+        interrupted,
+        tally: target.tally.clone(),
+        state,
+    })
+}
+
+/// The best of the wider proposals, where q's own weights ask for one and one of them is better.
+fn widen<'a>(
+    target: &mut Target,
+    family: &'a dyn Family,
+    options: &Options,
+    plain: &Weighed<'a>,
+    count: usize,
+    observer: &mut dyn Observer,
+) -> Option<Weighed<'a>> {
+    let mut tried: Vec<Weighed> = Vec::new();
+    for round in 1..=WIDE_ROUNDS {
+        let source = tried.last().unwrap_or(plain);
+        if source.psis.k_hat < verdict::K_HAT_OK || observer.cancelled() {
+            break;
+        }
+        let coordinates = moment_match(&source.draws.z, &source.weights(), family.affine())?;
+        let lambda = family.standard();
+        let proposal = Proposal { family, coordinates, lambda, dof: Some(WIDE_DOF) };
+        tried.push(Weighed::new(proposal, target, options, round, count, observer));
+    }
+    let best = tried.into_iter().min_by(|a, b| a.psis.k_hat.total_cmp(&b.psis.k_hat))?;
+    (best.psis.k_hat < plain.psis.k_hat).then_some(best)
+}
+
+/// The score gaps of the weighted draws.
+fn scores(target: &mut Target, options: &Options, answer: &Weighed) -> Vec<ScoreGap> {
+    let chosen = systematic(&answer.weights(), verdict::SCORE_DRAWS, offset(options.seed));
+    score_gaps(target, &pick(&answer.draws.z, &chosen))
+}
+
+/// The largest share of the mass at another mode that the answer's proposal does not reach.
+fn rival_share(state: &State, answer: &Weighed) -> f64 {
+    let log_ratios = answer.draws.log_ratios();
+    let log_evidence = log_sum_exp(&log_ratios) - (log_ratios.len() as f64).ln();
+    let unreached = state.start.rivals.iter().filter(|rival| {
+        let log_weight = rival.log_prob - answer.proposal.log_prob(&rival.point) - log_evidence;
+        log_weight > verdict::RIVAL_LOG_WEIGHT
+    });
+    // its mass against that of the draws and its own
+    unreached.map(|rival| 1.0 / (1.0 + (log_evidence - rival.elbo).exp())).fold(0.0, f64::max)
+}
+
+fn offset(seed: u64) -> f64 {
+    Noise::new(seed, Purpose::Resample, ["offset"]).uniform(0)
+}
+
+/// Some of the draws.
+fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
+    let mut picked = Lanes::zeros(z.n(), chosen.len());
+    for (lane, &i) in chosen.iter().enumerate() {
+        picked.set_lane(lane, &z.lane(i));
+    }
+    picked
+}
+
+/// Every reported parameter under the weights of the answer, against q's plain draws.
+fn parameters(
+    target: &mut Target,
+    plain: &Draws,
+    plain_weights: &[f64],
+    answer: &Weighed,
+    posterior_draws: usize,
+) -> Vec<ParameterCheck> {
+    let names = target.density().reported_names().to_vec();
+    let plain_values = reported(target, &plain.z);
+    let answer_values = reported(target, &answer.draws.z);
+    let weights = answer.weights();
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(i, name)| {
+            let before = check::moments(&plain_values[i], plain_weights);
+            let after = check::moments(&answer_values[i], &weights);
+            let ess = (after.sd / after.mcse).powi(2).min(posterior_draws as f64);
+            ParameterCheck {
+                name,
+                mean: after.mean,
+                sd: after.sd,
+                shift: relative((after.mean - before.mean).abs(), after.sd),
+                sd_shift: relative(before.sd - after.sd, after.sd),
+                mcse: after.sd / ess.sqrt(),
+                ess,
+                k_hat: check::tail_of_mean(
+                    &answer_values[i],
+                    &answer.psis.log_weights,
+                    after.mean,
+                ),
+            }
+        })
+        .collect()
+}
+
+/// `x / sd`, and zero for a constant that stays where it is.
+fn relative(x: f64, sd: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x / sd }
+}
+
+/// What the user reads of draws, a column each.
+fn reported(target: &mut Target, z: &Lanes) -> Vec<Vec<f64>> {
+    let n = target.density().reported_names().len();
+    let mut columns = vec![Vec::with_capacity(z.lanes()); n];
+    for first in (0..z.lanes()).step_by(BLOCK) {
+        let lanes = BLOCK.min(z.lanes() - first);
+        let (mut block, mut out) = (Lanes::zeros(z.n(), lanes), Lanes::zeros(n, lanes));
+        for t in 0..block.tiles() {
+            block.tile_mut(t).copy_from_slice(z.tile(first / LANES + t));
+        }
+        target.density().report(&block, &mut out);
+        for (i, column) in columns.iter_mut().enumerate() {
+            column.extend((0..lanes).map(|lane| out.get(i, lane)));
+        }
+    }
+    columns
+}

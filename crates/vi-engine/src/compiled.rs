@@ -1,0 +1,156 @@
+//! From a [`Target`] to the narrow waist: the compiled log density and what it reports.
+
+use graph::derivative::AdError;
+use graph::foreign::Failure;
+use graph::program::{Options, PlanError, Program, Workspace};
+use graph::vjp::value_and_grad;
+use model::{Named, Target};
+use numerics::lanes::Lanes;
+
+use crate::log_density::{LaneFailure, LogDensity};
+
+/// Why a model cannot be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    #[error(transparent)]
+    Derivative(#[from] AdError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// A program with its memory.
+struct Runner {
+    program: Program,
+    workspace: Workspace,
+    out: Lanes,
+    failures: Vec<Failure>,
+}
+
+impl Runner {
+    fn new(program: Program) -> Runner {
+        let workspace = program.workspace();
+        Runner { out: Lanes::zeros(program.n_out(), 1), failures: Vec::new(), program, workspace }
+    }
+
+    fn run(&mut self, z: &Lanes) {
+        if self.out.lanes() != z.lanes() {
+            self.out = Lanes::zeros(self.program.n_out(), z.lanes());
+        }
+        self.failures.clear();
+        self.program.eval(&mut self.workspace, &[], z, &mut self.out, &mut self.failures);
+    }
+}
+
+/// A model ready to be fitted: its unconstrained log density (Jacobian included) with gradient, and
+/// the quantities the user reads.
+pub struct CompiledDensity {
+    names: Vec<String>,
+    reported: Vec<String>,
+    gradient: Runner,
+    value: Runner,
+    report: Runner,
+}
+
+/// What of a model's reported quantities goes into one row a draw: those that do not vary over a
+/// table's rows.
+pub fn per_draw(target: &Target) -> impl Iterator<Item = &Named> {
+    target.generate.iter().filter(|n| !n.by_row)
+}
+
+/// The graph that a fit runs: the unconstrained log density, then its gradient, site by site.
+///
+/// # Errors
+/// An op without derivative, by name.
+pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::ir::NodeId>), AdError> {
+    let mut g = target.graph.clone();
+    let density = g.add(target.log_joint, target.log_det_jac);
+    let inputs: Vec<graph::ir::NodeId> = target.sites.iter().map(|s| s.unconstrained).collect();
+    let targets: Vec<graph::ir::NodeId> = [density].iter().chain(&inputs).copied().collect();
+    let (g, nodes) = graph::passes::optimise(&g, &targets);
+    let out = value_and_grad(&g, nodes[0], &nodes[1..], &[])?;
+    let outputs: Vec<graph::ir::NodeId> = [out.value].iter().chain(&out.grads).copied().collect();
+    Ok((out.graph, outputs))
+}
+
+impl CompiledDensity {
+    /// Differentiates and plans `target`.
+    ///
+    /// # Errors
+    /// An op without derivative, ill-fitting data, a node beyond the memory budget.
+    pub fn new(target: &Target, options: &Options) -> Result<CompiledDensity, CompileError> {
+        let (g, outputs) = gradient_graph(target)?;
+        let gradient = Program::compile(&g, &outputs, &target.bindings, options)?;
+        let value = Program::compile(&g, &outputs[..1], &target.bindings, options)?;
+        let reported: Vec<&Named> = per_draw(target).collect();
+        let nodes: Vec<graph::ir::NodeId> = reported.iter().map(|n| n.node).collect();
+        let report = Program::compile(&target.graph, &nodes, &target.bindings, options)?;
+        Ok(CompiledDensity {
+            names: target.coordinates(),
+            reported: reported.iter().flat_map(|n| n.columns()).collect(),
+            gradient: Runner::new(gradient),
+            value: Runner::new(value),
+            report: Runner::new(report),
+        })
+    }
+
+    /// The plan of value and gradient, for people.
+    pub fn explain(&self) -> &str {
+        self.gradient.program.explain()
+    }
+}
+
+impl LogDensity for CompiledDensity {
+    fn dim(&self) -> usize {
+        self.names.len()
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn reported_names(&self) -> &[String] {
+        &self.reported
+    }
+
+    fn eval(&mut self, z: &Lanes, value: &mut [f64], grad: Option<&mut Lanes>, failures: &mut Vec<LaneFailure>) {
+        let runner = if grad.is_some() { &mut self.gradient } else { &mut self.value };
+        runner.run(z);
+        for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {
+            *v = runner.out.get(0, lane);
+        }
+        if let Some(grad) = grad {
+            let dim = self.names.len();
+            for t in 0..z.tiles() {
+                grad.tile_mut(t).copy_from_slice(&runner.out.tile(t)[8..8 * (dim + 1)]);
+            }
+            for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {
+                let finite = (0..dim).all(|i| grad.get(i, lane).is_finite());
+                if *v != f64::NEG_INFINITY && (!v.is_finite() || !finite) {
+                    *v = f64::NAN;
+                }
+                if !v.is_finite() {
+                    (0..dim).for_each(|i| grad.set(i, lane, 0.0));
+                }
+            }
+        }
+        for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {
+            if v.is_finite() || *v == f64::NEG_INFINITY {
+                continue;
+            }
+            *v = f64::NEG_INFINITY;
+            let why = runner.failures.iter().find(|f| f.lane == lane);
+            let reason = match why {
+                Some(f) => format!("{}: {}", f.op, f.why),
+                None => "the log density or its gradient is not finite".into(),
+            };
+            failures.push(LaneFailure { lane, reason });
+        }
+    }
+
+    fn report(&mut self, z: &Lanes, out: &mut Lanes) {
+        self.report.run(z);
+        for t in 0..z.tiles() {
+            out.tile_mut(t).copy_from_slice(self.report.out.tile(t));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Weighted draws, parameter by parameter.
+
+use super::psis::psis;
+
+/// What the check says of one reported parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterCheck {
+    pub name: String,
+    /// Mean and sd of the weighted draws.
+    pub mean: f64,
+    pub sd: f64,
+    /// `|weighted mean - plain mean| / weighted sd`: how far the approximation is off.
+    pub shift: f64,
+    /// `plain sd / weighted sd - 1`.
+    pub sd_shift: f64,
+    /// Monte-Carlo standard error of the answer's mean.
+    pub mcse: f64,
+    /// `(sd / mcse)^2`.
+    pub ess: f64,
+    /// Tail index of `weight * |x - mean|`: whether this parameter's mean can be trusted to the
+    /// weights (Vehtari et al. 2024, section 2.4). `+inf` where it has no tail that could be fitted.
+    pub k_hat: f64,
+}
+
+/// One parameter under its weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    pub mean: f64,
+    pub sd: f64,
+    /// Standard error of `mean` as a self-normalised importance estimate.
+    pub mcse: f64,
+}
+
+/// Mean, sd and standard error of `x` under normalised `weights`. A draw of weight zero counts for
+/// nothing, whatever its `x`.
+pub fn moments(x: &[f64], weights: &[f64]) -> Moments {
+    let pairs = || x.iter().zip(weights).filter(|(_, w)| **w > 0.0);
+    let mean: f64 = pairs().map(|(x, w)| w * x).sum();
+    let (mut square, mut error) = (0.0, 0.0);
+    for (x, w) in pairs() {
+        let d = x - mean;
+        square += w * d * d;
+        error += w * w * d * d;
+    }
+    Moments { mean, sd: square.sqrt(), mcse: error.sqrt() }
+}
+
+/// Tail index of the terms of a weighted mean; see [`ParameterCheck::k_hat`].
+pub fn tail_of_mean(x: &[f64], log_weights: &[f64], mean: f64) -> f64 {
+    let terms: Vec<f64> =
+        x.iter().zip(log_weights).map(|(x, w)| w + (x - mean).abs().ln()).collect();
+    psis(&terms).k_hat
+}
+
+/// Equal weights over the draws that could be evaluated.
+pub fn equal_weights(log_ratios: &[f64]) -> Vec<f64> {
+    let good = log_ratios.iter().filter(|r| r.is_finite()).count();
+    let weight = 1.0 / good.max(1) as f64;
+    log_ratios.iter().map(|r| if r.is_finite() { weight } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_equal_and_unequal_weights() {
+        let x = [1.0, 2.0, 3.0, 6.0, f64::NAN];
+        let plain = moments(&x, &[0.25, 0.25, 0.25, 0.25, 0.0]);
+        assert_eq!(plain.mean, 3.0);
+        assert!((plain.sd - 3.5f64.sqrt()).abs() < 1e-15);
+        // sd / sqrt(n)
+        assert!((plain.mcse - (3.5f64 / 4.0).sqrt()).abs() < 1e-15);
+        let weighted = moments(&x, &[0.0, 0.5, 0.0, 0.5, 0.0]);
+        assert_eq!((weighted.mean, weighted.sd), (4.0, 2.0));
+    }
+
+    #[test]
+    fn a_heavy_tailed_parameter_is_told_by_its_own_k_hat() {
+        // x with tail index 0.6 under equal weights
+        let x: Vec<f64> = (1..=4000).map(|i| ((i as f64 - 0.5) / 4000.0).powf(-0.6)).collect();
+        let log_weights = vec![-(4000.0f64.ln()); 4000];
+        let mean = moments(&x, &equal_weights(&log_weights)).mean;
+        let k_hat = tail_of_mean(&x, &log_weights, mean);
+        assert!((k_hat - 0.6).abs() < 0.1, "{k_hat}");
+    }
+}

@@ -1,0 +1,7 @@
+//! What tells whether an approximation may be believed.
+
+pub mod check;
+pub mod psis;
+pub mod resample;
+pub mod score;
+pub mod verdict;

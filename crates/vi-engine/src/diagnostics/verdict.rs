@@ -1,0 +1,241 @@
+//! The verdict, and every threshold behind it.
+
+use super::score::ScoreGap;
+use crate::target::Tally;
+
+/// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
+pub const K_HAT_OK: f64 = 0.5;
+/// Below this k-hat importance weights are trusted to correct the draws.
+pub const K_HAT_CORRECTED: f64 = 0.7;
+/// Largest harmless difference between weighted and unweighted draws: of means, in standard
+/// deviations; of standard deviations, as a ratio.
+pub const SHIFT: f64 = 0.05;
+/// Importance effective sample size that corrected draws need.
+pub const ESS: f64 = 400.0;
+/// Largest harmless violation of the score identity, where it is beyond [`SCORE_ERRORS`] standard
+/// errors; and the draws it is evaluated on.
+pub const SCORE_GAP: f64 = 0.2;
+pub const SCORE_ERRORS: f64 = 4.0;
+pub const SCORE_DRAWS: usize = 4000;
+/// A second mode matters from this share of the mass on, if its log weight exceeds
+/// [`RIVAL_LOG_WEIGHT`]: if the draws do not reach it.
+pub const RIVAL_SHARE: f64 = 0.01;
+pub const RIVAL_LOG_WEIGHT: f64 = 5.0;
+/// Draws of the check.
+pub const CHECK_DRAWS: usize = 10_000;
+/// Part of the draws that may fail to evaluate.
+pub const FAILED_FRACTION: f64 = 0.03;
+
+/// How far the answer may be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The draws are good as they are.
+    Ok,
+    /// They were reweighted, and the weights are sound.
+    Corrected,
+    /// They are not to be relied on; the reasons say why.
+    Unreliable,
+    /// There are no draws.
+    Failed,
+    /// The checks do not apply, or exceed their budget.
+    Unchecked,
+}
+
+impl Verdict {
+    /// The word of the results.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Corrected => "corrected",
+            Verdict::Unreliable => "unreliable",
+            Verdict::Failed => "failed",
+            Verdict::Unchecked => "unchecked",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What the verdict is reached from.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Of q's own weights.
+    pub k_hat_q: f64,
+    /// Of the weights of the answer (q's own, or a wider proposal's), and what they are worth.
+    pub k_hat: f64,
+    pub ess: f64,
+    /// Name, shift of the mean in sd, ratio of sds less one: of every reported parameter.
+    pub shifts: &'a [(&'a str, f64, f64)],
+    /// Name and score gap of every unconstrained coordinate; empty where not evaluated.
+    pub scores: &'a [(&'a str, ScoreGap)],
+    /// The largest share of the mass that is at a mode which the draws do not reach.
+    pub rival_share: f64,
+    /// Evaluations of the check alone: failures on the way to it harm nobody.
+    pub tally: &'a Tally,
+    pub interrupted: bool,
+    /// The climb reached its stop rule (or was not asked to).
+    pub converged: bool,
+}
+
+/// The verdict and its reasons. An `ok` has none.
+///
+/// A climb that ran into its step limit is a reason, not a verdict: the check judges what came out.
+pub fn judge(evidence: Evidence) -> (Verdict, Vec<String>) {
+    let grave = grave_reasons(&evidence);
+    let mut reasons = corrections(&evidence);
+    let mut verdict = match (grave.is_empty(), reasons.is_empty()) {
+        (false, _) => Verdict::Unreliable,
+        (true, false) => Verdict::Corrected,
+        (true, true) => Verdict::Ok,
+    };
+    reasons.splice(0..0, grave);
+    if !reasons.is_empty() && evidence.ess < ESS {
+        let worth = format!("the weighted draws are worth only {:.0} of {ESS}", evidence.ess);
+        reasons.insert(0, worth);
+        verdict = Verdict::Unreliable;
+    }
+    if verdict != Verdict::Ok && !evidence.converged && !evidence.interrupted {
+        reasons.push("the climb of the ELBO did not settle within its steps".into());
+    }
+    (verdict, reasons)
+}
+
+/// What no weights can mend.
+fn grave_reasons(evidence: &Evidence) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if evidence.interrupted {
+        reasons.push("interrupted: this is the last good state".into());
+    }
+    let failed = evidence.tally.failed_fraction();
+    if failed > FAILED_FRACTION {
+        let most = evidence.tally.commonest().map(|r| format!("; most often: {r}"));
+        reasons.push(format!(
+            "{:.1} % of the draws could not be evaluated{}",
+            100.0 * failed,
+            most.unwrap_or_default()
+        ));
+    }
+    if evidence.k_hat >= K_HAT_CORRECTED || evidence.k_hat.is_nan() {
+        reasons.push(format!(
+            "k-hat {:.2} is not below {K_HAT_CORRECTED}: the approximation misses part of the \
+             posterior, and weights cannot mend it",
+            evidence.k_hat
+        ));
+    }
+    if evidence.rival_share >= RIVAL_SHARE {
+        reasons.push(format!(
+            "another mode, with about {:.0} % of the mass, is out of the draws' reach",
+            100.0 * evidence.rival_share
+        ));
+    }
+    for (name, score) in evidence.scores {
+        if score.gap.is_nan() || score.gap.abs() > SCORE_GAP.max(SCORE_ERRORS * score.mcse) {
+            reasons.push(format!(
+                "{name}: the draws break the score identity by {:.0} %: part of the posterior is \
+                 out of their reach",
+                100.0 * score.gap.abs()
+            ));
+        }
+    }
+    reasons
+}
+
+/// What weights do mend.
+fn corrections(evidence: &Evidence) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if evidence.k_hat_q >= K_HAT_OK || evidence.k_hat_q.is_nan() {
+        let wider = if evidence.k_hat == evidence.k_hat_q {
+            String::new()
+        } else {
+            format!(" from a wider proposal, k-hat {:.2}", evidence.k_hat)
+        };
+        let k_hat = evidence.k_hat_q;
+        reasons.push(format!("k-hat {k_hat:.2}: draws are importance-resampled{wider}"));
+    }
+    for (name, shift, sd_shift) in evidence.shifts {
+        if shift.is_nan() || *shift >= SHIFT {
+            reasons.push(format!("{name}: weights move the mean by {shift:.2} sd"));
+        }
+        if sd_shift.is_nan() || sd_shift.abs() >= SHIFT {
+            reasons.push(format!("{name}: the plain sd is off by {:+.0} %", 100.0 * sd_shift));
+        }
+    }
+    reasons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(k_hat: f64, ess: f64, shift: f64, failed: u64, expected: Verdict) {
+        let tally = Tally { lanes: 1000, failed, reasons: Vec::new() };
+        let shifts = [("a", 0.0, 0.0), ("b", shift, 0.01)];
+        let evidence = Evidence {
+            k_hat_q: k_hat,
+            k_hat,
+            ess,
+            shifts: &shifts,
+            scores: &[("a", ScoreGap { gap: 0.19, mcse: 0.01 })],
+            rival_share: 0.009,
+            tally: &tally,
+            interrupted: false,
+            converged: true,
+        };
+        let verdict = |evidence| {
+            let (verdict, reasons) = judge(evidence);
+            assert_eq!(reasons.is_empty(), verdict == Verdict::Ok, "{reasons:?}");
+            verdict
+        };
+        assert_eq!(verdict(evidence), expected);
+        let grave = [
+            Evidence { interrupted: true, ..evidence },
+            Evidence { rival_share: 0.01, ..evidence },
+            Evidence { scores: &[("a", ScoreGap { gap: -0.21, mcse: 0.05 })], ..evidence },
+        ];
+        for evidence in grave {
+            assert_eq!(verdict(evidence), Verdict::Unreliable);
+        }
+        // large, but not beyond its error
+        let noisy = [("a", ScoreGap { gap: 0.3, mcse: 0.1 })];
+        assert_eq!(verdict(Evidence { scores: &noisy, ..evidence }), expected);
+    }
+
+    #[test]
+    fn thresholds() {
+        check(0.49, 5000.0, 0.049, 30, Verdict::Ok);
+        check(f64::NEG_INFINITY, 10_000.0, 0.0, 0, Verdict::Ok);
+        check(0.5, 400.0, 0.0, 0, Verdict::Corrected);
+        check(0.3, 400.0, 0.05, 0, Verdict::Corrected);
+        check(0.3, 400.0, f64::NAN, 0, Verdict::Corrected);
+        check(0.3, 399.0, 0.05, 0, Verdict::Unreliable);
+        check(0.7, 5000.0, 0.0, 0, Verdict::Unreliable);
+        check(f64::NAN, 5000.0, 0.0, 0, Verdict::Unreliable);
+        check(f64::INFINITY, 0.0, 0.0, 0, Verdict::Unreliable);
+        check(0.1, 5000.0, 0.0, 31, Verdict::Unreliable);
+    }
+
+    #[test]
+    fn a_good_wider_proposal_corrects_but_does_not_acquit() {
+        let tally = Tally::default();
+        let (verdict, reasons) = judge(Evidence {
+            k_hat_q: 0.9,
+            k_hat: 0.2,
+            ess: 5000.0,
+            shifts: &[],
+            scores: &[],
+            rival_share: 0.0,
+            tally: &tally,
+            interrupted: false,
+            converged: true,
+        });
+        assert_eq!(verdict, Verdict::Corrected);
+        assert_eq!(
+            reasons,
+            ["k-hat 0.90: draws are importance-resampled from a wider proposal, k-hat 0.20"]
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The whole fit: start, climb, check, and a correction where the check asks for one.
+
+use numerics::lanes::Lanes;
+
+use crate::diagnostics::check::ParameterCheck;
+use crate::diagnostics::verdict::Verdict;
+use crate::error::{FitError, StateError};
+use crate::estimator::{Estimator, mean_and_mcse};
+use crate::families::{self, Family};
+use crate::log_density::LogDensity;
+use crate::observe::Observer;
+use crate::options::{Method, Objective, Options};
+use crate::refine::{self, Climb};
+use crate::start;
+use crate::state::State;
+use crate::stream::{Noise, Purpose};
+use crate::target::{Tally, Target};
+use crate::{BLOCK, answer, fixed_draws};
+
+/// A posterior as draws, with what may be believed of them.
+#[derive(Clone, Debug)]
+pub struct Fit { 
+    pub verdict: Verdict,
+    /// Why; empty for [`Verdict::Ok`].
+    pub reasons: Vec<String>,
+    /// Equally weighted unconstrained draws, `[dim]` x `posterior_draws`. After a correction some
+    /// may occur more than once.
+    pub draws: Lanes,
+    /// The model's log density at `draws`, over the unconstrained vector.
+    pub log_joint: Vec<f64>,
+    /// Log density there of what the draws were first drawn from: q, or a wider proposal in its
+    /// place.
+    pub log_q: Vec<f64>,
+    /// Of q itself, on the draws of the check.
+    pub elbo: f64,
+    pub elbo_mcse: f64,
+    /// k-hat of the weights of the answer; of q itself where it is `ok`.
+    pub k_hat: f64,
+    /// k-hat of q's own weights.
+    pub k_hat_q: f64,
+    /// Effective sample size of the weights of the answer.
+    pub ess: f64,
+    /// One for every reported name.
+    pub parameters: Vec<ParameterCheck>,
+    pub interrupted: bool,
+    /// The family used, and its gradient steps with their trace: in `state`.
+    pub state: State,
+    /// Evaluations of all stages.
+    pub tally: Tally,
+}
+
+/// Fits `density` from the beginning.
+///
+/// The result is a function of the density and the options alone, to the last bit.
+///
+/// # Errors
+/// [`FitError`] where there is nothing to return: no feasible start, no draw with a finite density,
+/// cancelled before a first approximation, options that cannot be honoured. A bad approximation is
+/// no error: its [`Fit::verdict`] says so.
+pub fn fit(
+    density: &mut dyn LogDensity,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    run(density, options, None, observer)
+}
+
+/// Goes on from a state that an interrupted [`fit`] returned, to the same bits as if it had never
+/// been interrupted.
+///
+/// # Errors
+/// As [`fit`]; and a state of another model, family, seed or number of draws.
+pub fn resume(
+    density: &mut dyn LogDensity,
+    options: &Options,
+    state: State,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    run(density, options, Some(state), observer)
+}
+
+fn run(
+    density: &mut dyn LogDensity,
+    options: &Options,
+    saved: Option<State>,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    options.validate()?;
+    let dim = density.dim();
+    if dim == 0 {
+        return Err(FitError::NoCoordinates);
+    }
+    if density.names().len() != dim {
+        return Err(FitError::Names { dim, names: density.names().len() });
+    }
+    let family = families::build(options.family_for(dim), dim);
+    let family = &*family;
+    let mut target = Target::new(density);
+    let mut state = match saved {
+        Some(state) => {
+            matches(&state, family, options)?;
+            target.tally = state.tally.clone();
+            state
+        }
+        None => begin(&mut target, family, options, observer)?,
+    };
+    let ending = climb(&mut target, family, options, &mut state, observer);
+    state.tally = target.tally.clone();
+    // What follows is a function of the state, so a resumed fit repeats it to the same bits.
+    let mut lambda = state.lambda.clone();
+    if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
+        lambda = family.standard();
+    }
+    answer::answer(
+        &mut target,
+        family,
+        options,
+        state,
+        lambda,
+        ending == Climb::Interrupted,
+        observer,
+    )
+}
+
+/// The state before the first step.
+fn begin(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<State, FitError> {
+    let (coordinates, start) = start::find(target, family, options.seed, observer)?;
+    let zeros = || vec![0.0; family.n_params()];
+    Ok(State {
+        family: family.name(),
+        seed: options.seed,
+        draws: options.draws as u64,
+        coordinates,
+        start,
+        lambda: family.standard(),
+        first_moment: zeros(),
+        second_moment: zeros(),
+        third_quarter: zeros(),
+        last_quarter: zeros(),
+        previous: Vec::new(),
+        step: 0,
+        phase_step: 0,
+        phase: 0,
+        check_at: refine::FIRST_CHECK,
+        barren: 0,
+        finished: false,
+        converged: false,
+        tally: target.tally.clone(),
+        trace: Vec::new(),
+    })
+}
+
+/// Whether a saved state belongs to this fit.
+fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), StateError> {
+    let fields = [
+        ("family", state.family.clone(), family.name()),
+        ("seed", state.seed.to_string(), options.seed.to_string()),
+        ("draws", state.draws.to_string(), options.draws.to_string()),
+        ("dimension", state.coordinates.dim().to_string(), family.dim().to_string()),
+        ("parameters", state.lambda.len().to_string(), family.n_params().to_string()),
+    ];
+    for (field, saved, now) in fields {
+        if saved != now {
+            return Err(StateError::Mismatch { field, saved, now });
+        }
+    }
+    Ok(())
+}
+
+fn climb(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: &mut State,
+    observer: &mut dyn Observer,
+) -> Climb {
+    match (options.method, options.objective) {
+        (Method::Laplace, _) => {
+            state.finished = true;
+            state.converged = state.start.converged;
+            Climb::Finished
+        }
+        (_, Objective::Stochastic) => refine::climb(target, family, options, state, observer),
+        (_, Objective::FixedDraws) => fixed_draws::climb(target, family, options, state, observer),
+    }
+}
+
+/// Draws on which the climb's end is compared with its start.
+const COMPARED: usize = 4 * BLOCK;
+
+/// Whether the climb's end is worse than its start, by more than chance: a climb may be led astray
+/// by gradients without a variance.
+fn worse_than_start(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: &State,
+) -> bool {
+    let standard = family.standard();
+    if state.lambda == standard {
+        return false;
+    }
+    if state.lambda.iter().any(|x| !x.is_finite()) {
+        return true;
+    }
+    let names = crate::base_names(target.density().names(), family.n_base());
+    let noise =
+        Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
+    let mut eps = Lanes::zeros(family.n_base(), COMPARED);
+    noise.fill(u64::MAX, 0, &mut eps);
+    let mut estimator =
+        Estimator::new(options.gradient, family.dim(), COMPARED);
+    let mut terms =
+        |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
+    let (start, end) = (terms(&standard), terms(&state.lambda));
+    let good = |terms: &[f64]| terms.iter().filter(|t| t.is_finite()).count();
+    let differences = start.iter().zip(&end).map(|(s, e)| s - e);
+    let (gain, mcse, _) = mean_and_mcse(differences);
+    gain > 3.0 * mcse && good(&start) >= good(&end)
+}

@@ -1,0 +1,140 @@
+//! The deterministic objective: the same draws throughout (sample average approximation).
+//!
+//! With its base noise fixed the ELBO estimate is a smooth function that L-BFGS maximises without a
+//! step size (Giordano, Ingram and Broderick 2024). Two things need care. A family that is rich
+//! against the number of draws can exploit them (with fewer draws than dimensions a full-rank q
+//! collapses), so draws start above the base dimension and double until the optimum no longer moves
+//! (Burroni, Domke and Sheldon 2024) and fresh draws confirm its ELBO. And the draws' own moments are
+//! off by chance: they are made exactly zero and one, so that a normal target is recovered exactly.
+
+use nalgebra::{Cholesky, DMatrix};
+use numerics::lanes::Lanes;
+
+use crate::estimator::{Estimator, mean_and_mcse};
+use crate::families::Family;
+use crate::lbfgs::{self, Answer, Ending, Tolerance};
+use crate::observe::{Observer, Progress, Stage, TraceRow};
+use crate::options::{Gradient, Options};
+use crate::refine::{Climb, accuracy};
+use crate::state::State;
+use crate::stream::{Noise, Purpose};
+use crate::target::Target;
+
+/// Draws at least, in the first round.
+const FEWEST: usize = 64;
+/// Rounds at most; each doubles the draws.
+const ROUNDS: u64 = 6;
+/// Optimism of the ELBO on its own draws, in nats, that is no matter.
+const OPTIMISM: f64 = 0.1;
+
+/// Maximises the fixed-draw ELBO from `state.lambda`; one round is one step of the state.
+pub fn climb(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: &mut State,
+    observer: &mut dyn Observer,
+) -> Climb {
+    let names = crate::base_names(target.density().names(), family.n_base());
+    let names = || names.iter().map(String::as_str);
+    let fixed = Noise::new(options.seed, Purpose::FixedDraws, names());
+    let fresh = Noise::new(options.seed, Purpose::FreshDraws, names());
+    let first = FEWEST.max((2 * family.n_base()).next_multiple_of(8)).max(options.draws);
+    while !state.finished {
+        let draws = first << state.step;
+        let mut eps = Lanes::zeros(family.n_base(), draws);
+        fixed.fill(state.step, 0, &mut eps);
+        standardise(&mut eps);
+        // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
+        // entropy that is in the value.
+        let mut estimator = Estimator::new(Gradient::Reparameterized, family.dim(), draws);
+        let tolerance =
+            Tolerance { gain: 1e-6, gradient: 1e-4, evaluations: 300 + 2 * family.n_params() };
+        let most_bad = draws / 20;
+        let minimum = lbfgs::minimise(&state.lambda, tolerance, &mut |lambda, gradient| {
+            if observer.cancelled() {
+                return Answer::Stop;
+            }
+            let coordinates = &state.coordinates;
+            let estimate =
+                estimator.gradient(target, coordinates, family, lambda, &eps, gradient);
+            gradient.iter_mut().for_each(|g| *g = -*g);
+            // More than a few bad draws make the point infeasible: it is stepped back from.
+            let bad = draws - estimate.good;
+            Answer::Value(if bad > most_bad { f64::NAN } else { -estimate.elbo })
+        });
+        let Some(minimum) = minimum else {
+            // Not even the start can be evaluated; it is what there is.
+            state.finished = true;
+            return Climb::Finished;
+        };
+        if minimum.ending == Ending::Interrupted {
+            return Climb::Interrupted;
+        }
+        let moved = family.symmetric_kl(&minimum.x, &state.lambda);
+        state.lambda = minimum.x;
+        let estimate = {
+            let mut gradient = vec![0.0; family.n_params()];
+            let (coordinates, lambda) = (&state.coordinates, &state.lambda);
+            estimator.gradient(target, coordinates, family, lambda, &eps, &mut gradient)
+        };
+        fresh.fill(state.step, 0, &mut eps);
+        let terms = estimator.terms(target, &state.coordinates, family, &state.lambda, &eps);
+        let (elbo, elbo_mcse, _) = mean_and_mcse(terms.iter().copied());
+        let noise = 3.0 * elbo_mcse.hypot(estimate.elbo_mcse);
+        let honest = estimate.elbo - elbo <= noise.max(OPTIMISM);
+        state.step += 1;
+        let row = TraceRow { step: state.step, elbo, elbo_mcse, grad_var: 0.0 };
+        state.trace.push(row);
+        let settled = state.step > 1 && moved <= accuracy(family.n_params());
+        state.converged = honest && settled && minimum.ending != Ending::Exhausted;
+        let limit = options.steps.unwrap_or(ROUNDS).min(ROUNDS);
+        state.finished = state.converged || state.step >= limit;
+        let fraction = if state.finished { 1.0 } else { state.step as f64 / limit as f64 };
+        observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });
+    }
+    Climb::Finished
+}
+
+/// Moves and mixes the draws so that their sample mean is zero and their sample covariance the
+/// identity. Needs more draws than elements; `eps` is `[n_base]` x draws.
+fn standardise(eps: &mut Lanes) {
+    let (n, draws) = (eps.n(), eps.lanes());
+    let mut x = DMatrix::from_fn(n, draws, |i, lane| eps.get(i, lane));
+    for mut row in x.row_iter_mut() {
+        let mean = row.mean();
+        row.iter_mut().for_each(|v| *v -= mean);
+    }
+    let covariance = &x * x.transpose() / draws as f64;
+    // More draws than elements, so singular with probability zero; then the draws stay as they are.
+    if let Some(cholesky) = Cholesky::new(covariance)
+        && let Some(white) = cholesky.l().solve_lower_triangular(&x)
+    {
+        for lane in 0..draws {
+            for i in 0..n {
+                eps.set(i, lane, white[(i, lane)]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standardised_draws_have_exact_moments() {
+        let names = ["a", "b", "c"];
+        let mut eps = Lanes::zeros(3, 64);
+        Noise::new(1, Purpose::FixedDraws, names).fill(0, 0, &mut eps);
+        standardise(&mut eps);
+        for i in 0..3 {
+            let mean: f64 = (0..64).map(|l| eps.get(i, l)).sum::<f64>() / 64.0;
+            assert!(mean.abs() < 1e-14);
+            for j in 0..3 {
+                let c: f64 = (0..64).map(|l| eps.get(i, l) * eps.get(j, l)).sum::<f64>() / 64.0;
+                assert!((c - f64::from(i == j)).abs() < 1e-13);
+            }
+        }
+    }
+}

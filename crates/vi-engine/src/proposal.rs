@@ -1,0 +1,170 @@
+//! Draws to be weighed: from q itself, or from something wider in its place.
+
+use nalgebra::{Cholesky, DMatrix};
+use numerics::lanes::{LANES, Lanes};
+
+use crate::BLOCK;
+use crate::coordinates::{Coordinates, Scale, row};
+use crate::families::{Family, HALF_LOG_TAU};
+use crate::observe::{Observer, Progress, Stage};
+use crate::stream::{Noise, Purpose};
+use crate::target::Target;
+
+/// A distribution to draw from and to divide by.
+pub struct Proposal<'a> {
+    pub family: &'a dyn Family,
+    pub coordinates: Coordinates,
+    pub lambda: Vec<f64>,
+    /// Degrees of freedom of a multivariate Student t with the (normal) family's location and scale
+    /// matrix; `None`: the family itself.
+    pub dof: Option<u32>,
+}
+
+/// Draws with their densities.
+pub struct Draws {
+    /// Unconstrained, `[dim]` x draws.
+    pub z: Lanes,
+    /// Log density of the model and of the proposal, both over the unconstrained vector.
+    pub log_joint: Vec<f64>,
+    pub log_q: Vec<f64>,
+}
+
+impl Draws {
+    pub fn log_ratios(&self) -> Vec<f64> {
+        self.log_joint.iter().zip(&self.log_q).map(|(p, q)| p - q).collect()
+    }
+}
+
+impl Proposal<'_> {
+    /// `count` draws of the stream `purpose`, block by block.
+    pub fn draw(
+        &self,
+        target: &mut Target,
+        seed: u64,
+        purpose: Purpose,
+        count: usize,
+        observer: &mut dyn Observer,
+    ) -> Draws {
+        let (dim, base) = (self.family.dim(), self.family.n_base());
+        let names = crate::base_names(target.density().names(), base);
+        let noise = Noise::new(seed, purpose, names.iter().map(String::as_str));
+        let spread: Vec<String> = (0..self.dof.unwrap_or(0)).map(|i| format!("(spread {i})")).collect();
+        let spread = Noise::new(seed, purpose, spread.iter().map(String::as_str));
+        let mut draws = Draws {
+            z: Lanes::zeros(dim, count),
+            log_joint: vec![0.0; count],
+            log_q: vec![0.0; count],
+        };
+        for first in (0..count).step_by(BLOCK) {
+            let lanes = BLOCK.min(count - first);
+            let mut eps = Lanes::zeros(base, lanes);
+            let (mut u, mut z) = (Lanes::zeros(dim, lanes), Lanes::zeros(dim, lanes));
+            noise.fill(0, first as u64, &mut eps);
+            self.family.rsample(&self.lambda, &eps, &mut u);
+            if let Some(dof) = self.dof {
+                let mut chi = Lanes::zeros(dof as usize, lanes);
+                spread.fill(0, first as u64, &mut chi);
+                self.stretch(&mut u, &chi);
+            }
+            let block = first..first + lanes;
+            let log_q = &mut draws.log_q[block.clone()];
+            self.log_q(&u, log_q);
+            let log_joint = &mut draws.log_joint[block];
+            target.eval_whitened(&self.coordinates, &u, &mut z, log_joint, None);
+            // back to the unconstrained vector's own densities
+            let log_det = self.coordinates.log_det();
+            log_joint.iter_mut().chain(log_q).for_each(|x| *x -= log_det);
+            for t in 0..z.tiles() {
+                draws.z.tile_mut(first / LANES + t).copy_from_slice(z.tile(t));
+            }
+            observer.progress(&Progress {
+                stage: Stage::Check,
+                row: None,
+                fraction: (first + lanes) as f64 / count as f64,
+            });
+        }
+        draws
+    }
+
+    /// Log density of one unconstrained point.
+    pub fn log_prob(&self, z: &[f64]) -> f64 {
+        let mut u = Lanes::zeros(self.family.dim(), 1);
+        u.set_lane(0, &self.coordinates.inverse(z));
+        let mut log_q = [0.0];
+        self.log_q(&u, &mut log_q);
+        log_q[0] - self.coordinates.log_det()
+    }
+
+    fn mean(&self) -> Vec<f64> {
+        let eps = Lanes::zeros(self.family.n_base(), 1);
+        let mut u = Lanes::zeros(self.family.dim(), 1);
+        self.family.rsample(&self.lambda, &eps, &mut u);
+        u.lane(0)
+    }
+
+    /// Stretches normal draws about their mean by `sqrt(dof / chi^2)`.
+    fn stretch(&self, u: &mut Lanes, chi: &Lanes) {
+        let mean = self.mean();
+        for lane in 0..u.lanes() {
+            let square: f64 = (0..chi.n()).map(|i| chi.get(i, lane).powi(2)).sum();
+            let factor = (chi.n() as f64 / square).sqrt();
+            for (i, mean) in mean.iter().enumerate() {
+                u.set(i, lane, mean + factor * (u.get(i, lane) - mean));
+            }
+        }
+    }
+
+    /// Log density in whitened coordinates.
+    fn log_q(&self, u: &Lanes, log_q: &mut [f64]) {
+        self.family.log_q(&self.lambda, u, log_q, None);
+        if let Some(dof) = self.dof {
+            let (nu, d) = (f64::from(dof), self.family.dim() as f64);
+            // A normal's log density at its mean, from its entropy: -(log det L + d/2 log 2 pi).
+            let peak = 0.5 * d - self.family.entropy(&self.lambda, None);
+            let ln_gamma = statrs::function::gamma::ln_gamma;
+            let constant = ln_gamma(0.5 * (nu + d)) - ln_gamma(0.5 * nu)
+                - 0.5 * d * (nu * std::f64::consts::PI).ln()
+                + peak
+                + d * HALF_LOG_TAU;
+            for q in log_q {
+                let mahalanobis = 2.0 * (peak - *q);
+                *q = constant - 0.5 * (nu + d) * (mahalanobis / nu).ln_1p();
+            }
+        }
+    }
+}
+
+/// Coordinates whose standard normal has the weighted mean and covariance (or variances) of draws;
+/// `None` where these are degenerate.
+pub fn moment_match(z: &Lanes, weights: &[f64], dense: bool) -> Option<Coordinates> {
+    let dim = z.n();
+    let heavy: Vec<(usize, f64)> =
+        weights.iter().copied().enumerate().filter(|(_, w)| *w > 0.0).collect();
+    let mut centre = vec![0.0; dim];
+    for &(lane, w) in &heavy {
+        centre.iter_mut().enumerate().for_each(|(i, c)| *c += w * z.get(i, lane));
+    }
+    let deviation = |i: usize, lane: usize| z.get(i, lane) - centre[i];
+    let scale = if dense {
+        let root = DMatrix::from_fn(dim, heavy.len(), |i, k| {
+            let (lane, w) = heavy[k];
+            w.sqrt() * deviation(i, lane)
+        });
+        let l = Cholesky::new(&root * root.transpose())?.l();
+        let mut packed = vec![0.0; row(dim)];
+        for i in 0..dim {
+            for j in 0..=i {
+                packed[row(i) + j] = l[(i, j)];
+            }
+        }
+        Scale::Lower(packed)
+    } else {
+        let variance = |i| heavy.iter().map(|&(lane, w)| w * deviation(i, lane).powi(2)).sum::<f64>();
+        let sd: Vec<f64> = (0..dim).map(|i| variance(i).sqrt()).collect();
+        if sd.iter().any(|sd| !(*sd > 0.0 && sd.is_finite())) {
+            return None;
+        }
+        Scale::Diagonal(sd)
+    };
+    Some(Coordinates { centre, scale })
+}

@@ -1,0 +1,270 @@
+//! Where a fit begins: a mode found by quasi-Newton from several starting points, and the normal
+//! that the curvature there suggests.
+//!
+//! Starting points are feasibility-checked: the origin and random points, from which only those
+//! with a finite density are used. The first descent starts at the origin, every further one at the
+//! feasible point farthest, in whitened distance, from the modes known so far. Two descents that end
+//! in one place settle the matter; otherwise more are tried, and the normals at their ends compete by
+//! ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
+//! the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
+//! the descent compete too, as in Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
+
+use numerics::lanes::Lanes;
+
+use crate::coordinates::Coordinates;
+use crate::curvature::whiten;
+use crate::error::FitError;
+use crate::estimator::{Estimator, mean_and_mcse};
+use crate::families::Family;
+use crate::lbfgs::{self, Answer, Ending, Minimum, Tolerance};
+use crate::observe::{Observer, Progress, Stage};
+use crate::options::Gradient;
+use crate::stream::{Noise, Purpose};
+use crate::target::Target;
+
+/// Points tried for a finite density, in one evaluation; and the spreads tried in turn.
+const POINTS: usize = 32;
+const SPREADS: [f64; 4] = [1.0, 0.1, 4.0, 20.0];
+/// Descents at most.
+const DESCENTS: usize = 4;
+/// Draws on which a starting normal is judged.
+const JUDGES: usize = 64;
+/// Points along a descent that compete, besides its end.
+const ALONG: usize = 6;
+
+/// What the search for a start found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartReport {
+    /// Log density at the centre of the chosen normal.
+    pub log_prob: f64,
+    /// ELBO of the chosen normal and its standard error.
+    pub elbo: f64,
+    pub elbo_mcse: f64,
+    pub descents: usize,
+    pub evaluations: usize,
+    /// Whether the chosen descent reached a mode.
+    pub converged: bool,
+    /// Whether two descents ended in one place.
+    pub agreed: bool,
+    /// Other modes found.
+    pub rivals: Vec<Rival>,
+}
+
+/// A mode other than the chosen one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rival {
+    /// Unconstrained, `[dim]`.
+    pub point: Vec<f64>,
+    /// Log density there.
+    pub log_prob: f64,
+    /// ELBO of the normal there: about the logarithm of its mass.
+    pub elbo: f64,
+}
+
+/// Finds coordinates in which the posterior is roughly standard normal.
+///
+/// # Errors
+/// No point with a finite density; cancelled.
+pub fn find(
+    target: &mut Target,
+    family: &dyn Family,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<(Coordinates, StartReport), FitError> {
+    let mut points = feasible_points(target, seed)?;
+    let tried = points.len();
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut evaluations = 0;
+    let mut descents = 0;
+    let mut agreed = false;
+    while descents < DESCENTS && !points.is_empty() && !agreed {
+        observer.progress(&Progress {
+            stage: Stage::Start,
+            row: None,
+            fraction: descents as f64 / DESCENTS as f64,
+        });
+        let point = points.swap_remove(farthest(&points, &candidates));
+        descents += 1;
+        let Some(minimum) = descend(target, &point, observer) else { continue };
+        if minimum.ending == Ending::Interrupted {
+            return Err(FitError::InterruptedAtStart);
+        }
+        evaluations += minimum.evaluations;
+        match candidates.iter_mut().find(|c| c.same_place(&minimum)) {
+            Some(twin) => {
+                agreed = true;
+                if -minimum.value > twin.log_prob {
+                    *twin = Candidate::judge(target, family, seed, minimum);
+                }
+            }
+            None => candidates.push(Candidate::judge(target, family, seed, minimum)),
+        }
+    }
+    let mut candidates: Vec<Candidate> = candidates
+        .into_iter()
+        .map(|candidate| candidate.or_along_its_way(target, family, seed))
+        .collect();
+    // stable: of equals the first stays first
+    candidates.sort_by(|a, b| b.elbo.total_cmp(&a.elbo));
+    let mut candidates = candidates.into_iter();
+    let Some(best) = candidates.next() else {
+        return Err(FitError::NoFiniteStart { tried, reason: target.tally.commonest() });
+    };
+    let report = StartReport {
+        log_prob: best.log_prob,
+        elbo: best.elbo,
+        elbo_mcse: best.elbo_mcse,
+        descents,
+        evaluations,
+        converged: best.converged,
+        agreed,
+        rivals: candidates
+            .map(|c| Rival { point: c.coordinates.centre, log_prob: c.log_prob, elbo: c.elbo })
+            .collect(),
+    };
+    Ok((best.coordinates, report))
+}
+
+/// The index of the point whose nearest candidate is farthest, in that candidate's whitened
+/// distance; the first point while there are no candidates.
+fn farthest(points: &[Vec<f64>], candidates: &[Candidate]) -> usize {
+    let distance = |point: &Vec<f64>| {
+        let square = |c: &Candidate| c.coordinates.inverse(point).iter().map(|u| u * u).sum();
+        candidates.iter().map(square).fold(f64::INFINITY, f64::min)
+    };
+    let distances: Vec<f64> = points.iter().map(distance).collect();
+    (0..points.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best })
+}
+
+/// The origin where it is feasible, then feasible random points by falling density.
+fn feasible_points(target: &mut Target, seed: u64) -> Result<Vec<Vec<f64>>, FitError> {
+    let dim = target.dim();
+    let names = target.density().names().to_vec();
+    let noise = Noise::new(seed, Purpose::Start, names.iter().map(String::as_str));
+    let mut z = Lanes::zeros(dim, POINTS);
+    let mut grad = Lanes::zeros(dim, POINTS);
+    let mut value = vec![0.0; POINTS];
+    for (attempt, spread) in SPREADS.iter().enumerate() {
+        noise.fill(attempt as u64, 0, &mut z);
+        for t in 0..z.tiles() {
+            z.tile_mut(t).iter_mut().for_each(|x| *x *= spread);
+        }
+        z.set_lane(0, &vec![0.0; dim]);
+        target.eval(&z, &mut value, Some(&mut grad));
+        let mut feasible: Vec<usize> = (0..POINTS).filter(|&l| value[l].is_finite()).collect();
+        if feasible.is_empty() {
+            continue;
+        }
+        // The origin first, since it is the middle of most supports; then the best.
+        feasible.sort_by(|&a, &b| {
+            (a != 0).cmp(&(b != 0)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b))
+        });
+        return Ok(feasible.into_iter().map(|lane| z.lane(lane)).collect());
+    }
+    Err(FitError::NoFiniteStart {
+        tried: POINTS * SPREADS.len(),
+        reason: target.tally.commonest(),
+    })
+}
+
+fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
+    let dim = start.len();
+    let tolerance = Tolerance { gain: 1e-7, gradient: 1e-5, evaluations: 500 + 2 * dim };
+    let mut z = Lanes::zeros(dim, 1);
+    let mut grad = Lanes::zeros(dim, 1);
+    let mut value = [0.0];
+    lbfgs::minimise(start, tolerance, &mut |x, g| {
+        if observer.cancelled() {
+            return Answer::Stop;
+        }
+        z.set_lane(0, x);
+        z.pad();
+        target.eval(&z, &mut value, Some(&mut grad));
+        for (i, g) in g.iter_mut().enumerate() {
+            *g = -grad.get(i, 0);
+        }
+        Answer::Value(-value[0])
+    })
+}
+
+/// A normal that might be the start.
+struct Candidate {
+    coordinates: Coordinates,
+    log_prob: f64,
+    elbo: f64,
+    elbo_mcse: f64,
+    converged: bool,
+    trail: Vec<(Vec<f64>, f64)>,
+}
+
+impl Candidate {
+    /// The normal at the end of a descent.
+    fn judge(target: &mut Target, family: &dyn Family, seed: u64, minimum: Minimum) -> Self {
+        let coordinates = whiten(target, &minimum.x, family.affine());
+        let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
+        Candidate {
+            coordinates,
+            log_prob: -minimum.value,
+            elbo,
+            elbo_mcse,
+            converged: minimum.ending == Ending::Converged,
+            trail: minimum.trail,
+        }
+    }
+
+    /// Whether a descent ended here too: the same density, and less than a tenth of a standard
+    /// deviation away in every whitened direction.
+    fn same_place(&self, other: &Minimum) -> bool {
+        (self.log_prob + other.value).abs() < 1e-2
+            && self
+                .coordinates
+                .inverse(&other.x)
+                .iter()
+                .all(|u| u.abs() < 0.1)
+    }
+
+    /// Itself, or the best of the points on its way where the normal at its end is a bad summary.
+    fn or_along_its_way(self, target: &mut Target, family: &dyn Family, seed: u64) -> Self {
+        let dim = family.dim() as f64;
+        // For a normal target the ELBO of the normal at the mode is Laplace's evidence.
+        let evidence = self.log_prob
+            + self.coordinates.log_det()
+            + dim * crate::families::HALF_LOG_TAU;
+        if evidence - self.elbo < 1.0 + 0.1 * dim {
+            return self;
+        }
+        let mut best = self;
+        let trail = std::mem::take(&mut best.trail);
+        let stride = trail.len().div_ceil(ALONG).max(1);
+        for (x, value) in trail.iter().rev().skip(1).step_by(stride) {
+            let coordinates = whiten(target, x, family.affine());
+            let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
+            if elbo > best.elbo {
+                best.coordinates = coordinates;
+                best.log_prob = -value;
+                best.elbo = elbo;
+                best.elbo_mcse = elbo_mcse;
+                best.converged = false;
+            }
+        }
+        best
+    }
+}
+
+/// ELBO of the family's standard member in `coordinates`; `-inf` where more than a quarter of the
+/// draws cannot be evaluated.
+fn judge(
+    target: &mut Target,
+    family: &dyn Family,
+    seed: u64,
+    coordinates: &Coordinates,
+) -> (f64, f64) {
+    let names = crate::base_names(target.density().names(), family.n_base());
+    let noise = Noise::new(seed, Purpose::StartElbo, names.iter().map(String::as_str));
+    let mut eps = Lanes::zeros(family.n_base(), JUDGES);
+    noise.fill(0, 0, &mut eps);
+    let mut estimator = Estimator::new(Gradient::default(), family.dim(), JUDGES);
+    let terms = estimator.terms(target, coordinates, family, &family.standard(), &eps);
+    let (elbo, mcse, good) = mean_and_mcse(terms.iter().copied());
+    if 4 * good < 3 * JUDGES { (f64::NEG_INFINITY, f64::NAN) } else { (elbo, mcse) }
+}

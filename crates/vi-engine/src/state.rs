@@ -1,0 +1,322 @@
+//! Everything a fit remembers between two gradient steps, as plain numbers: what `--resume` needs
+//! to go on to the same bits.
+
+use crate::coordinates::{Coordinates, Scale, row};
+use crate::error::StateError;
+use crate::observe::TraceRow;
+use crate::start::{Rival, StartReport};
+use crate::target::Tally;
+
+/// A fit between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The family's name; a state resumes only the family, seed and draws it was made with.
+    pub family: String,
+    pub seed: u64,
+    pub draws: u64,
+    pub coordinates: Coordinates,
+    pub start: StartReport,
+    /// The family's parameters, in whitened coordinates.
+    pub lambda: Vec<f64>,
+    /// Adam's running averages of the gradient and of its square.
+    pub first_moment: Vec<f64>,
+    pub second_moment: Vec<f64>,
+    /// Sums of `lambda` over the third and the last quarter of the phase so far planned.
+    pub third_quarter: Vec<f64>,
+    pub last_quarter: Vec<f64>,
+    /// The averaged `lambda` of the previous phase; empty in the first.
+    pub previous: Vec<f64>,
+    /// Steps done in all, and in this phase.
+    pub step: u64,
+    pub phase_step: u64,
+    /// Phases ended: each halves the step size.
+    pub phase: u64,
+    /// Step of the phase at which its two quarters are compared.
+    pub check_at: u64,
+    /// Steps in a row of which no draw could be evaluated.
+    pub barren: u64,
+    /// The climb is over; `lambda` is its result.
+    pub finished: bool,
+    /// It ended by the stop rule, not by a limit.
+    pub converged: bool,
+    pub tally: Tally,
+    pub trace: Vec<TraceRow>,
+}
+
+const MAGIC: &[u8; 8] = b"vistate1";
+
+impl State {
+    /// The state as bytes, little-endian, every bit kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer(MAGIC.to_vec());
+        out.text(&self.family);
+        out.word(self.seed);
+        out.word(self.draws);
+        out.numbers(&self.coordinates.centre);
+        match &self.coordinates.scale {
+            Scale::Diagonal(d) => {
+                out.word(0);
+                out.numbers(d);
+            }
+            Scale::Lower(l) => {
+                out.word(1);
+                out.numbers(l);
+            }
+        }
+        let s = &self.start;
+        out.numbers(&[s.log_prob, s.elbo, s.elbo_mcse]);
+        for word in [s.descents as u64, s.evaluations as u64, s.converged.into(), s.agreed.into()] {
+            out.word(word);
+        }
+        out.word(s.rivals.len() as u64);
+        for rival in &s.rivals {
+            out.numbers(&rival.point);
+            out.numbers(&[rival.log_prob, rival.elbo]);
+        }
+        for vector in [
+            &self.lambda,
+            &self.first_moment,
+            &self.second_moment,
+            &self.third_quarter,
+            &self.last_quarter,
+            &self.previous,
+        ] {
+            out.numbers(vector);
+        }
+        for word in [
+            self.step,
+            self.phase_step,
+            self.phase,
+            self.check_at,
+            self.barren,
+            self.finished.into(),
+            self.converged.into(),
+            self.tally.lanes,
+            self.tally.failed,
+            self.tally.reasons.len() as u64,
+        ] {
+            out.word(word);
+        }
+        for (reason, count) in &self.tally.reasons {
+            out.text(reason);
+            out.word(*count);
+        }
+        out.word(self.trace.len() as u64);
+        for row in &self.trace {
+            out.word(row.step);
+            out.numbers(&[row.elbo, row.elbo_mcse, row.grad_var]);
+        }
+        out.0
+    }
+
+    /// Reads [`State::to_bytes`].
+    ///
+    /// # Errors
+    /// Bytes that are cut short, prolonged, or not a state.
+    pub fn from_bytes(bytes: &[u8]) -> Result<State, StateError> {
+        let mut input = Reader { bytes, at: 0 };
+        if input.take(MAGIC.len())? != MAGIC {
+            return Err(StateError::Corrupt { at: 0 });
+        }
+        let family = input.text()?;
+        let (seed, draws) = (input.word()?, input.word()?);
+        let centre = input.numbers()?;
+        let scale = match input.word()? {
+            0 => Scale::Diagonal(input.numbers()?),
+            1 => Scale::Lower(input.numbers()?),
+            _ => return Err(StateError::Corrupt { at: input.at }),
+        };
+        let expected = match &scale {
+            Scale::Diagonal(d) => (d.len(), centre.len()),
+            Scale::Lower(l) => (l.len(), row(centre.len())),
+        };
+        if expected.0 != expected.1 {
+            return Err(StateError::Corrupt { at: input.at });
+        }
+        let [log_prob, elbo, elbo_mcse] = input.array()?;
+        let mut start = StartReport {
+            log_prob,
+            elbo,
+            elbo_mcse,
+            descents: input.word()? as usize,
+            evaluations: input.word()? as usize,
+            converged: input.word()? != 0,
+            agreed: input.word()? != 0,
+            rivals: Vec::new(),
+        };
+        for _ in 0..input.word()? {
+            let point = input.numbers()?;
+            if point.len() != centre.len() {
+                return Err(StateError::Corrupt { at: input.at });
+            }
+            let [log_prob, elbo] = input.array()?;
+            start.rivals.push(Rival { point, log_prob, elbo });
+        }
+        let mut state = State {
+            family,
+            seed,
+            draws,
+            coordinates: Coordinates { centre, scale },
+            start,
+            lambda: input.numbers()?,
+            first_moment: input.numbers()?,
+            second_moment: input.numbers()?,
+            third_quarter: input.numbers()?,
+            last_quarter: input.numbers()?,
+            previous: input.numbers()?,
+            step: input.word()?,
+            phase_step: input.word()?,
+            phase: input.word()?,
+            check_at: input.word()?,
+            barren: input.word()?,
+            finished: input.word()? != 0,
+            converged: input.word()? != 0,
+            tally: Tally { lanes: input.word()?, failed: input.word()?, reasons: Vec::new() },
+            trace: Vec::new(),
+        };
+        for _ in 0..input.word()? {
+            let reason = input.text()?;
+            state.tally.reasons.push((reason, input.word()?));
+        }
+        for _ in 0..input.word()? {
+            let step = input.word()?;
+            let [elbo, elbo_mcse, grad_var] = input.array()?;
+            state.trace.push(TraceRow { step, elbo, elbo_mcse, grad_var });
+        }
+        if input.at != bytes.len() {
+            return Err(StateError::Corrupt { at: input.at });
+        }
+        Ok(state)
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn word(&mut self, word: u64) {
+        self.0.extend(word.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.word(text.len() as u64);
+        self.0.extend(text.as_bytes());
+    }
+
+    fn numbers(&mut self, numbers: &[f64]) {
+        self.word(numbers.len() as u64);
+        for x in numbers {
+            self.word(x.to_bits());
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, n: usize) -> Result<&[u8], StateError> {
+        let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
+        let Some(end) = end else { return Err(StateError::Corrupt { at: self.at }) };
+        let taken = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn word(&mut self) -> Result<u64, StateError> {
+        let at = self.at;
+        let bytes = self.take(8)?.try_into().map_err(|_| StateError::Corrupt { at })?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn text(&mut self) -> Result<String, StateError> {
+        let at = self.at;
+        let length = self.word()? as usize;
+        let bytes = self.take(length)?.to_vec();
+        String::from_utf8(bytes).map_err(|_| StateError::Corrupt { at })
+    }
+
+    fn numbers(&mut self) -> Result<Vec<f64>, StateError> {
+        let at = self.at;
+        let length = self.word()? as usize;
+        // checked before allocating: a hostile length must not reserve memory
+        let bytes = length.checked_mul(8).ok_or(StateError::Corrupt { at })?;
+        let bytes = self.take(bytes)?;
+        let word = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        Ok(bytes.chunks_exact(8).map(|chunk| f64::from_bits(word(chunk))).collect())
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[f64; N], StateError> {
+        let at = self.at;
+        self.numbers()?.try_into().map_err(|_| StateError::Corrupt { at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State {
+            family: "full_rank".into(),
+            seed: 3,
+            draws: 8,
+            coordinates: Coordinates {
+                centre: vec![1.0, -0.1],
+                scale: Scale::Lower(vec![0.3, 1e-300, 2.0]),
+            },
+            start: StartReport {
+                log_prob: -1.5,
+                elbo: 0.1 + 0.2,
+                elbo_mcse: f64::NAN,
+                descents: 2,
+                evaluations: 31,
+                converged: true,
+                agreed: false,
+                rivals: vec![Rival { point: vec![4.0, 5.0], log_prob: -2.0, elbo: -3.0 }],
+            },
+            lambda: vec![0.1; 5],
+            first_moment: vec![0.2; 5],
+            second_moment: vec![0.3; 5],
+            third_quarter: vec![-0.0; 5],
+            last_quarter: vec![f64::MIN_POSITIVE; 5],
+            previous: Vec::new(),
+            step: 70,
+            phase_step: 6,
+            phase: 1,
+            check_at: 128,
+            barren: 0,
+            finished: false,
+            converged: false,
+            tally: Tally { lanes: 900, failed: 2, reasons: vec![("stiff".into(), 2)] },
+            trace: vec![TraceRow { step: 1, elbo: -3.0, elbo_mcse: 0.1, grad_var: 2.0 }],
+        }
+    }
+
+    #[test]
+    fn bytes_keep_every_bit() {
+        let bytes = state().to_bytes();
+        let back = State::from_bytes(&bytes).unwrap();
+        // NaN is not equal to itself; its bits are
+        assert_eq!(back.to_bytes(), bytes);
+        assert_eq!(back.coordinates, state().coordinates);
+        assert_eq!(back.tally, state().tally);
+    }
+
+    #[test]
+    fn cut_prolonged_and_foreign_bytes_are_refused() {
+        let bytes = state().to_bytes();
+        for length in 0..bytes.len() {
+            assert!(State::from_bytes(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(State::from_bytes(&longer).is_err());
+        assert!(State::from_bytes(b"something else entirely").is_err());
+        // a length of 2^60 must be refused, not allocated
+        let mut hostile = bytes;
+        hostile[8..16].copy_from_slice(&(1u64 << 60).to_le_bytes());
+        assert!(State::from_bytes(&hostile).is_err());
+    }
+}
