@@ -30,7 +30,12 @@ impl Distribution for Bernoulli {
     /// By logit l: x l - ln(1 + e^l), so that the sum over rows of x l is a product with data.
     /// By p: ln p where x is 1, ln(1 - p) where it is 0; for a p that is one number for all rows,
     /// x ln p + (1 - x) ln(1 - p), which sums x beforehand.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let given = params.given(0).expect("required");
         let density = if given.alternative == 1 {
             let (taken, norm) = (g.mul(x, given.value), g.softplus(given.value));

@@ -30,11 +30,16 @@ impl Distribution for Beta {
 
     /// (a - 1) ln x + (b - 1) ln(1 - x) - ln B(a, b). Where x is the sigmoid of a latent, both
     /// logarithms are softplus terms and keep their digits at either end.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let (a, b) = (params.at(0), params.at(1));
         let norm = emit::ln_beta(g, a, b);
         let y = emit::complement(g, x);
-        let (ln_x, ln_y) = (g.ln(x), g.ln(y));
+        let (ln_x, ln_y) = (emit::ln(g, x), emit::ln(g, y));
         let (a1, b1) = (g.add_const(a, -1.0), g.add_const(b, -1.0));
         let (left, right) = (g.mul(a1, ln_x), g.mul(b1, ln_y));
         let kernel = g.add(left, right);

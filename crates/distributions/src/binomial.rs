@@ -39,10 +39,16 @@ impl Distribution for Binomial {
     }
 
     /// ln C(n, x) + x ln p + (n - x) ln(1 - p), or by logit l: ln C(n, x) + x l - n ln(1 + e^l).
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let (n, given) = (params.at(0), params.given(1).expect("required"));
         let rest = g.sub(n, x);
-        let (all, taken, left) = (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
+        let (all, taken, left) =
+            (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
         let split = g.add(taken, left);
         let choose = g.sub(all, split);
         let kernel = if given.alternative == 1 {

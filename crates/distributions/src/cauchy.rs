@@ -31,7 +31,12 @@ impl Distribution for Cauchy {
         Support::REAL
     }
 
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         Ok(log_density(g, x, params.at(0), params.at(1), -PI.ln()))
     }
 
@@ -66,7 +71,12 @@ impl Distribution for HalfCauchy {
         Support::POSITIVE
     }
 
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let zero = g.constant(0.0);
         let density = log_density(g, x, zero, params.at(0), (2.0 / PI).ln());
         Ok(emit::within(g, x, Support::POSITIVE, density))

@@ -26,7 +26,7 @@ pub trait Distribution: Debug + Send + Sync {
     /// As in a specification: `student_t`.
     fn name(&self) -> &'static str;
 
-    /// One line for a table of distributions.
+    /// One line for the table of distributions.
     fn doc(&self) -> &'static str;
 
     fn slots(&self) -> &'static [Slot];
@@ -75,7 +75,12 @@ pub trait Distribution: Debug + Send + Sync {
     ///
     /// # Errors
     /// A pairing that is not supported, by name.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError>;
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError>;
 
     /// Emits both tails at `x`, inside the support or at its ends; `None` where the graph has no
     /// operation for them, or the law is discrete (its probabilities are summed instead).
@@ -85,7 +90,7 @@ pub trait Distribution: Debug + Send + Sync {
     }
 
     /// Both tails as numbers, of a law whose tails the graph cannot express. Ask
-    /// [`tails_at`](crate::evaluate::tails_at), which knows both kinds.
+    /// [`tails_at`](crate::tails_at), which knows both kinds.
     fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
         let _ = (params, x);
         None

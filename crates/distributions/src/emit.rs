@@ -23,7 +23,9 @@ pub fn within(g: &mut Graph, x: NodeId, support: Support, inside: NodeId) -> Nod
     let (low, high) = range(g, x);
     let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
     // a + (b - a) sigmoid(u) may round past b by a unit in the last place: still inside.
-    let slack = 4.0 * f64::EPSILON * [lower, upper].into_iter().filter(|b| b.is_finite()).fold(0.0, |m, b| b.abs().max(m));
+    let slack = 4.0
+        * f64::EPSILON
+        * [lower, upper].into_iter().filter(|b| b.is_finite()).fold(0.0, |m, b| b.abs().max(m));
     let mut inside = inside;
     if low < lower - slack {
         let bound = g.constant(lower);
@@ -74,6 +76,22 @@ pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
     let zero = g.constant(0.0);
     let none = g.binary(Binary::Eq, x, zero);
     g.select(none, zero, product)
+}
+
+/// `ln x`, where x may be a latent scaled onto an interval that starts at 0: its factors' logarithms
+/// do not underflow with it.
+pub fn ln(g: &mut Graph, x: NodeId) -> NodeId {
+    let node = g.node(x);
+    if node.op == Op::Binary(Binary::Mul) {
+        let (c, y) = (node.args[0], node.args[1]);
+        if let (Some(c), Op::Unary(Unary::Sigmoid | Unary::Exp)) = (g.as_const(c), &g.node(y).op)
+            && c > 0.0
+        {
+            let ln_y = g.ln(y);
+            return g.add_const(ln_y, c.ln());
+        }
+    }
+    g.ln(x)
 }
 
 /// `1 - x`. Of a latent scaled onto an interval that ends at 1, it is its distance from there, kept

@@ -21,21 +21,31 @@ pub fn log_prob_at(
     Ok(log_prob)
 }
 
-/// ln P(X <= x) and ln P(X > x) for constant parameters of a continuous law; `x` in the support or
-/// at its ends.
+/// ln P(X <= x) and ln P(X > x) at each of `x`, for constant parameters of a continuous law; `x` in
+/// the support or at its ends.
 ///
 /// # Errors
 /// A law without tails: improper or discrete.
-pub fn tails_at(distribution: &dyn Distribution, params: &Params<f64>, x: f64) -> Result<Tails<f64>, DistributionError> {
-    if let Some(tails) = distribution.scalar_tails(params, x) {
+pub fn tails_at(
+    distribution: &dyn Distribution,
+    params: &Params<f64>,
+    x: &[f64],
+) -> Result<Vec<Tails<f64>>, DistributionError> {
+    let scalar: Option<Vec<Tails<f64>>> = x.iter().map(|&x| distribution.scalar_tails(params, x)).collect();
+    if let Some(tails) = scalar {
         return Ok(tails);
     }
-    let [log_cdf, log_survival] = at_points(distribution, params, &[x], |g, p, x| {
-        let none = DistributionError::NotTruncatable { distribution: distribution.name(), why: "it has no cdf" };
+    let [log_cdf, log_survival] = at_points(distribution, params, x, |g, p, x| {
+        let none =
+            DistributionError::NotTruncatable { distribution: distribution.name(), why: "it has no cdf" };
         let tails = distribution.tails(g, p, x).ok_or(none)?;
         Ok([tails.log_cdf, tails.log_survival])
     })?;
-    Ok(Tails { log_cdf: log_cdf[0], log_survival: log_survival[0] })
+    Ok(log_cdf
+        .into_iter()
+        .zip(log_survival)
+        .map(|(log_cdf, log_survival)| Tails { log_cdf, log_survival })
+        .collect())
 }
 
 /// What `emit` makes of constant parameters and a vector of points, evaluated.

@@ -22,7 +22,12 @@ impl Distribution for Exponential {
     }
 
     /// ln rate - rate x.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let rate = params.at(0);
         let (ln_rate, spent) = (g.ln(rate), g.mul(rate, x));
         let density = g.sub(ln_rate, spent);

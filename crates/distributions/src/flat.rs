@@ -30,7 +30,9 @@ impl Distribution for Flat {
     fn support(&self, constants: &Params<Option<f64>>) -> Result<Support, DistributionError> {
         let bound = |k: usize, parameter, without: f64| match constants.given(k) {
             None => Ok(without),
-            Some(given) => given.value.ok_or(DistributionError::NeedsConstant { distribution: NAME, parameter }),
+            Some(given) => {
+                given.value.ok_or(DistributionError::NeedsConstant { distribution: NAME, parameter })
+            }
         };
         let lower = bound(0, "lower", f64::NEG_INFINITY)?;
         let upper = bound(1, "upper", f64::INFINITY)?;
@@ -50,7 +52,12 @@ impl Distribution for Flat {
         self.support(constants).map(|_| ())
     }
 
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let support = self.support(&crate::distribution::constants(g, params))?;
         let one = g.constant(0.0);
         Ok(emit::within(g, x, support, one))

@@ -30,13 +30,18 @@ impl Distribution for Gamma {
 
     /// shape ln rate - ln G(shape) + (shape - 1) ln x - rate x. At 0 it is the limit: -inf, ln rate
     /// or inf.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let (shape, rate) = (params.at(0), params.at(1));
         let ln_rate = g.ln(rate);
         let scaled = g.mul(shape, ln_rate);
         let lg = g.lgamma(shape);
         let norm = g.sub(scaled, lg);
-        let (less, ln_x) = (g.add_const(shape, -1.0), g.ln(x));
+        let (less, ln_x) = (g.add_const(shape, -1.0), emit::ln(g, x));
         let power = g.mul(less, ln_x);
         let spent = g.mul(rate, x);
         let kernel = g.sub(power, spent);

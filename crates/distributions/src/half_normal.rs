@@ -23,7 +23,12 @@ impl Distribution for HalfNormal {
     }
 
     /// ln 2 above the normal.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let zero = g.constant(0.0);
         let normal = normal::log_density(g, x, zero, params.at(0));
         let density = g.add_const(normal, std::f64::consts::LN_2);

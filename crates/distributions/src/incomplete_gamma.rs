@@ -106,7 +106,10 @@ mod tests {
             let found = ln_incomplete_gamma(a, x);
             for (found, expected) in [(found.0, ln_p), (found.1, ln_q)] {
                 let error = (found - expected).abs() / f64::abs(expected).max(1e-20);
-                assert!(error < 2e-13 || (found - expected).abs() < 1e-60, "{a} {x}: {found:e} against {expected:e}");
+                assert!(
+                    error < 2e-13 || (found - expected).abs() < 1e-60,
+                    "{a} {x}: {found:e} against {expected:e}"
+                );
             }
         }
     }

@@ -29,13 +29,18 @@ impl Distribution for InverseGamma {
     }
 
     /// shape ln scale - ln G(shape) - (shape + 1) ln x - scale / x.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let (shape, scale) = (params.at(0), params.at(1));
         let ln_scale = g.ln(scale);
         let scaled = g.mul(shape, ln_scale);
         let lg = g.lgamma(shape);
         let norm = g.sub(scaled, lg);
-        let (more, ln_x) = (g.add_const(shape, 1.0), g.ln(x));
+        let (more, ln_x) = (g.add_const(shape, 1.0), emit::ln(g, x));
         let power = g.mul(more, ln_x);
         let inverse = g.recip(x);
         let spent = g.mul(scale, inverse);

@@ -29,15 +29,23 @@ impl Distribution for LogNormal {
     }
 
     /// The normal density of ln x, less ln x: for data ln x is computed once.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
-        let ln_x = g.ln(x);
-        let normal = normal::log_density(g, ln_x, params.at(0), params.at(1));
-        let density = g.sub(normal, ln_x);
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
+        let ln_x = emit::ln(g, x);
+        let quadratic = normal::half_square(g, ln_x, params.at(0), params.at(1));
+        let norm = normal::log_norm(g, params.at(1));
+        // Data with data, so that the lane scalar of the quadratic leaves a sum over rows.
+        let norm = g.sub(norm, ln_x);
+        let density = g.add(norm, quadratic);
         Ok(emit::above_zero(g, x, density))
     }
 
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
-        let ln_x = g.ln(x);
+        let ln_x = emit::ln(g, x);
         Some(normal::log_tails(g, ln_x, params.at(0), params.at(1)))
     }
 

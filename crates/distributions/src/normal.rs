@@ -24,7 +24,12 @@ impl Distribution for Normal {
         Support::REAL
     }
 
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         Ok(log_density(g, x, params.at(0), params.at(1)))
     }
 
@@ -46,13 +51,21 @@ impl Distribution for Normal {
 
 /// -z^2/2 - ln sd - ln(2 pi)/2 with z = (x - mean) / sd.
 pub(crate) fn log_density(g: &mut Graph, x: NodeId, mean: NodeId, sd: NodeId) -> NodeId {
+    let quadratic = half_square(g, x, mean, sd);
+    let norm = log_norm(g, sd);
+    g.add(norm, quadratic)
+}
+
+pub(crate) fn half_square(g: &mut Graph, x: NodeId, mean: NodeId, sd: NodeId) -> NodeId {
     let z = emit::standardise(g, x, mean, sd);
     let z2 = g.square(z);
-    let quadratic = g.scale(-0.5, z2);
+    g.scale(-0.5, z2)
+}
+
+pub(crate) fn log_norm(g: &mut Graph, sd: NodeId) -> NodeId {
     let ln_sd = g.ln(sd);
     let c = g.constant(-emit::HALF_LN_2PI);
-    let scale = g.sub(c, ln_sd);
-    g.add(scale, quadratic)
+    g.sub(c, ln_sd)
 }
 
 /// ln Phi(z) and ln Phi(-z).

@@ -5,8 +5,10 @@ use crate::prelude::*;
 #[derive(Debug)]
 pub struct Poisson;
 
-const SLOTS: &[Slot] =
-    &[Slot::required(&[Parameter::new("rate", Domain::NonNegative), Parameter::new("log_rate", Domain::Real)])];
+const SLOTS: &[Slot] = &[Slot::required(&[
+    Parameter::new("rate", Domain::NonNegative),
+    Parameter::new("log_rate", Domain::Real),
+])];
 
 const SUPPORT: Support = Support::Integers { lower: 0.0, upper: f64::INFINITY };
 
@@ -26,7 +28,12 @@ impl Distribution for Poisson {
 
     /// x ln rate - rate - ln x!, or by log_rate e: x e - exp(e) - ln x!. No events at rate 0 is
     /// certain.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let given = params.given(0).expect("required");
         let (taken, rate) = if given.alternative == 1 {
             (g.mul(x, given.value), g.exp(given.value))

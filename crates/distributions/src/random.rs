@@ -1,8 +1,20 @@
 //! Exact samplers that several distributions are made of.
 
+use numerics::random::{Counter, Key};
 use numerics::special;
 
 use crate::distribution::Uniforms;
+
+/// The uniform numbers of one draw: the attempts of a keyed counter, so that a draw depends on what
+/// it is for and never on its neighbours.
+pub fn stream(key: Key, at: Counter) -> impl FnMut() -> f64 {
+    let mut at = at;
+    move || {
+        let u = key.uniform(at);
+        at.attempt += 1;
+        u
+    }
+}
 
 /// One standard normal number, by the inverse of its cdf.
 pub fn standard_normal(uniforms: &mut Uniforms<'_>) -> f64 {

@@ -1,7 +1,9 @@
 //! Every distribution by name.
 
 use crate::distribution::Distribution;
-use crate::{bernoulli, beta, binomial, cauchy, exponential, flat, gamma, half_normal, inverse_gamma, lognormal};
+use crate::{
+    bernoulli, beta, binomial, cauchy, exponential, flat, gamma, half_normal, inverse_gamma, lognormal,
+};
 use crate::{normal, poisson, student_t, uniform};
 
 /// All of them. A new one is a file and a line here; the shared tests want its examples.

@@ -25,11 +25,7 @@ pub fn signatures() -> Vec<Signature> {
         signature: "truncated(d, lower=, upper=)".into(),
         doc: "Another distribution, given that it lies between constant bounds.",
         support: "the part of d's support between the bounds".into(),
-        parameters: vec![
-            "d: a distribution".into(),
-            "lower: a number".into(),
-            "upper: a number".into(),
-        ],
+        parameters: vec!["d: a distribution".into(), "lower: a number".into(), "upper: a number".into()],
     });
     table
 }
@@ -49,6 +45,7 @@ fn signature(d: &dyn Distribution) -> Signature {
 fn slot(slot: &Slot) -> String {
     let by_name = |k: usize| k > 0 || slot.optional;
     let names = slot.alternatives.iter().enumerate();
-    let words: Vec<String> = names.map(|(k, p)| format!("{}{}", p.name, if by_name(k) { "=" } else { "" })).collect();
+    let words: Vec<String> =
+        names.map(|(k, p)| format!("{}{}", p.name, if by_name(k) { "=" } else { "" })).collect();
     words.join(" | ")
 }

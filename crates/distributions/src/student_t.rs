@@ -36,7 +36,12 @@ impl Distribution for StudentT {
         Support::REAL
     }
 
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         Ok(log_density(g, x, params.at(0), params.at(1), params.at(2)))
     }
 
@@ -80,7 +85,12 @@ impl Distribution for HalfStudentT {
     }
 
     /// ln 2 above Student's t.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let zero = g.constant(0.0);
         let whole = log_density(g, x, params.at(0), zero, params.at(1));
         let density = g.add_const(whole, LN_2);
@@ -145,9 +155,5 @@ fn standard(df: f64, uniforms: &mut Uniforms<'_>) -> f64 {
 }
 
 fn variance(df: f64, scale: f64) -> Option<f64> {
-    if df > 2.0 {
-        Some(scale * scale * df / (df - 2.0))
-    } else {
-        (df > 1.0).then_some(f64::INFINITY)
-    }
+    if df > 2.0 { Some(scale * scale * df / (df - 2.0)) } else { (df > 1.0).then_some(f64::INFINITY) }
 }

@@ -26,7 +26,11 @@ impl Truncated {
     ///
     /// # Errors
     /// Bounds that leave no room, or an improper law.
-    pub fn new(base: &'static dyn Distribution, lower: f64, upper: f64) -> Result<Truncated, DistributionError> {
+    pub fn new(
+        base: &'static dyn Distribution,
+        lower: f64,
+        upper: f64,
+    ) -> Result<Truncated, DistributionError> {
         let distribution = base.name();
         if !base.is_proper() {
             let why = "it has no total probability; give it bounds instead";
@@ -87,7 +91,8 @@ impl Truncated {
                 self.base.tails(g, params, at).ok_or(varies).map(Some)
             }
         };
-        let (below, above) = (tails(window.cuts_below, window.lower)?, tails(window.cuts_above, window.upper)?);
+        let (below, above) =
+            (tails(window.cuts_below, window.lower)?, tails(window.cuts_above, window.upper)?);
         Ok(match (below, above) {
             (None, None) => g.constant(0.0),
             (Some(a), None) => a.log_survival,
@@ -105,9 +110,9 @@ impl Truncated {
     /// The same from numbers, for laws whose tails the graph cannot express.
     fn continuous_mass_at(&self, params: &Params<f64>, window: Window) -> Result<f64, DistributionError> {
         let whole = Tails { log_cdf: f64::NEG_INFINITY, log_survival: 0.0 };
-        let a = if window.cuts_below { tails_at(self.base, params, window.lower)? } else { whole };
+        let a = if window.cuts_below { tails_at(self.base, params, &[window.lower])?[0] } else { whole };
         let whole = Tails { log_cdf: 0.0, log_survival: f64::NEG_INFINITY };
-        let b = if window.cuts_above { tails_at(self.base, params, window.upper)? } else { whole };
+        let b = if window.cuts_above { tails_at(self.base, params, &[window.upper])?[0] } else { whole };
         let mass = if a.log_survival < b.log_cdf {
             a.log_survival + ln_1m_exp(b.log_survival - a.log_survival)
         } else {
@@ -116,7 +121,12 @@ impl Truncated {
         if mass.is_finite() {
             return Ok(mass);
         }
-        let why = format!("the probability between {} and {} is too small", window.lower, window.upper);
+        let place = match (window.cuts_below, window.cuts_above) {
+            (true, false) => format!("above {:?}", window.lower),
+            (false, _) => format!("below {:?}", window.upper),
+            (true, true) => format!("between {:?} and {:?}", window.lower, window.upper),
+        };
+        let why = format!("the probability {place} is too small");
         Err(DistributionError::Evaluation { distribution: self.base.name(), why })
     }
 
@@ -214,7 +224,11 @@ impl Distribution for Truncated {
     fn support(&self, constants: &Params<Option<f64>>) -> Result<Support, DistributionError> {
         let (window, base) = self.window(constants)?;
         let (lower, upper) = (window.lower, window.upper);
-        Ok(if base.is_discrete() { Support::Integers { lower, upper } } else { Support::Interval { lower, upper } })
+        Ok(if base.is_discrete() {
+            Support::Integers { lower, upper }
+        } else {
+            Support::Interval { lower, upper }
+        })
     }
 
     fn observable(&self, support: Support, x: f64) -> bool {
@@ -229,7 +243,12 @@ impl Distribution for Truncated {
     ///
     /// Parameters may vary where the graph can express the base's tails, or the base is discrete;
     /// otherwise they must be constants.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let mass = self.log_mass(g, params)?;
         let density = self.base.log_prob(g, params, x)?;
         let density = g.sub(density, mass);
@@ -248,7 +267,11 @@ impl Distribution for Truncated {
             }
         }
         let u = uniforms();
-        if self.base.is_discrete() { self.invert_discrete(params, window, u) } else { self.invert(params, window, u) }
+        if self.base.is_discrete() {
+            self.invert_discrete(params, window, u)
+        } else {
+            self.invert(params, window, u)
+        }
     }
 
     fn mean(&self, _: &Params<f64>) -> Option<f64> {
@@ -262,7 +285,8 @@ impl Distribution for Truncated {
 impl Truncated {
     /// The x with P(X <= x | window) = u, to the last bit that its tail can tell.
     fn invert(&self, params: &Params<f64>, window: Window, u: f64) -> Result<f64, DistributionError> {
-        let (a, b) = (tails_at(self.base, params, window.lower)?, tails_at(self.base, params, window.upper)?);
+        let ends = tails_at(self.base, params, &[window.lower, window.upper])?;
+        let (a, b) = (ends[0], ends[1]);
         let upper = a.log_survival < b.log_cdf;
         // S(x) = S(a) - u (S(a) - S(b)), or F(x) = F(b) - (1 - u) (F(b) - F(a))
         let target = if upper {
@@ -270,34 +294,49 @@ impl Truncated {
         } else {
             b.log_cdf + ((1.0 - u) * (a.log_cdf - b.log_cdf).exp_m1()).ln_1p()
         };
-        // Bisection over the numbers themselves, in the order of their bits: no scale to guess.
-        let (mut low, mut high) = (rank(window.lower), rank(window.upper));
+        // Search over the numbers themselves, in the order of their bits: no scale to guess. A round
+        // asks for 63 points at once.
+        let (mut low, mut high) = (i128::from(rank(window.lower)), i128::from(rank(window.upper)));
         while high - low > 1 {
-            let middle = ((i128::from(low) + i128::from(high)) / 2) as i64;
-            let tails = tails_at(self.base, params, unrank(middle))?;
-            let beyond = if upper { tails.log_survival < target } else { tails.log_cdf > target };
-            if beyond {
-                high = middle;
-            } else {
-                low = middle;
+            let mut between: Vec<i128> = (1..64).map(|k| low + (high - low) * k / 64).collect();
+            between.dedup();
+            between.retain(|&k| k > low);
+            let points: Vec<f64> = between.iter().map(|&k| unrank(k as i64)).collect();
+            let tails = tails_at(self.base, params, &points)?;
+            let beyond = |t: &Tails<f64>| if upper { t.log_survival < target } else { t.log_cdf > target };
+            for (&k, t) in between.iter().zip(&tails) {
+                if beyond(t) {
+                    high = k;
+                    break;
+                }
+                low = k;
             }
         }
+        let (low, high) = (unrank(low as i64), unrank(high as i64));
         let inside = |x: f64| x.is_finite() && self.observable(self.widest_support(), x);
-        Ok(if inside(unrank(low)) { unrank(low) } else { unrank(high) })
+        Ok(if inside(low) { low } else { high })
     }
 
-    /// Adds up probabilities from the likelier end of the window.
-    fn invert_discrete(&self, params: &Params<f64>, window: Window, u: f64) -> Result<f64, DistributionError> {
-        let last = window.upper.min(window.lower + (WINDOW_LIMIT - 1) as f64);
-        let values: Vec<f64> = (0..=(last - window.lower) as usize).map(|k| window.lower + k as f64).collect();
-        let log_probs = log_prob_at(self, params, &values)?;
-        let mut left = u;
-        for (&value, log_prob) in values.iter().zip(log_probs) {
-            left -= log_prob.exp();
-            if left <= 0.0 {
-                return Ok(value);
+    /// Adds up probabilities from the lower end of the window, some at a time.
+    fn invert_discrete(
+        &self,
+        params: &Params<f64>,
+        window: Window,
+        u: f64,
+    ) -> Result<f64, DistributionError> {
+        let (mut left, mut first) = (u, window.lower);
+        let last = window.upper.min(window.lower + WINDOW_LIMIT as f64);
+        while first <= last {
+            let values: Vec<f64> = (0..64).map(|k| first + f64::from(k)).filter(|&v| v <= last).collect();
+            for (&value, log_prob) in values.iter().zip(log_prob_at(self, params, &values)?) {
+                left -= log_prob.exp();
+                if left <= 0.0 {
+                    return Ok(value);
+                }
             }
+            first += 64.0;
         }
+        // Rounding left a last crumb.
         Ok(last)
     }
 }

@@ -50,7 +50,12 @@ impl Distribution for Uniform {
     }
 
     /// -ln(upper - lower). Bounds that depend on latents are compared with data too.
-    fn log_prob(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Result<NodeId, DistributionError> {
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
         let (lower, upper) = (params.at(0), params.at(1));
         let width = g.sub(upper, lower);
         let ln_width = g.ln(width);

@@ -179,8 +179,12 @@ impl Graph {
     fn factors(&self, n: NodeId) -> [Option<NodeId>; CLASSES] {
         let mut out = [None; CLASSES];
         let mut n = n;
-        while let Some((low, high)) = self.ordered_product(n) {
+        let mut from = 0;
+        while let Some((low, high)) = self.ordered_product(n)
+            && self.class(low) as usize >= from
+        {
             out[self.class(low) as usize] = Some(low);
+            from = self.class(low) as usize + 1;
             n = high;
         }
         out[self.class(n) as usize] = Some(n);
@@ -213,6 +217,8 @@ impl Graph {
         }
     }
 
+    /// `a b`. Where a factor is zero by a mask the product is zero, whatever the other factor is: so
+    /// a derivative that is not finite stays in the branch not taken.
     pub fn mul(&mut self, a: NodeId, b: NodeId) -> NodeId {
         let (fa, fb) = (self.factors(a), self.factors(b));
         let mut product: Option<NodeId> = None;
@@ -232,15 +238,35 @@ impl Graph {
     }
 
     fn product(&mut self, low: NodeId, high: NodeId) -> NodeId {
-        // A row factor stays inside a mask, so that 0 x NaN cannot escape from the branch not taken.
-        if self.class(low) >= Class::RowData
-            && let Some((c, x, taken)) = self.masked(high)
-        {
-            let inner = self.mul(low, x);
-            let zero = self.constant(0.0);
-            return if taken { self.select(c, inner, zero) } else { self.select(c, zero, inner) };
+        if self.is_const(high, 1.0) {
+            return low;
+        }
+        if let (Some(x), Some(y)) = (self.as_const(low), self.as_const(high)) {
+            return self.constant(x * y);
+        }
+        for (m, other) in [(high, low), (low, high)] {
+            if let Some((c, x, taken)) = self.masked(m)
+                && self.must_mask(c, other)
+            {
+                let inner = self.mul(x, other);
+                return self.mask(c, inner, taken);
+            }
         }
         self.emit(Op::Binary(Binary::Mul), &[low, high])
+    }
+
+    /// Must `x` stay inside a mask it is multiplied with, so that 0 x NaN cannot escape from the
+    /// branch not taken? Not where all elements of the mask share it: then it may be hoisted.
+    fn must_mask(&self, c: NodeId, x: NodeId) -> bool {
+        let mask = &self.ty(c).dims;
+        !self.as_const(x).is_some_and(f64::is_finite)
+            && (mask.is_empty() || mask.iter().any(|&d| self.ty(x).has(d)))
+    }
+
+    /// `x` where the condition is what it should be, else zero.
+    fn mask(&mut self, c: NodeId, x: NodeId, taken: bool) -> NodeId {
+        let zero = self.constant(0.0);
+        if taken { self.select(c, x, zero) } else { self.select(c, zero, x) }
     }
 
     fn same_class_product(&mut self, x: NodeId, y: NodeId) -> NodeId {
@@ -256,8 +282,7 @@ impl Graph {
         for (m, other) in [(x, y), (y, x)] {
             if let Some((c, inner, taken)) = self.masked(m) {
                 let p = self.mul(inner, other);
-                let zero = self.constant(0.0);
-                return if taken { self.select(c, p, zero) } else { self.select(c, zero, p) };
+                return self.mask(c, p, taken);
             }
         }
         if x == y {
@@ -321,8 +346,7 @@ impl Graph {
         }
         if let Some((c, x, taken)) = self.masked(a) {
             let q = self.div(x, b);
-            let zero = self.constant(0.0);
-            return if taken { self.select(c, q, zero) } else { self.select(c, zero, q) };
+            return self.mask(c, q, taken);
         }
         if a == b {
             return self.constant(1.0);
@@ -414,6 +438,55 @@ impl Graph {
         self.emit(Op::Binary(Binary::Sub), &[a, b])
     }
 
+    /// A choice and what multiplies it: `(factors, condition, a, b)`.
+    fn choice(&self, n: NodeId) -> Option<(Vec<NodeId>, NodeId, NodeId, NodeId)> {
+        let mut factors = Vec::new();
+        let mut n = n;
+        while let Some((low, high)) = self.ordered_product(n) {
+            factors.push(low);
+            n = high;
+        }
+        let node = self.node(n);
+        (node.op == Op::Select).then(|| (factors, node.args[0], node.args[1], node.args[2]))
+    }
+
+    /// `a + b`, branch by branch where both are choices on one condition, and under both masks where
+    /// they have two: so derivatives add up, for a sum of masked terms must stay masked (see
+    /// [`Graph::mul`]).
+    pub(crate) fn add_branches(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        let (Some((fa, c, a1, a2)), Some((fb, d, b1, b2))) = (self.choice(a), self.choice(b)) else {
+            return self.add(a, b);
+        };
+        if c == d {
+            let mut branch = |x: NodeId, y: NodeId| {
+                let x = fa.iter().fold(x, |x, &f| self.mul(f, x));
+                let y = fb.iter().fold(y, |y, &f| self.mul(f, y));
+                self.add_branches(x, y)
+            };
+            let (x, y) = (branch(a1, b1), branch(a2, b2));
+            return self.select(c, x, y);
+        }
+        let sum = self.add(a, b);
+        let (Some((first, _)), Some((second, _))) = (self.unmasked(a), self.unmasked(b)) else {
+            return sum;
+        };
+        let one = self.constant(1.0);
+        let either = self.select(first, one, second);
+        self.mask(either, sum, true)
+    }
+
+    /// A node that is zero where a condition is, and what it is elsewhere.
+    fn unmasked(&mut self, n: NodeId) -> Option<(NodeId, NodeId)> {
+        let (factors, c, a, b) = self.choice(n)?;
+        let zero = self.constant(0.0);
+        let (c, x) = match (a == zero, b == zero) {
+            (_, true) => (c, a),
+            (true, _) => (self.binary(Binary::Eq, c, zero), b),
+            _ => return None,
+        };
+        Some((c, factors.into_iter().fold(x, |x, f| self.mul(f, x))))
+    }
+
     /// Does `x` vary over none of `dims`?
     pub(crate) fn lacks(&self, x: NodeId, dims: &[DimId]) -> bool {
         dims.iter().all(|&d| !self.ty(x).has(d))
@@ -473,6 +546,10 @@ impl Graph {
                     return self.binary(op, s, t);
                 }
             }
+            Op::Select if self.lacks(node.args[0], over) => {
+                let (a, b) = (self.sum(node.args[1], over), self.sum(node.args[2], over));
+                return self.select(node.args[0], a, b);
+            }
             Op::Contract { over: inner } => {
                 let all: Vec<DimId> = inner.iter().chain(over).copied().collect();
                 let (a, b) = (node.args[0], node.args[1]);
@@ -509,24 +586,60 @@ impl Graph {
 
     /// The sum of `a b` over `over`, without making the product.
     pub fn contract(&mut self, a: NodeId, b: NodeId, over: &[DimId]) -> NodeId {
+        if over.is_empty() {
+            return self.mul(a, b);
+        }
+        let over = self.canonical(over.to_vec());
+        // What only one operand has is summed there, what none has multiplies by its size.
+        let of = |g: &Graph, in_a: bool, in_b: bool| -> Vec<DimId> {
+            over.iter().copied().filter(|&d| g.ty(a).has(d) == in_a && g.ty(b).has(d) == in_b).collect()
+        };
+        let (only_a, only_b, none) = (of(self, true, false), of(self, false, true), of(self, false, false));
+        let both = of(self, true, true);
+        if both.len() < over.len() {
+            let (a, b) = (self.sum(a, &only_a), self.sum(b, &only_b));
+            let c = if both.is_empty() { self.mul(a, b) } else { self.contract(a, b, &both) };
+            return self.sum(c, &none);
+        }
         for (x, y) in [(a, b), (b, a)] {
-            if self.lacks(x, over) {
-                let s = self.sum(y, over);
-                return self.mul(x, s);
-            }
             if let Some((low, high)) = self.ordered_product(x)
-                && self.lacks(low, over)
+                && self.lacks(low, &over)
             {
-                let c = self.contract(high, y, over);
+                let c = self.contract(high, y, &over);
                 return self.mul(low, c);
+            }
+            if let Some((c, inner, taken)) = self.masked(x)
+                && self.must_mask(c, y)
+            {
+                return self.masked_contract((c, inner, taken), x, y, &over);
             }
         }
         if a == b {
             let s = self.square(a);
-            return self.sum_present(s, over);
+            return self.sum(s, &over);
         }
-        let over = self.canonical(over.to_vec());
         self.emit(Op::Contract { over }, &[a.min(b), a.max(b)])
+    }
+
+    /// A contraction of `x`, which is `inner` under a mask, that keeps what is masked of `y` out.
+    fn masked_contract(
+        &mut self,
+        (c, inner, taken): (NodeId, NodeId, bool),
+        x: NodeId,
+        y: NodeId,
+        over: &[DimId],
+    ) -> NodeId {
+        if self.lacks(c, over) {
+            let s = self.contract(inner, y, over);
+            return self.mask(c, s, taken);
+        }
+        if [c, y].iter().all(|&n| self.varies(n) == Varies::Data) {
+            // Masked once, with the data.
+            let y = self.mask(c, y, taken);
+            return self.emit(Op::Contract { over: over.to_vec() }, &[x.min(y), x.max(y)]);
+        }
+        let p = self.mul(x, y);
+        self.sum(p, over)
     }
 
     pub fn reduce(&mut self, op: Reduction, x: NodeId, over: &[DimId]) -> NodeId {
@@ -562,6 +675,35 @@ impl Graph {
             Some(0.0) => return b,
             Some(_) => return a,
             None => {}
+        }
+        // The same condition again: only one branch of it can matter.
+        let branch = |g: &Graph, x: NodeId, k: usize| {
+            let node = g.node(x);
+            (node.op == Op::Select && node.args[0] == c).then(|| node.args[k])
+        };
+        let (inner_a, inner_b) = (branch(self, a, 1), branch(self, b, 2));
+        if inner_a.is_some() || inner_b.is_some() {
+            return self.select(c, inner_a.unwrap_or(a), inner_b.unwrap_or(b));
+        }
+        let (zero, one) = (self.constant(0.0), self.constant(1.0));
+        let is_mask = a == zero || b == zero;
+        let all_data = |g: &Graph, c2: NodeId| [c, c2].iter().all(|&n| g.varies(n) == Varies::Data);
+        match (self.unmasked(a), self.unmasked(b)) {
+            (None, None) => {}
+            // One mask for two, made of data once.
+            (Some((c2, x)), _) | (_, Some((c2, x))) if is_mask => {
+                if all_data(self, c2) {
+                    let both = if a == zero { self.select(c, zero, c2) } else { self.select(c, c2, zero) };
+                    return self.select(both, x, zero);
+                }
+            }
+            // A mask stays outermost, where products find it.
+            (ma, mb) => {
+                let ((ca, xa), (cb, xb)) = (ma.unwrap_or((one, a)), mb.unwrap_or((one, b)));
+                let any = self.select(c, ca, cb);
+                let x = self.select(c, xa, xb);
+                return self.mask(any, x, true);
+            }
         }
         self.emit(Op::Select, &[c, a, b])
     }
@@ -623,7 +765,9 @@ impl Graph {
 
     /// One after the other along `into`; see [`Op::Concat`].
     pub fn concat(&mut self, args: &[NodeId], parts: &[Option<DimId>], into: DimId) -> NodeId {
-        self.emit(Op::Concat { parts: parts.to_vec(), into }, args)
+        let args: Vec<NodeId> =
+            args.iter().zip(parts).map(|(&x, part)| part.map_or(x, |d| self.expand(x, &[d]))).collect();
+        self.emit(Op::Concat { parts: parts.to_vec(), into }, &args)
     }
 
     /// Scalars (in `into`) side by side.
@@ -645,11 +789,12 @@ impl Graph {
     }
 
     pub fn cholesky(&mut self, x: NodeId, row: DimId, col: DimId) -> NodeId {
+        let x = self.expand(x, &[row, col]);
         self.emit(Op::Cholesky { row, col }, &[x])
     }
 
     pub fn tri_solve(&mut self, l: NodeId, b: NodeId, row: DimId, col: DimId, transposed: bool) -> NodeId {
-        let b = self.expand(b, &[row]);
+        let (l, b) = (self.expand(l, &[row, col]), self.expand(b, &[row]));
         self.emit(Op::TriSolve { row, col, transposed }, &[l, b])
     }
 
@@ -657,6 +802,7 @@ impl Graph {
         if !self.ty(x).has(dim) {
             return x;
         }
+        let mask = self.expand(mask, &[dim]);
         self.emit(Op::Filter { dim, into }, &[x, mask])
     }
 

@@ -174,19 +174,26 @@ fn copy<E>(
 /// Replaces foreign ops and scans by the forms whose residuals their derivative rules use, so that
 /// value and derivative share one solve. `targets` follow.
 pub(crate) fn with_residuals(g: &Graph, targets: &[NodeId]) -> Result<(Graph, Vec<NodeId>), AdError> {
-    let needed = |n: NodeId| g.varies(n) != Varies::Data;
-    rebuild(g, targets, |new, id, args| {
-        let node = g.node(id);
-        let op = match &node.op {
-            Op::Foreign(f) if needed(id) => match f.0.with_residuals() {
-                Some(r) => Op::Foreign(crate::ir::ForeignRef(r)),
-                None => return Err(AdError::NoRule { op: f.0.name().into(), origin: node.origin }),
-            },
-            Op::Scan(s) if needed(id) => Op::Scan(Arc::new(scan_with_carries(s))),
-            op => op.clone(),
-        };
-        Ok(new.push(op, args)?)
-    })
+    rebuild(g, targets, |new, id, args| residual_form(g, new, id, args))
+}
+
+/// [`with_residuals`] of one step of a scan: a graph with the same inputs, and its outputs.
+pub(crate) fn step_with_residuals(s: &Scan) -> Result<(Graph, Vec<NodeId>), AdError> {
+    rebuild_body(&s.body, &s.outputs, |new, id, args| residual_form(&s.body, new, id, args))
+}
+
+fn residual_form(g: &Graph, new: &mut Graph, id: NodeId, args: &[NodeId]) -> Result<NodeId, AdError> {
+    let node = g.node(id);
+    let op = match &node.op {
+        op if node.varies == Varies::Data => op.clone(),
+        Op::Foreign(f) => match f.0.with_residuals() {
+            Some(r) => Op::Foreign(crate::ir::ForeignRef(r)),
+            None => return Err(AdError::NoRule { op: f.0.name().into(), origin: node.origin }),
+        },
+        Op::Scan(s) => Op::Scan(Arc::new(scan_with_carries(s))),
+        op => op.clone(),
+    };
+    Ok(new.push(op, args)?)
 }
 
 /// The same scan, emitting each step's incoming carries after its own emissions.

@@ -253,7 +253,8 @@ pub enum Op {
 /// captured values, in that order, and whose `outputs` are the next carries followed by the step's
 /// emissions. Results: the final carries, then the emissions stacked over `over`. With `reverse` the
 /// steps run from the last to the first. The body shares the dimension table of its graph: it is
-/// made by [`Graph::with_dims_of`], and dimensions are added to the graph alone. An input of the body
+/// made by [`Graph::with_dims_of`], and what it adds is added to the graph when the scan is pushed (so
+/// the graph must not grow its own meanwhile; that is refused). An input of the body
 /// varies at least as much as what is passed to it, a carry as its successor too.
 #[derive(Debug)]
 pub struct Scan {
@@ -372,12 +373,6 @@ impl Graph {
         }
     }
 
-    /// Takes over the dimensions that were added to the body of a scan: the table is shared.
-    pub(crate) fn adopt_dims(&mut self, body: &Graph) {
-        debug_assert!(self.dims.len() <= body.dims.len(), "the body started with the graph's dimensions");
-        self.dims.extend_from_slice(&body.dims[self.dims.len()..]);
-    }
-
     pub fn find_dim(&self, name: &str) -> Option<DimId> {
         self.dims.iter().position(|d| d.name == name).map(|i| DimId(i as u32))
     }
@@ -434,6 +429,12 @@ impl Graph {
         let key = (op, args.to_vec());
         if let Some(&n) = self.interned.get(&key) {
             return Ok(n);
+        }
+        if let Op::Scan(s) = &key.0
+            && let Some(more) = s.body.dims.get(self.dims.len()..)
+        {
+            // One table: what the body added belongs to the graph as well.
+            self.dims.extend_from_slice(more);
         }
         let ty = types::infer(self, &key.0, args)?;
         let varies = match &key.0 {

@@ -63,7 +63,7 @@ pub fn prepare(g: &Graph, targets: &[NodeId]) -> Result<(Graph, Vec<NodeId>), Ad
 
 fn add(g: &mut Graph, a: Option<NodeId>, b: Option<NodeId>) -> Option<NodeId> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(g.add(a, b)),
+        (Some(a), Some(b)) => Some(g.add_branches(a, b)),
         (a, b) => a.or(b),
     }
 }
@@ -251,9 +251,10 @@ fn scan(
             n_step += usize::from(which == 1);
         }
     }
-    let copied = body.inline(&s.body, &forward)?;
+    let (step, step_outputs) = derivative::step_with_residuals(s)?;
+    let copied = body.inline(&step, &forward)?;
     let seeds: Vec<(NodeId, NodeId)> = tangent_in.iter().map(|&(k, t)| (forward[k], t)).collect();
-    let targets: Vec<NodeId> = s.outputs.iter().map(|o| copied[o.index()]).collect();
+    let targets: Vec<NodeId> = step_outputs.iter().map(|o| copied[o.index()]).collect();
     let outs_t = jvp(&mut body, &seeds, &targets)?;
     let body_zero = body.zero();
     let outs_t: Vec<NodeId> = outs_t
@@ -270,7 +271,6 @@ fn scan(
     outputs.extend(&outs_t[s.n_carry..]);
     let doubled =
         Scan { over: s.over, n_carry: 2 * s.n_carry, n_step, reverse: s.reverse, body, outputs };
-    g.adopt_dims(&doubled.body);
     let tuple = g.push(Op::Scan(Arc::new(doubled)), &new_args)?;
     let mut results = Vec::new();
     for k in 0..s.n_carry {

@@ -303,6 +303,9 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
         Op::Scan(s) => {
             let inputs = s.body.inputs();
             arity(op, args, inputs.len())?;
+            if s.body.dims().iter().zip(g.dims()).any(|(a, b)| a.name != b.name) {
+                return Err(other("the body has other dimensions than its graph".into()));
+            }
             if s.outputs.len() < s.n_carry || inputs.len() < s.n_carry + s.n_step {
                 return Err(other("the body has too few inputs or outputs".into()));
             }

@@ -98,7 +98,7 @@ impl Sweep<'_> {
     /// Adds to the cotangent of `n`.
     fn give(&mut self, n: NodeId, ct: NodeId) {
         let total = match self.cts.get(&n) {
-            Some(&old) => self.g.add(old, ct),
+            Some(&old) => self.g.add_branches(old, ct),
             None => ct,
         };
         self.cts.insert(n, total);
@@ -184,12 +184,10 @@ impl Sweep<'_> {
                 self.give(args[0], c);
             }
             Op::Concat { parts, into } => {
-                // Where a part begins; the name of the part whose size the data tell, after it.
-                let mut start = Ok(0);
-                for (&x, part) in args.iter().zip(parts) {
+                for (k, (&x, part)) in args.iter().zip(parts).enumerate() {
                     if self.wants(x) {
-                        let start = start.clone().map_err(|name: String| AdError::NoRule {
-                            op: format!("concat after {name}, whose size the data tell,"),
+                        let start = self.part_start(parts, *into, k).ok_or_else(|| AdError::NoRule {
+                            op: format!("concat into {} between parts whose sizes the data tell,", self.g.dim(*into).name),
                             origin: node.origin,
                         })?;
                         let c = match part {
@@ -200,8 +198,6 @@ impl Sweep<'_> {
                         let over: Vec<DimId> = dims.iter().copied().filter(|d| d != into).collect();
                         self.give_from(x, &over, c);
                     }
-                    let width = part.map_or(Ok(1), |d| self.g.fixed_size(d).ok_or_else(|| self.g.dim(d).name.clone()));
-                    start = start.and_then(|at| Ok(at + width?));
                 }
             }
             Op::Shift { dim, by, .. } => {
@@ -236,6 +232,13 @@ impl Sweep<'_> {
             extra.iter().partition(|&&d| self.g.ty(ct).has(d) || self.g.ty(y).has(d));
         let c = self.g.contract(ct, y, &present);
         self.g.sum(c, &absent)
+    }
+
+    /// Where part `k` of a concatenation begins, counted from whichever end has known sizes.
+    fn part_start(&self, parts: &[Option<DimId>], into: DimId, k: usize) -> Option<usize> {
+        let width = |part: &Option<DimId>| part.map_or(Some(1), |d| self.g.fixed_size(d));
+        let total = |parts: &[Option<DimId>]| parts.iter().map(width).sum::<Option<usize>>();
+        total(&parts[..k]).or_else(|| self.g.fixed_size(into)?.checked_sub(total(&parts[k..])?))
     }
 
     fn binary(&mut self, op: Binary, n: NodeId, args: &[NodeId], dims: &[DimId], ct: NodeId) {
@@ -383,10 +386,11 @@ impl Sweep<'_> {
             forward.push(like(&mut body, "x", k, varies));
         }
         // The forward step again, inside the reverse one.
-        let copied = body.inline(&s.body, &forward)?;
+        let (step, step_outputs) = derivative::step_with_residuals(s)?;
+        let copied = body.inline(&step, &forward)?;
         let outputs: Vec<(NodeId, NodeId)> = (0..s.n_carry)
-            .map(|k| (copied[s.outputs[k].index()], carry_ct[k]))
-            .chain(emits.iter().zip(&emit_ct).map(|(&k, &ct)| (copied[s.outputs[k].index()], ct)))
+            .map(|k| (copied[step_outputs[k].index()], carry_ct[k]))
+            .chain(emits.iter().zip(&emit_ct).map(|(&k, &ct)| (copied[step_outputs[k].index()], ct)))
             .collect();
         let wrt: Vec<NodeId> = forward.clone();
         let step_cts = vjp(&mut body, &outputs, &wrt)?;
@@ -427,7 +431,6 @@ impl Sweep<'_> {
             body,
             outputs: outs,
         };
-        self.g.adopt_dims(&reverse.body);
         let tuple = self.g.push(Op::Scan(Arc::new(reverse)), &new_args)?;
         let takers = (0..s.n_carry).chain(sums.iter().copied()).chain(steps.iter().copied());
         for (k, x) in takers.enumerate() {

@@ -2,12 +2,36 @@
 
 mod common;
 
-use common::op_examples::{Example, Make, Numbers, Order, examples};
+use common::op_examples::{Noise, op_examples};
+use common::small_examples::{Make, Numbers, Order, Small, lane_inputs, small_examples};
 use graph::derivative::AdError;
 use graph::interpret::evaluate;
-use graph::ir::{Binary, Graph, Kind, NodeId, Op, Reduction, Unary, Varies};
+use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Reduction, Unary, Varies};
 use graph::value::{Bindings, Value};
 use graph::{jvp, vjp};
+
+/// The small examples, and the large ones at one draw.
+fn examples() -> Vec<Small> {
+    // These are refused: see `what_has_no_rule_is_refused_by_name`.
+    let refused = ["unary Trigamma", "concat of rows"];
+    let large = op_examples().into_iter().filter(|e| !refused.contains(&e.name.as_str())).map(|e| {
+        let mut bindings = e.bindings.clone();
+        for x in lane_inputs(&e.graph) {
+            let dims = &e.graph.ty(x).dims;
+            let size = |d: &DimId| e.graph.fixed_size(*d).unwrap_or_else(|| e.bindings.sizes[&e.graph.dim(*d).name]);
+            let n = dims.iter().map(size).product();
+            bindings.data.insert(name_of(&e.graph, x), Value::Real(Noise::new(n as u64 + 3).vec(n, e.domain)));
+        }
+        let order = match e.smooth {
+            // Near the poles of lgamma differences are poor.
+            true if ["unary Digamma", "unary of negative numbers"].contains(&e.name.as_str()) => Order::Once,
+            true => Order::Twice,
+            false => Order::Declared,
+        };
+        Small { name: e.name, graph: e.graph, outputs: e.outputs, bindings, order }
+    });
+    small_examples().into_iter().chain(large).collect()
+}
 
 fn reals(v: &Value) -> &[f64] {
     let Value::Real(v) = v else { panic!("not real") };
@@ -76,7 +100,7 @@ enum Total {
 }
 
 /// The example with a scalar on top. The weights are data inputs `ct0`, `ct1` and so on.
-fn with_total(e: &Example, total: Total) -> (Graph, NodeId, Bindings) {
+fn with_total(e: &Small, total: Total) -> (Graph, NodeId, Bindings) {
     let (mut g, mut b) = (e.graph.clone(), e.bindings.clone());
     let shapes = run(&e.name, &g, &e.outputs, &b);
     let mut rng = Numbers(77);
@@ -111,21 +135,25 @@ fn reverse_agrees_with_differences() {
                 assert_eq!(g.ty(*w), v.graph.ty(*grad), "{}: a gradient has its input's type", e.name);
             }
             let mut theirs = ours.clone();
+            let mut rng = Numbers(17);
             for k in 0..wrt.len() {
                 for i in 0..ours[k].len() {
-                    let d = unit(&ours, k, i);
-                    theirs[k][i] = difference(&b, &names, &d, &|b| run(&e.name, &g, &[sum], b))[0][0];
+                    // Of long gradients a few elements are enough.
+                    if ours[k].len() < 30 || rng.below(ours[k].len()) < 5 {
+                        let d = unit(&ours, k, i);
+                        theirs[k][i] = difference(&b, &names, &d, &|b| run(&e.name, &g, &[sum], b))[0][0];
+                    }
                 }
             }
             let error = distance(&ours, &theirs);
-            assert!(error < 1e-8, "{} ({total:?}): {error:e}\n{ours:?}\n{theirs:?}", e.name);
+            assert!(error < 1e-7, "{} ({total:?}): {error:e}\n{ours:?}\n{theirs:?}", e.name);
         }
     }
 }
 
 /// Tangents of the outputs, dense, for tangents of the lane inputs that are `dense` data or the
 /// constant 1.
-fn forward(e: &Example, dense: bool) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+fn forward(e: &Small, dense: bool) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let targets: Vec<NodeId> = e.outputs.iter().copied().chain(e.lane_inputs()).collect();
     let (mut g, nodes) = jvp::prepare(&e.graph, &targets).unwrap_or_else(|err| panic!("{}: {err}", e.name));
     let (outputs, inputs) = nodes.split_at(e.outputs.len());
@@ -169,7 +197,7 @@ fn forward_agrees_with_differences() {
             let names: Vec<String> = e.lane_inputs().iter().map(|&w| name_of(&e.graph, w)).collect();
             let theirs = difference(&e.bindings, &names, &direction, &|b| run(&e.name, &e.graph, &e.outputs, b));
             let error = distance(&ours, &theirs);
-            assert!(error < 1e-8, "{} (dense: {dense}): {error:e}\n{ours:?}\n{theirs:?}", e.name);
+            assert!(error < 1e-7, "{} (dense: {dense}): {error:e}\n{ours:?}\n{theirs:?}", e.name);
         }
     }
 }
@@ -177,9 +205,6 @@ fn forward_agrees_with_differences() {
 #[test]
 fn forward_and_reverse_are_transposes() {
     for e in &examples() {
-        if e.name.contains("with ties") {
-            // Forward averages the tied tangents as reverse shares the cotangent: no exception.
-        }
         let (g, sum, b) = with_total(e, Total::Weighted);
         let v = vjp::value_and_grad(&g, sum, &e.lane_inputs(), &[]).unwrap_or_else(|err| panic!("{}: {err}", e.name));
         let grads = run(&e.name, &v.graph, &v.grads, &b);
@@ -261,7 +286,7 @@ fn a_cut_derivative_is_zero() {
 
 #[test]
 fn ties_share_the_derivative_of_a_reduction() {
-    for e in examples().iter().filter(|e| e.name == "Max with ties" && e.outputs.len() == 1) {
+    for e in examples().iter().filter(|e| e.name.starts_with("Max") && e.name.ends_with("with ties")) {
         let reduces = matches!(e.graph.node(e.outputs[0]).op, Op::Reduce(..));
         let (g, sum, b) = with_total(e, Total::Sum);
         let v = vjp::value_and_grad(&g, sum, &e.lane_inputs(), &[]).expect("has a rule");
@@ -285,6 +310,17 @@ fn what_has_no_rule_is_refused_by_name() {
     assert_eq!(refused.to_string(), "trigamma has no derivative rule");
     let refused = jvp::jvp(&mut m.g, &[(x, x)], &[y]).unwrap_err();
     assert_eq!(refused.to_string(), "trigamma has no derivative rule");
+
+    // Which cotangents belong to the second of two parts is known with the data only.
+    let all = op_examples();
+    let e = all.iter().find(|e| e.name == "concat of rows").expect("enrolled");
+    let mut g = e.graph.clone();
+    let s = g.sum_all(e.outputs[0]);
+    let refused = vjp::value_and_grad(&g, s, &lane_inputs(&e.graph), &[]).map(|_| ()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "concat into both between parts whose sizes the data tell, has no derivative rule"
+    );
 
     // The second derivative of a foreign op that offers only the first.
     let all = examples();

@@ -120,7 +120,7 @@ impl Lanes {
 
     /// Copies the last lane into the padding, so that padded lanes compute something harmless.
     pub fn pad(&mut self) {
-        if self.lanes == 0 || self.lanes % LANES == 0 {
+        if self.lanes.is_multiple_of(LANES) {
             return;
         }
         let base = (self.tiles() - 1) * self.n * LANES;

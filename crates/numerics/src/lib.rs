@@ -15,7 +15,7 @@
 //! use numerics::simd::Isa;
 //! use numerics::{math, reduce, special};
 //!
-//! // A million draws of the lognormal's logarithm would do as well; eight thousand will.
+//! // The mean of a lognormal: a thousand elements, eight draws of each.
 //! let key = Key::new(1, "example", "z", "");
 //! let mut z = Lanes::zeros(1000, 8);
 //! key.fill_normal(Block::default(), &mut z);

@@ -179,7 +179,7 @@ impl Key {
     #[inline]
     fn eight(&self, at: Counter, out: &mut [f64]) {
         let draw = |k: u32| Counter { draw: at.draw.wrapping_add(k), ..at };
-        if at.draw % 4 == 0 {
+        if at.draw.is_multiple_of(4) {
             let words = [self.block(at), self.block(draw(4))];
             for (out, word) in out.iter_mut().zip(words.as_flattened()) {
                 *out = f64::from_bits(*word);

@@ -11,33 +11,33 @@ use std::path::PathBuf;
 
 type Slice1 = fn(Isa, &[f64], &mut [f64]);
 
-/// (reference, function, stated error in ulp, measured on AVX: FMA, and on the baseline).
+/// (reference, function, stated error in ulp).
 const FUNCTIONS: &[(&str, Slice1, f64)] = &[
-    ("exp", exp_slice, 1.0),
-    ("expm1", expm1_slice, 1.0),
+    ("exp", exp_slice, 1.1),
+    ("expm1", expm1_slice, 1.2),
     ("ln", ln_slice, 1.0),
     ("log1p", log1p_slice, 1.0),
     ("tanh", tanh_slice, 2.0),
-    ("sigmoid", sigmoid_slice, 3.0),
-    ("softplus", softplus_slice, 2.0),
+    ("sigmoid", sigmoid_slice, 2.5),
+    ("softplus", softplus_slice, 1.5),
     ("sin", sin_slice, 1.0),
     ("cos", cos_slice, 1.0),
-    ("erf", erf_slice, 2.0),
+    ("erf", erf_slice, 2.5),
     ("erfc", erfc_slice, 4.0),
     ("erfcx", erfcx_slice, 4.0),
     ("ndtr", ndtr_slice, 4.0),
-    ("log_ndtr", log_ndtr_slice, 4.0),
-    ("hazard", hazard_slice, 4.0),
-    ("ndtri", ndtri_slice, 8.0),
-    ("lgamma", lgamma_slice, 5.0),
+    ("log_ndtr", log_ndtr_slice, 4.5),
+    ("hazard", hazard_slice, 4.5),
+    ("ndtri", ndtri_slice, 6.0),
+    ("lgamma", lgamma_slice, 4.0),
     ("digamma", digamma_slice, 6.0),
-    ("trigamma", trigamma_slice, 5.0),
-    ("trigamma_negative", trigamma_slice, 8.0),
+    ("trigamma", trigamma_slice, 4.0),
+    ("trigamma_negative", trigamma_slice, 6.0),
 ];
 
 /// Where zeros that are no f64 numbers leave only absolute errors: ulp of max(1, |result|).
 const ABSOLUTE: &[(&str, Slice1, f64)] =
-    &[("lgamma_negative", lgamma_slice, 8.0), ("digamma_negative", digamma_slice, 8.0)];
+    &[("lgamma_negative", lgamma_slice, 24.0), ("digamma_negative", digamma_slice, 24.0)];
 
 fn hazard_slice(isa: Isa, x: &[f64], out: &mut [f64]) {
     ln_q_hazard_slice(isa, x, &mut vec![0.0; x.len()], out);
@@ -122,6 +122,6 @@ fn pow_holds_its_stated_error() {
         pow_slice(isa, &x, &y, &mut got);
         let (error, at) = worst(&got, &hi, &lo, |i| ulp(hi[i]));
         println!("pow {isa}: {error:.3} ulp at {:e}^{:e}", x[at], y[at]);
-        assert!(error <= 1.0, "{isa} {:e}^{:e}: {:e}, not {:e}", x[at], y[at], got[at], hi[at]);
+        assert!(error <= 1.1, "{isa} {:e}^{:e}: {:e}, not {:e}", x[at], y[at], got[at], hi[at]);
     }
 }

@@ -11,6 +11,9 @@ use crate::error::OdeError;
 pub enum Method {
     /// Explicit Runge-Kutta of order 5, eight lanes at once: non-stiff systems.
     Tsit5,
+    /// The same method by diffsol, one system at a time: an independent check of `Tsit5`. Not a
+    /// word of the specification.
+    DiffsolTsit45,
     /// Implicit Runge-Kutta of order 2 (diffsol): moderately stiff, rough tolerances.
     TrBdf2,
     /// Implicit Runge-Kutta of order 3 (diffsol): moderately stiff.

@@ -33,6 +33,11 @@ pub trait Rhs: Debug + Send + Sync {
     /// `out` = cotangents of y (n rows), then of the active parameters.
     fn vjp(&self, ws: &mut dyn Any, x: &[f64], out: &mut [f64]);
 
+    /// The compiled programs in stable text, where there are any.
+    fn explain(&self) -> String {
+        String::new()
+    }
+
     /// `Some` if f is affine in y with coefficients free of t and y, and f is free of t: what the
     /// matrix exponential needs.
     fn linear(&self) -> Option<&dyn LinearRhs> {

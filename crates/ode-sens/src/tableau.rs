@@ -34,7 +34,7 @@ pub(crate) const A: [[f64; 6]; STAGES] = [
 
 /// Fifth- minus fourth-order weights: the error estimate.
 pub(crate) const E: [f64; STAGES] = [
-    -0.00178001105222577714,
+    -0.0017800110522257771,
     -0.0008164344596567469,
     0.007880878010261995,
     -0.1447110071732629,

@@ -66,7 +66,7 @@ pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::i
     let density = g.add(target.log_joint, target.log_det_jac);
     let inputs: Vec<graph::ir::NodeId> = target.sites.iter().map(|s| s.unconstrained).collect();
     let targets: Vec<graph::ir::NodeId> = [density].iter().chain(&inputs).copied().collect();
-    let (g, nodes) = graph::passes::optimise(&g, &targets);
+    let nodes = targets;
     let out = value_and_grad(&g, nodes[0], &nodes[1..], &[])?;
     let outputs: Vec<graph::ir::NodeId> = [out.value].iter().chain(&out.grads).copied().collect();
     Ok((out.graph, outputs))
@@ -112,7 +112,13 @@ impl LogDensity for CompiledDensity {
         &self.reported
     }
 
-    fn eval(&mut self, z: &Lanes, value: &mut [f64], grad: Option<&mut Lanes>, failures: &mut Vec<LaneFailure>) {
+    fn eval(
+        &mut self,
+        z: &Lanes,
+        value: &mut [f64],
+        grad: Option<&mut Lanes>,
+        failures: &mut Vec<LaneFailure>,
+    ) {
         let runner = if grad.is_some() { &mut self.gradient } else { &mut self.value };
         runner.run(z);
         for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {

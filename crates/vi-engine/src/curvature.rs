@@ -77,9 +77,7 @@ impl Differences {
                 };
                 let ((up, a), (down, b)) = (pick(2 * k), pick(2 * k + 1));
                 let width = step[first + k] * f64::max(a + b, 1.0);
-                rows.push(
-                    (0..dim).map(|i| (grad.get(i, down) - grad.get(i, up)) / width).collect(),
-                );
+                rows.push((0..dim).map(|i| (grad.get(i, down) - grad.get(i, up)) / width).collect());
             }
         }
         Differences { rows }

@@ -87,11 +87,8 @@ impl Estimator {
         let mean_square: f64 = self.weight.iter().zip(&self.squared).map(|(w, s)| w * s).sum();
         let square_mean: f64 = out.iter().map(|g| g * g).sum();
         // sum of variances over the lanes, divided by (good - 1): the variance of their mean
-        let grad_var = if good > 1 {
-            (mean_square - square_mean).max(0.0) / (good - 1) as f64
-        } else {
-            f64::NAN
-        };
+        let grad_var =
+            if good > 1 { (mean_square - square_mean).max(0.0) / (good - 1) as f64 } else { f64::NAN };
         if !sticking {
             family.entropy(lambda, Some(out));
         }
@@ -125,7 +122,6 @@ pub(crate) fn mean_and_mcse(terms: impl Iterator<Item = f64> + Clone) -> (f64, f
     let good = finite.clone().count();
     let mean = finite.clone().sum::<f64>() / good as f64;
     let squares: f64 = finite.map(|x| (x - mean) * (x - mean)).sum();
-    let mcse =
-        if good > 1 { (squares / (good * (good - 1)) as f64).sqrt() } else { f64::NAN };
+    let mcse = if good > 1 { (squares / (good * (good - 1)) as f64).sqrt() } else { f64::NAN };
     (mean, mcse, good)
 }

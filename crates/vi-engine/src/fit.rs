@@ -19,7 +19,7 @@ use crate::{BLOCK, answer, fixed_draws};
 
 /// A posterior as draws, with what may be believed of them.
 #[derive(Clone, Debug)]
-pub struct Fit { 
+pub struct Fit {
     pub verdict: Verdict,
     /// Why; empty for [`Verdict::Ok`].
     pub reasons: Vec<String>,
@@ -111,15 +111,7 @@ fn run(
     if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
         lambda = family.standard();
     }
-    answer::answer(
-        &mut target,
-        family,
-        options,
-        state,
-        lambda,
-        ending == Climb::Interrupted,
-        observer,
-    )
+    answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
 }
 
 /// The state before the first step.
@@ -195,12 +187,7 @@ const COMPARED: usize = 4 * BLOCK;
 
 /// Whether the climb's end is worse than its start, by more than chance: a climb may be led astray
 /// by gradients without a variance.
-fn worse_than_start(
-    target: &mut Target,
-    family: &dyn Family,
-    options: &Options,
-    state: &State,
-) -> bool {
+fn worse_than_start(target: &mut Target, family: &dyn Family, options: &Options, state: &State) -> bool {
     let standard = family.standard();
     if state.lambda == standard {
         return false;
@@ -209,14 +196,11 @@ fn worse_than_start(
         return true;
     }
     let names = crate::base_names(target.density().names(), family.n_base());
-    let noise =
-        Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
+    let noise = Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), COMPARED);
     noise.fill(u64::MAX, 0, &mut eps);
-    let mut estimator =
-        Estimator::new(options.gradient, family.dim(), COMPARED);
-    let mut terms =
-        |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
+    let mut estimator = Estimator::new(options.gradient, family.dim(), COMPARED);
+    let mut terms = |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
     let (start, end) = (terms(&standard), terms(&state.lambda));
     let good = |terms: &[f64]| terms.iter().filter(|t| t.is_finite()).count();
     let differences = start.iter().zip(&end).map(|(s, e)| s - e);

@@ -41,6 +41,9 @@ pub fn climb(
     let fresh = Noise::new(options.seed, Purpose::FreshDraws, names());
     let first = FEWEST.max((2 * family.n_base()).next_multiple_of(8)).max(options.draws);
     while !state.finished {
+        if observer.cancelled() {
+            return Climb::Interrupted;
+        }
         let draws = first << state.step;
         let mut eps = Lanes::zeros(family.n_base(), draws);
         fixed.fill(state.step, 0, &mut eps);
@@ -48,22 +51,23 @@ pub fn climb(
         // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
         // entropy that is in the value.
         let mut estimator = Estimator::new(Gradient::Reparameterized, family.dim(), draws);
-        let tolerance =
-            Tolerance { gain: 1e-6, gradient: 1e-4, evaluations: 300 + 2 * family.n_params() };
+        let tolerance = Tolerance { gain: 1e-6, gradient: 1e-4, evaluations: 300 + 2 * family.n_params() };
         let most_bad = draws / 20;
         let minimum = lbfgs::minimise(&state.lambda, tolerance, &mut |lambda, gradient| {
             if observer.cancelled() {
                 return Answer::Stop;
             }
             let coordinates = &state.coordinates;
-            let estimate =
-                estimator.gradient(target, coordinates, family, lambda, &eps, gradient);
+            let estimate = estimator.gradient(target, coordinates, family, lambda, &eps, gradient);
             gradient.iter_mut().for_each(|g| *g = -*g);
             // More than a few bad draws make the point infeasible: it is stepped back from.
             let bad = draws - estimate.good;
             Answer::Value(if bad > most_bad { f64::NAN } else { -estimate.elbo })
         });
         let Some(minimum) = minimum else {
+            if observer.cancelled() {
+                return Climb::Interrupted;
+            }
             // Not even the start can be evaluated; it is what there is.
             state.finished = true;
             return Climb::Finished;
@@ -86,7 +90,7 @@ pub fn climb(
         state.step += 1;
         let row = TraceRow { step: state.step, elbo, elbo_mcse, grad_var: 0.0 };
         state.trace.push(row);
-        let settled = state.step > 1 && moved <= accuracy(family.n_params());
+        let settled = state.step > 1 && moved <= accuracy(family);
         state.converged = honest && settled && minimum.ending != Ending::Exhausted;
         let limit = options.steps.unwrap_or(ROUNDS).min(ROUNDS);
         state.finished = state.converged || state.step >= limit;

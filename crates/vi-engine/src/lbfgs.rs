@@ -7,8 +7,7 @@
 use std::cell::RefCell;
 
 use argmin::core::{
-    CostFunction, Error, Executor, Gradient, IterState, LineSearch, Solver, State,
-    TerminationReason,
+    CostFunction, Error, Executor, Gradient, IterState, LineSearch, Solver, State, TerminationReason,
 };
 use argmin::solver::linesearch::condition::ArmijoCondition;
 use argmin::solver::linesearch::{BacktrackingLineSearch, MoreThuenteLineSearch};
@@ -51,7 +50,6 @@ pub enum Ending {
 pub struct Minimum {
     pub x: Vec<f64>,
     pub value: f64,
-    pub gradient: Vec<f64>,
     pub evaluations: usize,
     pub ending: Ending,
     /// Every point that was the best so far, with its value, from the first.
@@ -213,15 +211,8 @@ pub fn minimise(
         }
     }
     let record = record.into_inner();
-    let (x, value, gradient) = record.best?;
-    Some(Minimum {
-        x,
-        value,
-        gradient,
-        evaluations: record.evaluations,
-        ending,
-        trail: record.trail,
-    })
+    let (x, value, _) = record.best?;
+    Some(Minimum { x, value, evaluations: record.evaluations, ending, trail: record.trail })
 }
 
 /// One argmin run; whether it claims convergence. Points are kept by the record.
@@ -250,10 +241,7 @@ where
         .run();
     match outcome {
         Ok(result) => {
-            matches!(
-                result.state().get_termination_reason(),
-                Some(TerminationReason::SolverConverged)
-            )
+            matches!(result.state().get_termination_reason(), Some(TerminationReason::SolverConverged))
         }
         Err(_) => false,
     }
@@ -283,12 +271,13 @@ mod tests {
     #[test]
     fn rosenbrock_in_ten_dimensions() {
         let start = [-1.2, 1.0].repeat(5);
-        let end =
-            minimise(&start, TOLERANCE, &mut |x, g| Answer::Value(rosenbrock(x, g))).unwrap();
+        let end = minimise(&start, TOLERANCE, &mut |x, g| Answer::Value(rosenbrock(x, g))).unwrap();
         assert_eq!(end.ending, Ending::Converged);
         assert!(end.evaluations < 300, "{}", end.evaluations);
         // This start leads to one of two minima; both have a vanishing gradient.
-        assert!(norm(&end.gradient) < 1e-4);
+        let mut gradient = vec![0.0; 10];
+        rosenbrock(&end.x, &mut gradient);
+        assert!(norm(&gradient) < 1e-4);
     }
 
     #[test]

@@ -62,11 +62,7 @@ impl FamilyChoice {
                 _ => Err(OptionError::unknown("family", word, "low_rank(8)")),
             },
             ("mixture" | "flow", _) => Err(OptionError::later("family", word)),
-            _ => Err(OptionError::unknown(
-                "family",
-                word,
-                "mean_field, full_rank, low_rank(8)",
-            )),
+            _ => Err(OptionError::unknown("family", word, "mean_field, full_rank, low_rank(8)")),
         }
     }
 }
@@ -94,11 +90,7 @@ impl Gradient {
             later @ ("doubly_reparameterized" | "score_function" | "closed_form" | "pathwise") => {
                 Err(OptionError::later("gradient", later))
             }
-            other => Err(OptionError::unknown(
-                "gradient",
-                other,
-                "reparameterized, sticking_the_landing",
-            )),
+            other => Err(OptionError::unknown("gradient", other, "reparameterized, sticking_the_landing")),
         }
     }
 }
@@ -155,9 +147,7 @@ impl Options {
             ("steps", self.steps.unwrap_or(1)),
         ];
         match numbers.iter().find(|(_, n)| *n == 0) {
-            Some((option, _)) => {
-                Err(OptionError::unknown(option, "0", "a positive whole number"))
-            }
+            Some((option, _)) => Err(OptionError::unknown(option, "0", "a positive whole number")),
             None => Ok(()),
         }
     }
@@ -181,10 +171,7 @@ mod tests {
         assert_eq!(FamilyChoice::parse("low_rank(8)"), Ok(FamilyChoice::LowRank(8)));
         assert_eq!(FamilyChoice::parse(" full_rank "), Ok(FamilyChoice::FullRank));
         assert_eq!(Method::parse("vi"), Ok(Method::Vi));
-        assert_eq!(
-            Method::parse("nuts").unwrap_err().to_string(),
-            "`method: nuts` comes with a later issue"
-        );
+        assert_eq!(Method::parse("nuts").unwrap_err().to_string(), "`method: nuts` comes with a later issue");
         assert_eq!(
             FamilyChoice::parse("flow(4)").unwrap_err().to_string(),
             "`family: flow(4)` comes with a later issue"

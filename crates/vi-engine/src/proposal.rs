@@ -50,20 +50,17 @@ impl Proposal<'_> {
         let noise = Noise::new(seed, purpose, names.iter().map(String::as_str));
         let spread: Vec<String> = (0..self.dof.unwrap_or(0)).map(|i| format!("(spread {i})")).collect();
         let spread = Noise::new(seed, purpose, spread.iter().map(String::as_str));
-        let mut draws = Draws {
-            z: Lanes::zeros(dim, count),
-            log_joint: vec![0.0; count],
-            log_q: vec![0.0; count],
-        };
+        let mut draws =
+            Draws { z: Lanes::zeros(dim, count), log_joint: vec![0.0; count], log_q: vec![0.0; count] };
         for first in (0..count).step_by(BLOCK) {
             let lanes = BLOCK.min(count - first);
             let mut eps = Lanes::zeros(base, lanes);
             let (mut u, mut z) = (Lanes::zeros(dim, lanes), Lanes::zeros(dim, lanes));
-            noise.fill(0, first as u64, &mut eps);
+            noise.fill(0, first, &mut eps);
             self.family.rsample(&self.lambda, &eps, &mut u);
             if let Some(dof) = self.dof {
                 let mut chi = Lanes::zeros(dof as usize, lanes);
-                spread.fill(0, first as u64, &mut chi);
+                spread.fill(0, first, &mut chi);
                 self.stretch(&mut u, &chi);
             }
             let block = first..first + lanes;
@@ -122,10 +119,10 @@ impl Proposal<'_> {
             // A normal's log density at its mean, from its entropy: -(log det L + d/2 log 2 pi).
             let peak = 0.5 * d - self.family.entropy(&self.lambda, None);
             let ln_gamma = statrs::function::gamma::ln_gamma;
-            let constant = ln_gamma(0.5 * (nu + d)) - ln_gamma(0.5 * nu)
-                - 0.5 * d * (nu * std::f64::consts::PI).ln()
-                + peak
-                + d * HALF_LOG_TAU;
+            let constant =
+                ln_gamma(0.5 * (nu + d)) - ln_gamma(0.5 * nu) - 0.5 * d * (nu * std::f64::consts::PI).ln()
+                    + peak
+                    + d * HALF_LOG_TAU;
             for q in log_q {
                 let mahalanobis = 2.0 * (peak - *q);
                 *q = constant - 0.5 * (nu + d) * (mahalanobis / nu).ln_1p();
@@ -138,8 +135,7 @@ impl Proposal<'_> {
 /// `None` where these are degenerate.
 pub fn moment_match(z: &Lanes, weights: &[f64], dense: bool) -> Option<Coordinates> {
     let dim = z.n();
-    let heavy: Vec<(usize, f64)> =
-        weights.iter().copied().enumerate().filter(|(_, w)| *w > 0.0).collect();
+    let heavy: Vec<(usize, f64)> = weights.iter().copied().enumerate().filter(|(_, w)| *w > 0.0).collect();
     let mut centre = vec![0.0; dim];
     for &(lane, w) in &heavy {
         centre.iter_mut().enumerate().for_each(|(i, c)| *c += w * z.get(i, lane));

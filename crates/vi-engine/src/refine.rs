@@ -38,9 +38,9 @@ pub(crate) const FIRST_CHECK: u64 = 64;
 const DOUBLINGS: u32 = 4;
 const DECAY_1: f64 = 0.9;
 const DECAY_2: f64 = 0.99;
-/// Symmetric KL, in nats, that one parameter of the family may contribute: a shift of a mean by a
-/// thirtieth of a standard deviation.
-const ACCURACY_PER_PARAMETER: f64 = 1e-3;
+/// Symmetric KL, in nats, that a parameter of the family, or a dimension, may contribute: a shift
+/// of a mean by a thirtieth of a standard deviation.
+const ACCURACY_EACH: f64 = 1e-3;
 /// Symmetric KL, in nats, at which importance weights are as good as equal.
 const ACCURACY: f64 = 0.1;
 /// Steps at most where the user names none.
@@ -57,9 +57,11 @@ pub enum Climb {
     Interrupted,
 }
 
-/// The divergence within which a family with this many parameters is called converged.
-pub(crate) fn accuracy(n_params: usize) -> f64 {
-    (ACCURACY_PER_PARAMETER * n_params as f64).min(ACCURACY)
+/// The divergence within which a family is called converged: each parameter to its accuracy, but
+/// all together no worse than weights would notice, or than each dimension's own accuracy.
+pub(crate) fn accuracy(family: &dyn Family) -> f64 {
+    let all = ACCURACY.max(ACCURACY_EACH * family.dim() as f64);
+    (ACCURACY_EACH * family.n_params() as f64).min(all)
 }
 
 /// Climbs until the stop rule, the step limit, or the observer says so.
@@ -80,14 +82,8 @@ pub fn climb(
             return Climb::Interrupted;
         }
         noise.fill(state.step, 0, &mut eps);
-        let estimate = estimator.gradient(
-            target,
-            &state.coordinates,
-            family,
-            &state.lambda,
-            &eps,
-            &mut gradient,
-        );
+        let estimate =
+            estimator.gradient(target, &state.coordinates, family, &state.lambda, &eps, &mut gradient);
         let sound = estimate.good > 0 && gradient.iter().all(|g| g.is_finite());
         state.step(sound.then_some(&gradient));
         let row = TraceRow {
@@ -151,7 +147,7 @@ impl State {
 
     /// Compares quarters and phases where it is time; decides whether to go on.
     fn examine(&mut self, family: &dyn Family, steps: Option<u64>) {
-        let accuracy = accuracy(family.n_params());
+        let accuracy = accuracy(family);
         if self.phase_step == self.check_at {
             let quarter = (self.check_at / 4) as f64;
             let third: Vec<f64> = self.third_quarter.iter().map(|s| s / quarter).collect();
@@ -160,10 +156,9 @@ impl State {
             self.last_quarter.fill(0.0);
             let settled = family.symmetric_kl(&third, &last) <= accuracy;
             if settled || self.check_at >= self.shortest_phase() << DOUBLINGS {
-                let average: Vec<f64> =
-                    third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
-                let gained = !self.previous.is_empty()
-                    && family.symmetric_kl(&average, &self.previous) > accuracy;
+                let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
+                let gained =
+                    !self.previous.is_empty() && family.symmetric_kl(&average, &self.previous) > accuracy;
                 if settled && !self.previous.is_empty() && !gained && steps.is_none() {
                     self.finished = true;
                     self.converged = true;
@@ -209,8 +204,8 @@ impl State {
         match steps {
             Some(steps) => self.step as f64 / steps as f64,
             None => {
-                let left = (self.check_at - self.phase_step)
-                    + 3u64.saturating_sub(self.phase + 1) * self.check_at;
+                let left =
+                    (self.check_at - self.phase_step) + 3u64.saturating_sub(self.phase + 1) * self.check_at;
                 self.step as f64 / (self.step + left) as f64
             }
         }

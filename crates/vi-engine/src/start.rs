@@ -78,6 +78,9 @@ pub fn find(
     let mut descents = 0;
     let mut agreed = false;
     while descents < DESCENTS && !points.is_empty() && !agreed {
+        if observer.cancelled() {
+            return Err(FitError::InterruptedAtStart);
+        }
         observer.progress(&Progress {
             stage: Stage::Start,
             row: None,
@@ -100,10 +103,8 @@ pub fn find(
             None => candidates.push(Candidate::judge(target, family, seed, minimum)),
         }
     }
-    let mut candidates: Vec<Candidate> = candidates
-        .into_iter()
-        .map(|candidate| candidate.or_along_its_way(target, family, seed))
-        .collect();
+    let mut candidates: Vec<Candidate> =
+        candidates.into_iter().map(|candidate| candidate.or_along_its_way(target, family, seed)).collect();
     // stable: of equals the first stays first
     candidates.sort_by(|a, b| b.elbo.total_cmp(&a.elbo));
     let mut candidates = candidates.into_iter();
@@ -156,15 +157,11 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<Vec<Vec<f64>>, FitE
             continue;
         }
         // The origin first, since it is the middle of most supports; then the best.
-        feasible.sort_by(|&a, &b| {
-            (a != 0).cmp(&(b != 0)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b))
-        });
+        feasible
+            .sort_by(|&a, &b| (a != 0).cmp(&(b != 0)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b)));
         return Ok(feasible.into_iter().map(|lane| z.lane(lane)).collect());
     }
-    Err(FitError::NoFiniteStart {
-        tried: POINTS * SPREADS.len(),
-        reason: target.tally.commonest(),
-    })
+    Err(FitError::NoFiniteStart { tried: POINTS * SPREADS.len(), reason: target.tally.commonest() })
 }
 
 fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
@@ -216,20 +213,14 @@ impl Candidate {
     /// deviation away in every whitened direction.
     fn same_place(&self, other: &Minimum) -> bool {
         (self.log_prob + other.value).abs() < 1e-2
-            && self
-                .coordinates
-                .inverse(&other.x)
-                .iter()
-                .all(|u| u.abs() < 0.1)
+            && self.coordinates.inverse(&other.x).iter().all(|u| u.abs() < 0.1)
     }
 
     /// Itself, or the best of the points on its way where the normal at its end is a bad summary.
     fn or_along_its_way(self, target: &mut Target, family: &dyn Family, seed: u64) -> Self {
         let dim = family.dim() as f64;
         // For a normal target the ELBO of the normal at the mode is Laplace's evidence.
-        let evidence = self.log_prob
-            + self.coordinates.log_det()
-            + dim * crate::families::HALF_LOG_TAU;
+        let evidence = self.log_prob + self.coordinates.log_det() + dim * crate::families::HALF_LOG_TAU;
         if evidence - self.elbo < 1.0 + 0.1 * dim {
             return self;
         }
@@ -253,12 +244,7 @@ impl Candidate {
 
 /// ELBO of the family's standard member in `coordinates`; `-inf` where more than a quarter of the
 /// draws cannot be evaluated.
-fn judge(
-    target: &mut Target,
-    family: &dyn Family,
-    seed: u64,
-    coordinates: &Coordinates,
-) -> (f64, f64) {
+fn judge(target: &mut Target, family: &dyn Family, seed: u64, coordinates: &Coordinates) -> (f64, f64) {
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(seed, Purpose::StartElbo, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), JUDGES);

@@ -262,10 +262,7 @@ mod tests {
             family: "full_rank".into(),
             seed: 3,
             draws: 8,
-            coordinates: Coordinates {
-                centre: vec![1.0, -0.1],
-                scale: Scale::Lower(vec![0.3, 1e-300, 2.0]),
-            },
+            coordinates: Coordinates { centre: vec![1.0, -0.1], scale: Scale::Lower(vec![0.3, 1e-300, 2.0]) },
             start: StartReport {
                 log_prob: -1.5,
                 elbo: 0.1 + 0.2,

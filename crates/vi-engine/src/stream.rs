@@ -1,7 +1,7 @@
 //! Base noise: one counter-based stream for every named coordinate and purpose.
 
 use numerics::lanes::{LANES, Lanes};
-use crate::shim::{Counter, Key};
+use numerics::random::{Block, Counter, Key};
 
 /// What a stream of noise is for. Purposes never share numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +53,43 @@ impl Noise {
 
     /// Fills `eps` (`[names]` x lanes) with the draws `first_draw ..` of `step`; padding lanes get
     /// numbers too.
-    pub fn fill(&self, step: u64, first_draw: u64, eps: &mut Lanes) {
+    pub fn fill(&self, step: u64, first_draw: usize, eps: &mut Lanes) {
         assert_eq!(eps.n(), self.keys.len(), "one stream for every element");
-        for t in 0..eps.tiles() {
-            let tile = eps.tile_mut(t);
-            for (key, row) in self.keys.iter().zip(tile.chunks_exact_mut(LANES)) {
-                for (l, x) in row.iter_mut().enumerate() {
-                    let draw = first_draw + (t * LANES + l) as u64;
-                    *x = key.normal(Counter { row: 0, element: 0, draw, step, attempt: 0 });
-                }
+        let mut one = Lanes::zeros(1, eps.lanes());
+        let block = Block { step, first_draw: first_draw as u32, ..Block::default() };
+        for (i, key) in self.keys.iter().enumerate() {
+            key.fill_normal(block, &mut one);
+            for t in 0..eps.tiles() {
+                eps.tile_mut(t)[i * LANES..(i + 1) * LANES].copy_from_slice(one.tile(t));
             }
         }
     }
 
-    /// A number in [0, 1), of the first element.
+    /// A number in (0, 1), of the first element.
     pub fn uniform(&self, step: u64) -> f64 {
-        self.keys[0].uniform(Counter { row: 0, element: 0, draw: 0, step, attempt: 0 })
+        self.keys[0].uniform(Counter { step, ..Counter::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_belongs_to_names_and_draws_not_to_places() {
+        let fill = |names: &[&str], first, lanes| {
+            let mut eps = Lanes::zeros(names.len(), lanes);
+            Noise::new(1, Purpose::Step, names.iter().copied()).fill(3, first, &mut eps);
+            eps
+        };
+        let all = fill(&["a", "b"], 0, 24);
+        let swapped = fill(&["b", "new", "a"], 8, 5);
+        for lane in 0..5 {
+            assert_eq!(all.get(0, 8 + lane).to_bits(), swapped.get(2, lane).to_bits());
+            assert_eq!(all.get(1, 8 + lane).to_bits(), swapped.get(0, lane).to_bits());
+        }
+        let mut other = Lanes::zeros(1, 24);
+        Noise::new(1, Purpose::Check(0), ["a"]).fill(3, 0, &mut other);
+        assert_ne!(all.get(0, 0), other.get(0, 0), "purposes never share numbers");
     }
 }

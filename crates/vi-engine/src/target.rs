@@ -85,8 +85,7 @@ impl<'a> Target<'a> {
             }
         }
         for (lane, value) in value.iter_mut().enumerate() {
-            let sound_gradient =
-                grad.as_ref().is_none_or(|g| (0..g.n()).all(|i| g.get(i, lane).is_finite()));
+            let sound_gradient = grad.as_ref().is_none_or(|g| (0..g.n()).all(|i| g.get(i, lane).is_finite()));
             if value.is_nan() || *value == f64::INFINITY {
                 self.tally.add(&format!("the log density is {value}"));
                 *value = f64::NEG_INFINITY;

@@ -1,11 +1,12 @@
 //! The examples on which every distribution is tested, and the means to evaluate them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use distributions::{DISTRIBUTIONS, Distribution, Params, Truncated, bijector_for, lookup};
+use distributions::{DISTRIBUTIONS, Distribution, Params, Truncated, bijector_for, lookup, stream};
 use graph::interpret::evaluate;
 use graph::ir::{DimId, Graph, Kind, NodeId, Role, Size, Varies};
 use graph::value::{Bindings, Value};
 use model::Support;
+use numerics::random::{Counter, Key};
 
 /// A distribution with parameters.
 pub struct Case {
@@ -212,22 +213,10 @@ pub fn masses(case: &Case) -> (Vec<f64>, Vec<f64>) {
     (x, log_probs)
 }
 
-/// Uniform numbers strictly inside (0, 1). Source: splitmix64, S. Vigna (2015).
-pub fn uniforms(seed: u64) -> impl FnMut() -> f64 {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 12) as f64 + 0.5) * (0.5f64).powi(52)
-    }
-}
-
 pub fn draws(case: &Case, n: usize, seed: u64) -> Vec<f64> {
-    let (params, mut stream) = (case.params(), uniforms(seed));
-    (0..n).map(|_| case.law.sample(&params, &mut stream).unwrap()).collect()
+    let (params, key) = (case.params(), Key::new(seed, "test", &case.label, ""));
+    let draw = |draw| stream(key, Counter { draw, ..Counter::default() });
+    (0..n as u32).map(|k| case.law.sample(&params, &mut draw(k)).unwrap()).collect()
 }
 
 #[track_caller]

@@ -312,7 +312,7 @@ impl<'a> Lower<'a, '_, '_> {
                 let size = self.shared.sizes.of(*dim);
                 let (by_abs, kept) = (by.unsigned_abs() as usize, size.saturating_sub(by.unsigned_abs() as usize));
                 let mut sides = self.sides(dims);
-                let mut set = |s: &mut Vec<Side>, count| {
+                let set = |s: &mut Vec<Side>, count| {
                     s.iter_mut().filter(|s| s.dim == *dim).for_each(|s| s.count = count);
                 };
                 let (to, from, hole) = if *by >= 0 { (by_abs, 0, 0) } else { (0, by_abs, kept) };

@@ -1,624 +1,633 @@
-//! One or more small graphs for every op, with sizes and values: what the shared suites run over.
-//!
-//! A new op adds its examples here; `every_op_is_enrolled` in `ad.rs` fails until it has one.
+//! Graphs that meet every path of the planner: each op on lanes, on streamed rows, with draw-free
+//! operands on either side, in one pass and in two. A new op is enrolled in the suites that check
+//! values, derivatives, text and passes by adding its lines here; `small_examples` has edge cases.
 
-use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies};
-use graph::value::{Bindings, Value};
 use std::sync::Arc;
 
-use super::test_op::TestOp;
+use graph::ir::{
+    Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies,
+};
+use graph::value::{Bindings, Value};
 
-/// What the derivatives of an example promise.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Order {
-    /// Second derivatives exist and have rules.
-    Twice,
-    /// First derivatives exist; second ones do not, or have no rule.
-    Once,
-    /// At a tie or with a cut derivative: rules agree with each other, not with differences.
-    Declared,
-}
-
-/// A graph with everything it needs to be run.
+/// A graph with outputs, its data, and where its lane and shared inputs may lie.
 pub struct Example {
     pub name: String,
     pub graph: Graph,
-    /// Real nodes.
     pub outputs: Vec<NodeId>,
-    /// Sizes, and values of all inputs (lane inputs too, at one draw). Values may be moved by 0.02
-    /// without meeting a kink or leaving a domain.
     pub bindings: Bindings,
-    pub order: Order,
+    /// Lane and shared inputs are drawn from this interval.
+    pub domain: (f64, f64),
+    /// Whether finite differences of the outputs with respect to lane inputs mean something.
+    pub smooth: bool,
 }
 
-impl Example {
-    /// The real inputs that differ from draw to draw.
-    pub fn lane_inputs(&self) -> Vec<NodeId> {
-        input_nodes(&self.graph, |v, k| v == Varies::Lane && k == Kind::Real)
+/// Reproducible numbers in [0, 1).
+pub struct Noise(u64);
+
+impl Noise {
+    pub fn new(seed: u64) -> Noise {
+        Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+    pub fn next(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+    pub fn vec(&mut self, n: usize, (lo, hi): (f64, f64)) -> Vec<f64> {
+        (0..n).map(|_| lo + (hi - lo) * self.next()).collect()
     }
 }
 
-/// The nodes of the inputs that `keep` wants.
-pub fn input_nodes(g: &Graph, keep: impl Fn(Varies, Kind) -> bool) -> Vec<NodeId> {
-    (0..g.nodes().len() as u32)
-        .map(NodeId)
-        .filter(|&n| matches!(g.node(n).op, Op::Input(_)) && keep(g.varies(n), g.ty(n).kind))
-        .collect()
-}
+pub const ROWS: usize = 37;
+pub const LEVELS: usize = 5;
+pub const FEATURES: usize = 3;
+pub const OTHER_ROWS: usize = 29;
 
-/// Splitmix64: the same numbers everywhere.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
-
-/// An example in the making.
-pub struct Make {
+/// A graph with inputs of every kind, to build an example on.
+pub struct Base {
     pub g: Graph,
-    pub b: Bindings,
-    pub rng: Numbers,
+    /// A row dimension of 37, one of 29; plain ones of 5, 3 and 2.
+    pub row: DimId,
+    pub other: DimId,
+    pub level: DimId,
+    pub feature: DimId,
+    pub pair: DimId,
+    /// Lane scalars, vectors over level and feature, a matrix over level and feature.
+    pub s: NodeId,
+    pub u: NodeId,
+    pub v: NodeId,
+    pub w: NodeId,
+    pub beta: NodeId,
+    pub m: NodeId,
+    /// Lane inputs over rows, and over rows and feature.
+    pub x: NodeId,
+    pub xf: NodeId,
+    /// A shared scalar and a shared vector over feature.
+    pub shared: NodeId,
+    pub shared_f: NodeId,
+    /// Data over rows, over rows and feature, over level, a mask over rows.
+    pub d: NodeId,
+    pub df: NodeId,
+    pub dv: NodeId,
+    pub mask: NodeId,
+    /// Row to level, sorted and not; other row to row; level to feature.
+    pub sorted: NodeId,
+    pub unsorted: NodeId,
+    pub other_to_row: NodeId,
+    pub level_to_feature: NodeId,
 }
 
-impl Make {
-    pub fn new(seed: u64) -> Make {
-        Make { g: Graph::new(), b: Bindings::default(), rng: Numbers(seed) }
+impl Default for Base {
+    fn default() -> Base {
+        let mut g = Graph::new();
+        let row = g.add_dim("row", Role::Row, Size::Bound);
+        let other = g.add_dim("other", Role::Row, Size::Bound);
+        let level = g.add_dim("level", Role::Plain, Size::Fixed(LEVELS));
+        let feature = g.add_dim("feature", Role::Plain, Size::Bound);
+        let pair = g.add_dim("pair", Role::Plain, Size::Fixed(2));
+        let (lane, data) = (Varies::Lane, Varies::Data);
+        let mut real = |name: &str, varies, dims: &[DimId]| g.input(name, varies, Kind::Real, dims);
+        let (s, u) = (real("s", lane, &[]), real("u", lane, &[]));
+        let (v, w) = (real("v", lane, &[level]), real("w", lane, &[level]));
+        let beta = real("beta", lane, &[feature]);
+        let m = real("m", lane, &[level, feature]);
+        let (x, xf) = (real("x", lane, &[row]), real("xf", lane, &[row, feature]));
+        let shared = real("shared", Varies::Shared, &[]);
+        let shared_f = real("shared_f", Varies::Shared, &[feature]);
+        let (d, df) = (real("d", data, &[row]), real("df", data, &[row, feature]));
+        let (dv, mask) = (real("dv", data, &[level]), real("mask", data, &[row]));
+        let mut index = |name: &str, into, dims: &[DimId]| g.input(name, data, Kind::Index(into), dims);
+        let sorted = index("sorted", level, &[row]);
+        let unsorted = index("unsorted", level, &[row]);
+        let other_to_row = index("other_to_row", row, &[other]);
+        let level_to_feature = index("level_to_feature", feature, &[level]);
+        Base {
+            g, row, other, level, feature, pair, s, u, v, w, beta, m, x, xf, shared, shared_f, d, df, dv, mask,
+            sorted, unsorted, other_to_row, level_to_feature,
+        }
     }
+}
 
-    /// A dimension of fixed size.
-    pub fn fixed(&mut self, name: &str, n: usize) -> DimId {
-        self.g.add_dim(name, Role::Plain, Size::Fixed(n))
-    }
-
-    /// A dimension whose size the bindings tell.
-    pub fn bound(&mut self, name: &str, role: Role, n: usize) -> DimId {
-        self.b.sizes.insert(name.into(), n);
-        self.g.add_dim(name, role, Size::Bound)
-    }
-
-    pub fn row(&mut self, name: &str, n: usize) -> DimId {
-        self.bound(name, Role::Row, n)
-    }
-
-    fn len(&self, dims: &[DimId]) -> usize {
-        let size = |d: &DimId| match self.g.dim(*d).size {
-            Size::Fixed(n) => n,
-            _ => self.b.sizes[self.g.dim(*d).name.trim_end_matches('\'')],
-        };
-        dims.iter().map(size).product()
-    }
-
-    /// An input with given values.
-    pub fn real(&mut self, name: &str, varies: Varies, dims: &[DimId], values: Vec<f64>) -> NodeId {
-        assert_eq!(values.len(), self.len(dims), "{name}");
-        self.b.data.insert(name.into(), Value::Real(values));
-        self.g.input(name, varies, Kind::Real, dims)
-    }
-
-    /// A lane input, uniform in a range.
-    pub fn lane(&mut self, name: &str, dims: &[DimId], low: f64, high: f64) -> NodeId {
-        let v = (0..self.len(dims)).map(|_| self.rng.uniform(low, high)).collect();
-        self.real(name, Varies::Lane, dims, v)
-    }
-
-    /// A lane input that keeps away from whole numbers, of either sign.
-    pub fn lane_off_kinks(&mut self, name: &str, dims: &[DimId]) -> NodeId {
-        let v = (0..self.len(dims))
-            .map(|_| self.rng.below(4) as f64 - 2.0 + self.rng.uniform(0.15, 0.85))
-            .collect();
-        self.real(name, Varies::Lane, dims, v)
-    }
-
-    pub fn data(&mut self, name: &str, dims: &[DimId], low: f64, high: f64) -> NodeId {
-        let v = (0..self.len(dims)).map(|_| self.rng.uniform(low, high)).collect();
-        self.real(name, Varies::Data, dims, v)
-    }
-
-    /// An index with given positions.
-    pub fn index(&mut self, name: &str, into: DimId, dims: &[DimId], positions: &[u32]) -> NodeId {
-        self.b.data.insert(name.into(), Value::Index(positions.to_vec()));
-        self.g.input(name, Varies::Data, Kind::Index(into), dims)
-    }
-
-    /// The op itself, not a smart constructor's idea of it.
+impl Base {
     pub fn push(&mut self, op: Op, args: &[NodeId]) -> NodeId {
         self.g.push(op, args).unwrap_or_else(|e| panic!("{e}"))
     }
-
-    pub fn done(self, name: &str, outputs: &[NodeId], order: Order) -> Example {
-        Example { name: name.into(), graph: self.g, outputs: outputs.to_vec(), bindings: self.b, order }
+    pub fn un(&mut self, op: Unary, x: NodeId) -> NodeId {
+        self.push(Op::Unary(op), &[x])
+    }
+    pub fn bin(&mut self, op: Binary, a: NodeId, b: NodeId) -> NodeId {
+        self.push(Op::Binary(op), &[a, b])
+    }
+    pub fn sum(&mut self, x: NodeId, over: &[DimId]) -> NodeId {
+        self.push(Op::Reduce(Reduction::Sum, over.to_vec()), &[x])
+    }
+    pub fn num(&mut self, x: f64) -> NodeId {
+        self.push(Op::Const(Real(x)), &[])
+    }
+    /// Lanes over rows that are no input: u + s d, inside the domain if the data are in [0, 1].
+    pub fn rows(&mut self) -> NodeId {
+        let p = self.bin(Binary::Mul, self.s, self.d);
+        self.bin(Binary::Add, self.u, p)
+    }
+    /// The same over rows and feature: u + beta df.
+    pub fn rows_f(&mut self) -> NodeId {
+        let p = self.bin(Binary::Mul, self.beta, self.df);
+        self.bin(Binary::Add, self.u, p)
     }
 }
 
-/// All of them.
-pub fn examples() -> Vec<Example> {
-    let mut all = Vec::new();
-    for op in [
-        Unary::Neg,
-        Unary::Abs,
-        Unary::Sign,
-        Unary::Recip,
-        Unary::Sqrt,
-        Unary::Square,
-        Unary::Exp,
-        Unary::Ln,
-        Unary::Log1p,
-        Unary::Expm1,
-        Unary::Tanh,
-        Unary::Sigmoid,
-        Unary::Softplus,
-        Unary::Sin,
-        Unary::Cos,
-        Unary::Erf,
-        Unary::Erfc,
-        Unary::LogNdtr,
-        Unary::Lgamma,
-        Unary::Digamma,
-        Unary::Trigamma,
-        Unary::Floor,
-        Unary::Not,
-        Unary::Detach,
-    ] {
-        all.push(unary(op));
+/// Sizes and data for [`Base`]; lane and shared inputs are left out.
+pub fn base_bindings() -> Bindings {
+    let mut noise = Noise::new(7);
+    let mut b = Bindings::default();
+    for (name, n) in [("row", ROWS), ("other", OTHER_ROWS), ("feature", FEATURES)] {
+        b.sizes.insert(name.into(), n);
     }
-    for op in [
-        Binary::Add,
-        Binary::Sub,
-        Binary::Mul,
-        Binary::Div,
-        Binary::Pow,
-        Binary::Max,
-        Binary::Min,
-        Binary::Lt,
-        Binary::Le,
-        Binary::Eq,
-    ] {
-        all.extend(binary(op));
+    let mut real = |name: &str, v: Vec<f64>| b.data.insert(name.into(), Value::Real(v));
+    real("d", noise.vec(ROWS, (0.05, 1.0)));
+    real("df", noise.vec(ROWS * FEATURES, (0.05, 1.0)));
+    real("dv", noise.vec(LEVELS, (0.05, 1.0)));
+    real("mask", noise.vec(ROWS, (0.0, 1.0)).iter().map(|x| x.round()).collect());
+    let mut index = |name: &str, n: usize, into: usize| -> Vec<u32> {
+        let v: Vec<u32> = noise.vec(n, (0.0, into as f64)).iter().map(|x| *x as u32).collect();
+        b.data.insert(name.into(), Value::Index(v.clone()));
+        v
+    };
+    let mut sorted = index("unsorted", ROWS, LEVELS);
+    index("other_to_row", OTHER_ROWS, ROWS);
+    index("level_to_feature", LEVELS, FEATURES);
+    sorted.sort();
+    b.data.insert("sorted".into(), Value::Index(sorted));
+    b
+}
+
+struct Table(Vec<Example>);
+
+impl Table {
+    fn add(&mut self, name: impl Into<String>, build: impl FnOnce(&mut Base) -> Vec<NodeId>) -> &mut Example {
+        let mut base = Base::default();
+        let outputs = build(&mut base);
+        self.0.push(Example {
+            name: name.into(),
+            graph: base.g,
+            outputs,
+            bindings: base_bindings(),
+            domain: (0.2, 1.7),
+            smooth: true,
+        });
+        self.0.last_mut().expect("just added")
     }
-    all.extend(choices());
-    all.extend(reductions());
-    all.extend(contractions());
-    all.extend(indexing());
-    all.extend(structure());
-    all.extend(data_only());
-    all.extend(algebra());
-    all.extend(scans());
-    all.push(foreign());
-    all
 }
 
-fn unary(op: Unary) -> Example {
-    let mut m = Make::new(1);
-    let (row, feature) = (m.row("home", 5), m.fixed("feature", 2));
-    let (low, high) = match op {
-        Unary::Recip | Unary::Sqrt | Unary::Ln | Unary::Lgamma | Unary::Digamma | Unary::Trigamma => (0.3, 4.0),
-        Unary::Log1p => (-0.7, 2.0),
-        _ => (-2.0, 2.0),
-    };
-    let kinked = matches!(op, Unary::Abs | Unary::Sign | Unary::Floor);
-    let x = if kinked { m.lane_off_kinks("x", &[row, feature]) } else { m.lane("x", &[row, feature], low, high) };
-    let y = m.push(Op::Unary(op), &[x]);
-    let order = match op {
-        Unary::Detach => Order::Declared,
-        // The derivative of trigamma has no rule.
-        Unary::Digamma => Order::Once,
-        _ => Order::Twice,
-    };
-    // Trigamma's own derivative is refused (`trigamma_is_refused_by_name`): only its value is here.
-    let y = if op == Unary::Trigamma {
-        let c = m.data("positive", &[row, feature], 0.3, 4.0);
-        let t = m.push(Op::Unary(op), &[c]);
-        m.push(Op::Binary(Binary::Mul), &[x, t])
-    } else {
-        y
-    };
-    m.done(&format!("{op:?}"), &[y], order)
+
+/// Where a unary op's derivative can be checked by differences.
+fn unary_smooth(op: Unary) -> bool {
+    !matches!(op, Unary::Sign | Unary::Floor | Unary::Detach)
 }
 
-fn binary(op: Binary) -> Vec<Example> {
-    let comparison = matches!(op, Binary::Lt | Binary::Le | Binary::Eq);
-    let kinked = comparison || matches!(op, Binary::Max | Binary::Min);
-    let ranges = if op == Binary::Pow { [(0.3, 2.0), (-2.0, 2.0)] } else { [(0.4, 2.0), (0.6, 2.2)] };
-    let order = if kinked { Order::Once } else { Order::Twice };
-    let mut all = Vec::new();
-    let mut shapes = |name: &str, a: &[usize], b: &[usize]| {
-        let mut m = Make::new(2);
-        let dims = [m.row("home", 5), m.fixed("feature", 2), m.bound("site", Role::Plain, 3)];
-        let of = |k: &[usize]| k.iter().map(|&i| dims[i]).collect::<Vec<_>>();
-        let (x, y) = if kinked {
-            // Never within 0.1 of each other.
-            let x = m.lane_off_kinks("a", &of(a));
-            let n = m.len(&of(b));
-            let y = (0..n).map(|_| m.rng.below(4) as f64 - 2.0).collect();
-            (x, m.real("b", Varies::Lane, &of(b), y))
-        } else {
-            (m.lane("a", &of(a), ranges[0].0, ranges[0].1), m.lane("b", &of(b), ranges[1].0, ranges[1].1))
-        };
-        let z = m.push(Op::Binary(op), &[x, y]);
-        all.push(m.done(&format!("{op:?} {name}"), &[z], order));
-    };
-    shapes("broadcast both ways", &[0], &[1, 2]);
-    shapes("of equal shapes", &[0, 1], &[0, 1]);
-    shapes("scalar first", &[], &[0, 1]);
-    shapes("scalar second", &[2, 1], &[]);
-    if matches!(op, Binary::Max | Binary::Min) {
-        let mut m = Make::new(3);
-        let row = m.row("home", 4);
-        let a = m.real("a", Varies::Lane, &[row], vec![1.0, 2.0, 3.0, -1.0]);
-        let b = m.real("b", Varies::Lane, &[row], vec![1.0, 5.0, 3.0, -4.0]);
-        let z = m.push(Op::Binary(op), &[a, b]);
-        all.push(m.done(&format!("{op:?} with ties"), &[z], Order::Declared));
+pub const UNARY: &[Unary] = &[
+    Unary::Neg, Unary::Abs, Unary::Sign, Unary::Recip, Unary::Sqrt, Unary::Square, Unary::Exp, Unary::Ln,
+    Unary::Log1p, Unary::Expm1, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Sin, Unary::Cos,
+    Unary::Erf, Unary::Erfc, Unary::LogNdtr, Unary::Lgamma, Unary::Digamma, Unary::Trigamma, Unary::Floor,
+    Unary::Not, Unary::Detach,
+];
+
+pub const BINARY: &[Binary] = &[
+    Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Pow, Binary::Max, Binary::Min, Binary::Lt,
+    Binary::Le, Binary::Eq,
+];
+
+/// A scan with a scalar carry c' = a c + step and emission c'^2, over `over`, where `step` varies.
+pub fn autoregression(b: &mut Base, over: DimId, step: NodeId, reverse: bool) -> NodeId {
+    let mut body = body_of(&b.g);
+    let c = body.input("c", Varies::Lane, Kind::Real, &[]);
+    let e = body.input("e", Varies::Lane, Kind::Real, &[]);
+    let a = body.input("a", Varies::Lane, Kind::Real, &[]);
+    let ac = body.push(Op::Binary(Binary::Mul), &[a, c]).unwrap();
+    let next = body.push(Op::Binary(Binary::Add), &[ac, e]).unwrap();
+    let square = body.push(Op::Unary(Unary::Square), &[next]).unwrap();
+    let scan = Scan { over, n_carry: 1, n_step: 1, reverse, body, outputs: vec![next, square] };
+    b.push(Op::Scan(Arc::new(scan)), &[b.s, step, b.u])
+}
+
+/// An empty graph with the same dimension table.
+pub fn body_of(g: &Graph) -> Graph {
+    let mut body = Graph::new();
+    for d in g.dims() {
+        body.add_dim(&d.name, d.role, d.size);
     }
-    all
+    body
 }
 
-fn choices() -> Vec<Example> {
-    let mut m = Make::new(4);
-    let (row, feature) = (m.row("home", 5), m.fixed("feature", 2));
-    let mask = m.real("mask", Varies::Data, &[row], vec![1.0, 0.0, 1.0, 0.0, 0.0]);
-    // ln is NaN exactly where the mask turns away.
-    let x = m.real("x", Varies::Lane, &[row], vec![0.5, -1.0, 2.0, -0.3, -2.0]);
-    let b = m.lane("b", &[feature], 0.2, 1.0);
-    let a = m.push(Op::Unary(Unary::Ln), &[x]);
-    let s = m.push(Op::Select, &[mask, a, b]);
-    let not_taken = m.done("select with NaN in the branch not taken", &[s], Order::Twice);
-
-    let mut m = Make::new(5);
-    let row = m.row("home", 5);
-    let (t, a, b) = (m.lane_off_kinks("t", &[row]), m.lane("a", &[], 0.5, 1.0), m.lane("b", &[row], -1.0, 1.0));
-    let zero = m.push(Op::Const(Real(0.0)), &[]);
-    let c = m.push(Op::Binary(Binary::Lt), &[t, zero]);
-    let s = m.push(Op::Select, &[c, a, b]);
-    vec![not_taken, m.done("select on a lane's condition", &[s], Order::Once)]
+pub fn op_examples() -> Vec<Example> {
+    let mut t = Table(Vec::new());
+    elementwise(&mut t);
+    reductions(&mut t);
+    indices(&mut t);
+    structure(&mut t);
+    dense(&mut t);
+    scans(&mut t);
+    mixtures(&mut t);
+    t.0
 }
 
-fn reductions() -> Vec<Example> {
-    let mut all = Vec::new();
+fn elementwise(t: &mut Table) {
+    for &op in UNARY {
+        let e = t.add(format!("unary {op:?}"), |b| {
+            let rows = b.rows();
+            let (on_rows, on_levels) = (b.un(op, rows), b.un(op, b.v));
+            vec![b.sum(on_rows, &[b.row]), on_levels, b.un(op, b.s), on_rows]
+        });
+        e.smooth = unary_smooth(op);
+    }
+    let e = t.add("unary of negative numbers", |b| {
+        [Unary::Abs, Unary::Exp, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Erfc, Unary::LogNdtr]
+            .map(|op| b.un(op, b.v))
+            .to_vec()
+    });
+    e.domain = (-7.3, -2.2);
+    for &op in BINARY {
+        let e = t.add(format!("binary {op:?}"), |b| {
+            let (r, f) = (b.rows(), b.rows_f());
+            let mut out = vec![b.bin(op, b.v, b.w), b.bin(op, b.v, b.dv), b.bin(op, b.dv, b.v), b.bin(op, b.s, b.v)];
+            for (a, c) in [(r, b.s), (b.d, r), (f, b.d), (b.x, f), (b.beta, b.x), (b.shared, r), (b.df, b.s)] {
+                let n = b.bin(op, a, c);
+                let dims = b.g.ty(n).dims.clone();
+                out.push(b.sum(n, &dims));
+                out.push(n);
+            }
+            out
+        });
+        e.smooth = !matches!(op, Binary::Max | Binary::Min | Binary::Lt | Binary::Le | Binary::Eq);
+    }
+    t.add("select by data and by lanes", |b| {
+        let (r, f) = (b.rows(), b.rows_f());
+        let half = b.num(0.5);
+        let above = b.bin(Binary::Lt, half, r);
+        let mut out = Vec::new();
+        for (c, x, y) in [(b.mask, r, b.s), (b.mask, b.d, f), (above, b.x, b.d), (above, b.d, b.s), (b.mask, b.d, r)] {
+            let n = b.push(Op::Select, &[c, x, y]);
+            let dims = b.g.ty(n).dims.clone();
+            out.push(b.sum(n, &dims));
+        }
+        out
+    })
+    .smooth = false;
+    t.add("select keeps a NaN where it is", |b| {
+        let (r, one) = (b.rows(), b.num(-1.0));
+        let low = b.bin(Binary::Sub, one, r);
+        let bad = b.un(Unary::Ln, low);
+        let zero = b.num(0.0);
+        let by_data = b.push(Op::Select, &[b.mask, zero, bad]);
+        let kept = b.push(Op::Select, &[b.mask, r, by_data]);
+        let never = b.bin(Binary::Lt, r, zero);
+        let by_lane = b.push(Op::Select, &[never, bad, r]);
+        let ones = b.push(Op::Select, &[b.mask, by_data, r]);
+        let _ = kept;
+        vec![b.sum(by_lane, &[b.row]), b.sum(ones, &[b.row])]
+    });
+    t.add("ones, iota, size", |b| {
+        let ones = b.push(Op::Ones(vec![b.row, b.level]), &[]);
+        let wide = b.bin(Binary::Mul, b.v, ones);
+        let (i, n) = (b.push(Op::Iota(b.row), &[]), b.push(Op::Size(b.row), &[]));
+        let scaled = b.bin(Binary::Div, i, n);
+        let r = b.bin(Binary::Mul, scaled, b.s);
+        let product = b.bin(Binary::Mul, wide, r);
+        vec![b.sum(product, &[b.row]), wide, b.sum(r, &[b.row]), n, b.dv]
+    });
+}
+
+fn reductions(t: &mut Table) {
     for op in [Reduction::Sum, Reduction::Max, Reduction::Min] {
-        for (name, over) in [("rows", vec![0]), ("features", vec![1]), ("two dimensions", vec![0, 2]), ("all", vec![0, 1, 2])] {
-            let mut m = Make::new(6);
-            let dims = [m.row("home", 4), m.fixed("feature", 2), m.bound("site", Role::Plain, 3)];
-            let over: Vec<DimId> = over.into_iter().map(|i: usize| dims[i]).collect();
-            // All different by construction.
-            let v = (0..24).map(|i| ((i * 7 % 24) as f64 - 11.0) / 5.0).collect();
-            let x = m.real("x", Varies::Lane, &dims, v);
-            let y = m.push(Op::Reduce(op, over), &[x]);
-            let order = if op == Reduction::Sum { Order::Twice } else { Order::Once };
-            all.push(m.done(&format!("{op:?} over {name}"), &[y], order));
+        let e = t.add(format!("reduce {op:?}"), |b| {
+            let (r, f) = (b.rows(), b.rows_f());
+            let mut out = Vec::new();
+            for (x, over) in [
+                (r, vec![b.row]),
+                (f, vec![b.row]),
+                (f, vec![b.feature]),
+                (f, vec![b.row, b.feature]),
+                (b.x, vec![b.row]),
+                (b.m, vec![b.level]),
+                (b.m, vec![b.feature]),
+                (b.v, vec![b.level]),
+            ] {
+                out.push(b.push(Op::Reduce(op, over), &[x]));
+            }
+            out
+        });
+        e.smooth = op == Reduction::Sum;
+    }
+    t.add("contract", |b| {
+        let (r, f) = (b.rows(), b.rows_f());
+        let residual = b.un(Unary::Tanh, r);
+        let mut out = Vec::new();
+        for (x, y, over) in [
+            (b.df, b.beta, vec![b.feature]),
+            (b.df, residual, vec![b.row]),
+            (r, residual, vec![b.row]),
+            (b.d, residual, vec![b.row]),
+            (f, residual, vec![b.row]),
+            (f, b.xf, vec![b.row, b.feature]),
+            (f, b.df, vec![b.row]),
+            (b.m, b.df, vec![b.feature]),
+            (b.m, f, vec![b.feature]),
+            (b.m, f, vec![b.feature, b.row]),
+            (b.m, b.v, vec![b.level]),
+            (b.v, b.w, vec![b.level]),
+            (b.m, b.dv, vec![b.level]),
+            (b.m, b.m, vec![b.level]),
+            (f, b.shared_f, vec![b.feature]),
+            (b.s, r, vec![b.row]),
+        ] {
+            out.push(b.push(Op::Contract { over }, &[x, y]));
         }
-        if op != Reduction::Sum {
-            let mut m = Make::new(7);
-            let (row, feature) = (m.row("home", 3), m.fixed("feature", 2));
-            let x = m.real("x", Varies::Lane, &[row, feature], vec![1.0, 2.0, 1.0, 0.0, 0.5, 2.0]);
-            let y = m.push(Op::Reduce(op, vec![row]), &[x]);
-            all.push(m.done(&format!("{op:?} with ties"), &[y], Order::Declared));
+        out
+    });
+}
+
+fn indices(t: &mut Table) {
+    t.add("gather", |b| {
+        let r = b.rows();
+        let a = b.push(Op::Gather, &[b.v, b.sorted]);
+        let c = b.push(Op::Gather, &[b.m, b.unsorted]);
+        let p = b.bin(Binary::Mul, a, r);
+        let q = b.bin(Binary::Mul, c, b.df);
+        let m = b.push(Op::Gather, &[b.beta, b.level_to_feature]);
+        vec![b.sum(p, &[b.row]), b.sum(q, &[b.row]), a, m]
+    });
+    t.add("gather from rows", |b| {
+        let (r, f) = (b.rows(), b.rows_f());
+        let a = b.push(Op::Gather, &[r, b.other_to_row]);
+        let e = b.un(Unary::Exp, a);
+        let c = b.push(Op::Gather, &[f, b.other_to_row]);
+        let x = b.push(Op::Gather, &[b.x, b.other_to_row]);
+        let p = b.bin(Binary::Mul, c, x);
+        vec![b.sum(e, &[b.other]), b.sum(p, &[b.other]), a]
+    });
+    t.add("scatter_add", |b| {
+        let (r, f) = (b.rows(), b.rows_f());
+        let mut out = [(r, b.sorted), (r, b.unsorted), (f, b.sorted), (f, b.unsorted), (b.x, b.unsorted)]
+            .map(|(x, i)| b.push(Op::ScatterAdd, &[x, i]))
+            .to_vec();
+        let by_level = b.push(Op::ScatterAdd, &[b.v, b.level_to_feature]);
+        out.push(by_level);
+        // and on: a nonlinear use needs a second pass
+        let back = b.push(Op::Gather, &[out[0], b.sorted]);
+        let p = b.bin(Binary::Mul, back, r);
+        out.push(b.sum(p, &[b.row]));
+        out
+    });
+    t.add("scatter_add into rows", |b| {
+        let o = b.push(Op::Iota(b.other), &[]);
+        let x = b.bin(Binary::Mul, o, b.s);
+        let to_rows = b.push(Op::ScatterAdd, &[x, b.other_to_row]);
+        let r = b.rows();
+        let p = b.bin(Binary::Mul, to_rows, r);
+        vec![b.sum(p, &[b.row]), to_rows]
+    });
+    t.add("filter and gram_factor", |b| {
+        let mask = b.mask;
+        let count = b.g.add_dim("kept", Role::Row, Size::Count(mask));
+        let (k1, k2) = (b.g.add_dim("k1", Role::Plain, Size::Fixed(2)), b.g.add_dim("k2", Role::Plain, Size::Fixed(2)));
+        let (d, idx) = (b.push(Op::Filter { dim: b.row, into: count }, &[b.d, mask]), b.push(Op::Filter { dim: b.row, into: count }, &[b.sorted, mask]));
+        let g = b.push(Op::Gather, &[b.v, idx]);
+        let p = b.bin(Binary::Mul, g, d);
+        let e = b.un(Unary::Exp, p);
+        let one = b.num(1.0);
+        let r = b.push(Op::GramFactor { over: b.row, row: k1, col: k2, grouped: false }, &[one, b.d]);
+        let rg = b.push(Op::GramFactor { over: b.row, row: k1, col: k2, grouped: true }, &[one, b.d, b.sorted]);
+        let q = b.bin(Binary::Mul, rg, b.v);
+        vec![b.sum(e, &[count]), b.bin(Binary::Mul, r, b.s), q]
+    });
+}
+
+fn structure(t: &mut Table) {
+    t.add("element, place", |b| {
+        let f = b.rows_f();
+        let (row, level, feature) = (b.row, b.level, b.feature);
+        let e = b.push(Op::Element { dim: feature, at: 1 }, &[f]);
+        let x = b.un(Unary::Exp, e);
+        let p = b.push(Op::Place { dim: level, at: 3 }, &[x]);
+        let q = b.bin(Binary::Mul, p, b.v);
+        let one_row = b.push(Op::Element { dim: row, at: 20 }, &[f]);
+        let wide = b.push(Op::Place { dim: row, at: 30 }, &[b.beta]);
+        let rw = b.bin(Binary::Mul, wide, f);
+        let last = b.push(Op::Element { dim: level, at: 4 }, &[b.m]);
+        vec![b.sum(q, &[row]), one_row, b.sum(rw, &[row, feature]), b.un(Unary::Square, last), last]
+    });
+    t.add("slice, pad", |b| {
+        let (row, level, feature, pair) = (b.row, b.level, b.feature, b.pair);
+        let f = b.rows_f();
+        let s = b.push(Op::Slice { dim: feature, start: 1, into: pair }, &[f]);
+        let e = b.un(Unary::Exp, s);
+        let p = b.push(Op::Pad { from: pair, start: 2, dim: level }, &[e]);
+        let rows = b.push(Op::Slice { dim: row, start: 4, into: b.other }, &[f]);
+        let rows = b.un(Unary::Ln, rows);
+        let x = b.push(Op::Slice { dim: level, start: 3, into: pair }, &[b.v]);
+        let back = b.push(Op::Pad { from: b.other, start: 2, dim: row }, &[rows]);
+        let r = b.bin(Binary::Mul, back, b.d);
+        vec![b.sum(p, &[row]), b.sum(rows, &[b.other]), b.un(Unary::Exp, x), x, b.sum(r, &[row])]
+    });
+    t.add("concat", |b| {
+        let (row, level, feature, pair) = (b.row, b.level, b.feature, b.pair);
+        let (r, f) = (b.rows(), b.rows_f());
+        let e = b.un(Unary::Exp, b.beta);
+        let all = b.push(Op::Concat { parts: vec![Some(feature), None, None], into: level }, &[e, b.s, b.s]);
+        let q = b.un(Unary::Square, b.s);
+        let mixed = b.push(Op::Concat { parts: vec![None, Some(feature), None], into: level }, &[q, f, r]);
+        let m = b.push(Op::Concat { parts: vec![None, None], into: pair }, &[b.v, b.dv]);
+        let p = b.bin(Binary::Mul, mixed, b.v);
+        vec![all, b.sum(p, &[row]), m, b.un(Unary::Ln, all)]
+    });
+    t.add("concat of rows", |b| {
+        let (row, other) = (b.row, b.other);
+        let both = b.g.add_dim("both", Role::Row, Size::Fixed(ROWS + OTHER_ROWS));
+        let r = b.rows();
+        let i = b.push(Op::Iota(other), &[]);
+        let o = b.bin(Binary::Mul, i, b.u);
+        let c = b.push(Op::Concat { parts: vec![Some(row), Some(other)], into: both }, &[r, o]);
+        let e = b.un(Unary::Square, c);
+        vec![b.sum(e, &[both]), c]
+    });
+    t.add("shift", |b| {
+        let (row, level) = (b.row, b.level);
+        let r = b.rows();
+        let mut out = Vec::new();
+        for by in [1, -2, 0, 40] {
+            let s = b.push(Op::Shift { dim: row, by, fill: Real(0.5) }, &[r]);
+            let p = b.bin(Binary::Mul, s, r);
+            out.push(b.sum(p, &[row]));
+            out.push(b.push(Op::Shift { dim: level, by, fill: Real(-1.0) }, &[b.m]));
         }
-    }
-    let mut m = Make::new(8);
-    let (row, state) = (m.row("home", 4), m.fixed("state", 3));
-    let x = m.lane("x", &[row, state], -30.0, 30.0);
-    let y = m.g.logsumexp(x, &[state]);
-    let z = m.g.logsumexp(x, &[row, state]);
-    all.push(m.done("logsumexp", &[y, z], Order::Twice));
-    all
-}
-
-fn contractions() -> Vec<Example> {
-    let mut all = Vec::new();
-    let mut shapes = |name: &str, a: &[usize], b: &[usize], over: &[usize], data: bool| {
-        let mut m = Make::new(9);
-        let dims = [m.row("home", 4), m.fixed("feature", 2), m.bound("site", Role::Plain, 3)];
-        let of = |k: &[usize]| k.iter().map(|&i| dims[i]).collect::<Vec<_>>();
-        let x = if data { m.data("a", &of(a), -1.0, 1.0) } else { m.lane("a", &of(a), -1.0, 1.0) };
-        let y = m.lane("b", &of(b), -1.0, 1.0);
-        let z = m.push(Op::Contract { over: of(over) }, &[x, y]);
-        all.push(m.done(&format!("contract {name}"), &[z], Order::Twice));
-    };
-    shapes("matrix times vector", &[0, 1], &[1], &[1], true);
-    shapes("transposed", &[0, 1], &[0], &[0], true);
-    shapes("over two dimensions", &[0, 1, 2], &[0, 1, 2], &[0, 2], false);
-    shapes("over all", &[0, 1], &[0, 1], &[0, 1], false);
-    shapes("matrix times matrix", &[0, 1], &[1, 2], &[1], false);
-    shapes("elementwise in the rest", &[0, 1, 2], &[0, 1], &[1], false);
-    shapes("over what only one has", &[0, 1], &[0], &[0, 1], false);
-    shapes("over what each has alone", &[0], &[1], &[0, 1], false);
-    let mut m = Make::new(10);
-    let row = m.row("home", 4);
-    let x = m.lane("x", &[row], -1.0, 1.0);
-    let y = m.push(Op::Contract { over: vec![row] }, &[x, x]);
-    all.push(m.done("contract with itself", &[y], Order::Twice));
-    all
-}
-
-fn indexing() -> Vec<Example> {
-    let mut all = Vec::new();
-    for scatter in [false, true] {
-        for wide in [false, true] {
-            let mut m = Make::new(11);
-            let (row, county, feature) = (m.row("home", 5), m.bound("county", Role::Plain, 3), m.fixed("feature", 2));
-            // Repeated, and one county without a home.
-            let i = m.index("of", county, &[row], &[2, 0, 2, 2, 0]);
-            let from = if scatter { row } else { county };
-            let dims = if wide { vec![from, feature] } else { vec![from] };
-            let x = m.lane("x", &dims, -1.0, 1.0);
-            let y = m.push(if scatter { Op::ScatterAdd } else { Op::Gather }, &[x, i]);
-            let name = if scatter { "scatter_add" } else { "gather" };
-            let name = format!("{name}{}", if wide { " of rows of features" } else { "" });
-            all.push(m.done(&name, &[y], Order::Twice));
-        }
-    }
-    let mut m = Make::new(12);
-    let (row, county, slot) = (m.row("home", 3), m.fixed("county", 3), m.fixed("slot", 2));
-    let i = m.index("pairs", county, &[row, slot], &[0, 1, 1, 1, 2, 0]);
-    let x = m.lane("x", &[county], -1.0, 1.0);
-    let w = m.lane("w", &[row, slot], -1.0, 1.0);
-    let y = m.push(Op::Gather, &[x, i]);
-    let z = m.push(Op::ScatterAdd, &[w, i]);
-    all.push(m.done("an index over two dimensions", &[y, z], Order::Twice));
-    all
-}
-
-fn structure() -> Vec<Example> {
-    let mut all = Vec::new();
-    let mut one = |name: &str, f: &dyn Fn(&mut Make, [DimId; 3], NodeId) -> Vec<NodeId>| {
-        let mut m = Make::new(13);
-        let dims = [m.row("home", 4), m.fixed("feature", 2), m.fixed("site", 3)];
-        let x = m.lane("x", &dims, -1.0, 1.0);
-        let ys = f(&mut m, dims, x);
-        all.push(m.done(name, &ys, Order::Twice));
-    };
-    one("element", &|m, [_, _, site], x| vec![m.push(Op::Element { dim: site, at: 1 }, &[x])]);
-    one("place", &|m, _, x| {
-        let other = m.fixed("other", 3);
-        vec![m.push(Op::Place { dim: other, at: 2 }, &[x])]
+        out
     });
-    one("slice", &|m, [_, feature, site], x| {
-        let y = m.push(Op::Element { dim: feature, at: 0 }, &[x]);
-        let pair = m.fixed("pair", 2);
-        vec![m.push(Op::Slice { dim: site, start: 1, into: pair }, &[y])]
+    t.add("rename", |b| {
+        let (row, level) = (b.row, b.level);
+        let l2 = b.g.prime(level);
+        let r2 = b.g.prime(row);
+        let v2 = b.push(Op::Rename(vec![(level, l2)]), &[b.v]);
+        let outer = b.bin(Binary::Mul, b.w, v2);
+        let transposed = b.push(Op::Rename(vec![(level, l2), (l2, level)]), &[outer]);
+        let r = b.rows();
+        let rp = b.push(Op::Rename(vec![(row, r2)]), &[r]);
+        let cross = b.bin(Binary::Sub, r, rp);
+        let sq = b.un(Unary::Square, cross);
+        vec![outer, transposed, b.sum(sq, &[r2]), b.un(Unary::Exp, transposed)]
     });
-    one("pad", &|m, [_, feature, _], x| {
-        let wide = m.fixed("wide", 5);
-        vec![m.push(Op::Pad { from: feature, start: 2, dim: wide }, &[x])]
+}
+
+/// A positive definite matrix over (level, level'): 3 I + outer(v, v) scaled.
+fn definite(b: &mut Base) -> (NodeId, DimId) {
+    let l2 = b.g.prime(b.level);
+    let v2 = b.push(Op::Rename(vec![(b.level, l2)]), &[b.v]);
+    let outer = b.bin(Binary::Mul, b.v, v2);
+    let (i, j) = (b.push(Op::Iota(b.level), &[]), b.push(Op::Iota(l2), &[]));
+    let eye = b.bin(Binary::Eq, i, j);
+    let three = b.num(3.0);
+    let ridge = b.bin(Binary::Mul, three, eye);
+    (b.bin(Binary::Add, outer, ridge), l2)
+}
+
+fn dense(t: &mut Table) {
+    t.add("cholesky, tri_solve", |b| {
+        let level = b.level;
+        let (a, l2) = definite(b);
+        let l = b.push(Op::Cholesky { row: level, col: l2 }, &[a]);
+        let y = b.push(Op::TriSolve { row: level, col: l2, transposed: false }, &[l, b.w]);
+        let z = b.push(Op::TriSolve { row: level, col: l2, transposed: true }, &[l, y]);
+        let by_data = b.push(Op::TriSolve { row: level, col: l2, transposed: false }, &[l, b.dv]);
+        let many = b.push(Op::TriSolve { row: level, col: l2, transposed: true }, &[l, b.m]);
+        vec![l, y, z, by_data, many]
     });
-    one("shift", &|m, [row, _, site], x| {
-        let a = m.push(Op::Shift { dim: row, by: 1, fill: Real(0.7) }, &[x]);
-        let b = m.push(Op::Shift { dim: site, by: -2, fill: Real(0.0) }, &[x]);
-        let c = m.push(Op::Shift { dim: site, by: 9, fill: Real(0.5) }, &[x]);
-        vec![a, b, c]
+    t.add("cholesky of every row", |b| {
+        let level = b.level;
+        let (a, l2) = definite(b);
+        let r = b.rows();
+        let scaled = b.bin(Binary::Mul, a, r);
+        let l = b.push(Op::Cholesky { row: level, col: l2 }, &[scaled]);
+        let y = b.push(Op::TriSolve { row: level, col: l2, transposed: false }, &[l, b.w]);
+        vec![b.sum(l, &[b.row]), b.sum(y, &[b.row])]
     });
-    one("rename", &|m, [_, feature, _], x| {
-        let other = m.fixed("other", 2);
-        let absent = m.fixed("absent", 3);
-        // `absent` is not there to be renamed, `site` stays what it is.
-        let site = m.g.find_dim("site").expect("made above");
-        vec![m.push(Op::Rename(vec![(feature, other), (absent, site)]), &[x])]
+    t.add("tri_solve with a draw-free matrix", |b| {
+        let level = b.level;
+        let l2 = b.g.prime(level);
+        let (i, j) = (b.push(Op::Iota(level), &[]), b.push(Op::Iota(l2), &[]));
+        let lower = b.bin(Binary::Le, j, i);
+        let (one, s) = (b.num(1.0), b.bin(Binary::Add, i, j));
+        let s = b.bin(Binary::Add, s, one);
+        let l = b.bin(Binary::Mul, lower, s);
+        [false, true].map(|transposed| b.push(Op::TriSolve { row: level, col: l2, transposed }, &[l, b.v])).to_vec()
     });
-
-    let mut m = Make::new(14);
-    let row = m.fixed("d", 3);
-    let col = m.g.prime(row);
-    let x = m.lane("x", &[row, col], -1.0, 1.0);
-    let y = m.push(Op::Rename(vec![(row, col), (col, row)]), &[x]);
-    all.push(m.done("rename transposes", &[y], Order::Twice));
-
-    let mut m = Make::new(15);
-    let (row, a, b, all_of_them) = (m.row("home", 3), m.fixed("a", 2), m.fixed("b", 3), m.fixed("both", 7));
-    let x = m.lane("x", &[a], -1.0, 1.0);
-    let y = m.lane("y", &[row, b], -1.0, 1.0);
-    let s = m.lane("s", &[], -1.0, 1.0);
-    let t = m.data("t", &[row], -1.0, 1.0);
-    let z = m.push(Op::Concat { parts: vec![None, Some(a), Some(b), None], into: all_of_them }, &[s, x, y, t]);
-    all.push(m.done("concat", &[z], Order::Twice));
-
-    let mut m = Make::new(16);
-    let (head, tail) = (m.fixed("head", 2), m.bound("tail", Role::Plain, 3));
-    let whole = m.bound("whole", Role::Plain, 5);
-    let (x, y) = (m.lane("x", &[head], -1.0, 1.0), m.lane("y", &[tail], -1.0, 1.0));
-    let z = m.push(Op::Concat { parts: vec![Some(head), Some(tail)], into: whole }, &[x, y]);
-    all.push(m.done("concat ending in a bound size", &[z], Order::Twice));
-    all
 }
 
-fn data_only() -> Vec<Example> {
-    let mut m = Make::new(17);
-    let (row, county) = (m.row("home", 5), m.bound("county", Role::Plain, 3));
-    let (n, i, ones, c) = (
-        m.push(Op::Size(row), &[]),
-        m.push(Op::Iota(row), &[]),
-        m.push(Op::Ones(vec![row, county]), &[]),
-        m.push(Op::Const(Real(-0.5)), &[]),
-    );
-    let x = m.lane("x", &[], 0.5, 1.0);
-    let outs = [n, i, ones, c].map(|k| m.push(Op::Binary(Binary::Mul), &[x, k]));
-    let constants = m.done("size, iota, ones, const", &outs, Order::Twice);
-
-    let mut m = Make::new(18);
-    let row = m.row("home", 5);
-    let mask = m.real("mask", Varies::Data, &[row], vec![1.0, 0.0, 1.0, 1.0, 0.0]);
-    let kept = m.g.add_dim("kept", Role::Row, Size::Count(mask));
-    let county = m.fixed("county", 3);
-    let v = m.data("v", &[row, county], -1.0, 1.0);
-    let i = m.index("of", county, &[row], &[2, 0, 1, 1, 0]);
-    let v = m.push(Op::Filter { dim: row, into: kept }, &[v, mask]);
-    let i = m.push(Op::Filter { dim: row, into: kept }, &[i, mask]);
-    let (x, y) = (m.lane("x", &[county], -1.0, 1.0), m.lane("y", &[county], -1.0, 1.0));
-    let (p, q) = (m.push(Op::Binary(Binary::Mul), &[v, x]), m.push(Op::Gather, &[y, i]));
-    let filter = m.done("filter", &[p, q], Order::Twice);
-
-    let mut m = Make::new(19);
-    let (row, county) = (m.row("home", 7), m.fixed("county", 3));
-    let (r, c) = (m.fixed("r", 3), m.fixed("c", 3));
-    let one = m.push(Op::Const(Real(1.0)), &[]);
-    let (u, v) = (m.data("u", &[row], -1.0, 1.0), m.data("v", &[row], -1.0, 1.0));
-    // The last county has fewer homes than columns.
-    let i = m.index("of", county, &[row], &[0, 1, 0, 1, 0, 2, 1]);
-    let whole = m.push(Op::GramFactor { over: row, row: r, col: c, grouped: false }, &[one, u, v]);
-    let by = m.push(Op::GramFactor { over: row, row: r, col: c, grouped: true }, &[one, u, v, i]);
-    let x = m.lane("x", &[c], -1.0, 1.0);
-    let a = m.push(Op::Contract { over: vec![c] }, &[whole, x]);
-    let b = m.push(Op::Contract { over: vec![c] }, &[by, x]);
-    let gram = m.done("gram_factor", &[a, b], Order::Twice);
-    vec![constants, filter, gram]
-}
-
-/// B B' + 2 over `(row, col)`, positive definite, from a lane's B.
-fn positive_definite(m: &mut Make, row: DimId, col: DimId, batch: &[DimId]) -> NodeId {
-    let k = m.fixed("k", 3);
-    let dims: Vec<DimId> = batch.iter().copied().chain([row, k]).collect();
-    let b = m.lane("B", &dims, -1.0, 1.0);
-    let bt = m.push(Op::Rename(vec![(row, col)]), &[b]);
-    let p = m.push(Op::Contract { over: vec![k] }, &[b, bt]);
-    let (i, j) = (m.push(Op::Iota(row), &[]), m.push(Op::Iota(col), &[]));
-    let on = m.push(Op::Binary(Binary::Eq), &[i, j]);
-    let two = m.push(Op::Const(Real(2.0)), &[]);
-    let d = m.push(Op::Binary(Binary::Mul), &[two, on]);
-    m.push(Op::Binary(Binary::Add), &[p, d])
-}
-
-fn algebra() -> Vec<Example> {
-    let mut all = Vec::new();
-    for batched in [false, true] {
-        let mut m = Make::new(20);
-        let batch = if batched { vec![m.row("home", 2)] } else { Vec::new() };
-        let row = m.fixed("d", 3);
-        let col = m.g.prime(row);
-        let a = positive_definite(&mut m, row, col, &batch);
-        let l = m.push(Op::Cholesky { row, col }, &[a]);
-        all.push(m.done(if batched { "cholesky of each row" } else { "cholesky" }, &[l], Order::Twice));
-    }
-    for transposed in [false, true] {
-        for (name, wide, batch_l, batch_b) in
-            [("", false, false, false), (" of a matrix", true, false, false), (" shared by rows", false, false, true), (" of each row", true, true, false)]
-        {
-            let mut m = Make::new(21);
-            let home = m.row("home", 2);
-            let row = m.fixed("d", 3);
-            let (col, rhs) = (m.g.prime(row), m.fixed("rhs", 2));
-            // Only the lower triangle may matter: the rest is there to be ignored.
-            let dims = if batch_l { vec![home, row, col] } else { vec![row, col] };
-            let v = (0..if batch_l { 18 } else { 9 })
-                .map(|i| if i % 9 % 4 == 0 { 1.5 } else { 0.0 } + m.rng.uniform(-0.4, 0.4))
-                .collect();
-            let l = m.real("L", Varies::Lane, &dims, v);
-            let mut dims = vec![row];
-            dims.extend(batch_b.then_some(home));
-            dims.extend(wide.then_some(rhs));
-            let dims = m.g.canonical(dims);
-            let b = m.lane("b", &dims, -1.0, 1.0);
-            let y = m.push(Op::TriSolve { row, col, transposed }, &[l, b]);
-            let name = format!("tri_solve{}{name}", if transposed { " transposed" } else { "" });
-            all.push(m.done(&name, &[y], Order::Twice));
-        }
-    }
-    all
-}
-
-/// `h' = tanh(w h + x_t)`, emitting `h^2` and, where asked, the incoming `h`.
-fn recurrence(m: &mut Make, step: DimId, state: DimId, reverse: bool, emit_carry: bool) -> Vec<NodeId> {
-    let to = m.g.prime(state);
-    let mut body = Graph::with_dims_of(&m.g);
-    let h = body.input("h", Varies::Lane, Kind::Real, &[state]);
-    let x = body.input("x", Varies::Data, Kind::Real, &[]);
-    let u = body.input("u", Varies::Lane, Kind::Real, &[state]);
-    let w = body.input("w", Varies::Lane, Kind::Real, &[state, to]);
-    let wh = body.contract(w, h, &[state]);
-    let wh = body.rename(wh, &[(to, state)]);
-    let s = body.add(wh, x);
-    let s = body.mul(s, u);
-    let next = body.unary(Unary::Tanh, s);
-    let square = body.square(h);
-    let mut outputs = vec![next, square];
-    if emit_carry {
-        outputs.push(h);
-    }
-    let n = outputs.len();
-    let scan = Scan { over: step, n_carry: 1, n_step: 2, reverse, body, outputs };
-    let h0 = m.lane("h0", &[state], -1.0, 1.0);
-    let x = m.data("x", &[step], -1.0, 1.0);
-    let u = m.lane("u", &[step, state], 0.5, 1.0);
-    let w = m.lane("w", &[state, to], -1.0, 1.0);
-    let t = m.push(Op::Scan(Arc::new(scan)), &[h0, x, u, w]);
-    (0..n).map(|k| m.push(Op::Output(k), &[t])).collect()
-}
-
-fn scans() -> Vec<Example> {
-    let mut all = Vec::new();
+fn scans(t: &mut Table) {
     for reverse in [false, true] {
-        for emit_carry in [false, true] {
-            let mut m = Make::new(22);
-            let (step, state) = (m.bound("step", Role::Plain, 4), m.fixed("state", 2));
-            let outs = recurrence(&mut m, step, state, reverse, emit_carry);
-            let name = format!(
-                "scan{}{}",
-                if reverse { " in reverse" } else { "" },
-                if emit_carry { " emitting its incoming carry" } else { "" }
-            );
-            all.push(m.done(&name, &outs, Order::Twice));
-        }
+        t.add(format!("scan, reverse {reverse}"), |b| {
+            let scan = autoregression(b, b.level, b.v, reverse);
+            let data = autoregression(b, b.level, b.dv, reverse);
+            let mut out = Vec::new();
+            for s in [scan, data] {
+                out.extend([0, 1].map(|k| b.push(Op::Output(k), &[s])));
+            }
+            out
+        });
+        t.add(format!("scan over rows, reverse {reverse}"), |b| {
+            let r = b.rows();
+            let s = autoregression(b, b.row, r, reverse);
+            let (last, all) = (b.push(Op::Output(0), &[s]), b.push(Op::Output(1), &[s]));
+            let p = b.bin(Binary::Mul, all, r);
+            vec![last, b.sum(p, &[b.row])]
+        })
+        .domain = (0.2, 0.9);
     }
-
-    // Only the final carry is used, and a gather by a step's index inside.
-    let mut m = Make::new(23);
-    let (step, county) = (m.bound("step", Role::Plain, 4), m.fixed("county", 3));
-    let mut body = Graph::with_dims_of(&m.g);
-    let s = body.input("s", Varies::Lane, Kind::Real, &[]);
-    let i = body.input("i", Varies::Data, Kind::Index(county), &[]);
-    let a = body.input("a", Varies::Lane, Kind::Real, &[county]);
-    let at = body.gather(a, i);
-    let e = body.unary(Unary::Sigmoid, s);
-    let next = body.mul(e, at);
-    let scan = Scan { over: step, n_carry: 1, n_step: 1, reverse: false, body, outputs: vec![next] };
-    let s0 = m.lane("s0", &[], -1.0, 1.0);
-    let i = m.index("i", county, &[step], &[1, 0, 1, 1]);
-    let a = m.lane("a", &[county], 0.5, 1.5);
-    let t = m.push(Op::Scan(Arc::new(scan)), &[s0, i, a]);
-    let y = m.push(Op::Output(0), &[t]);
-    all.push(m.done("scan with an index for each step", &[y], Order::Twice));
-
-    // Its derivative needs primed dimensions inside the body and outside.
-    let mut m = Make::new(24);
-    let step = m.bound("step", Role::Plain, 3);
-    let row = m.fixed("d", 2);
-    let col = m.g.prime(row);
-    let mut body = Graph::with_dims_of(&m.g);
-    let p = body.input("P", Varies::Lane, Kind::Real, &[row, col]);
-    let q = body.input("q", Varies::Lane, Kind::Real, &[]);
-    let l = body.cholesky(p, row, col);
-    let (i, j) = (body.iota(row), body.iota(col));
-    let on = body.binary(Binary::Eq, i, j);
-    let noise = body.mul(q, on);
-    let half = body.scale(0.5, p);
-    let next = body.add(half, noise);
-    let scan = Scan { over: step, n_carry: 1, n_step: 1, reverse: false, body, outputs: vec![next, l] };
-    let p0 = positive_definite(&mut m, row, col, &[]);
-    let q = m.lane("q", &[step], 0.5, 1.5);
-    let t = m.push(Op::Scan(Arc::new(scan)), &[p0, q]);
-    let (y, z) = (m.push(Op::Output(0), &[t]), m.push(Op::Output(1), &[t]));
-    let l = m.push(Op::Cholesky { row, col }, &[y]);
-    all.push(m.done("scan with a cholesky inside", &[l, z], Order::Twice));
-    all
+    t.add("scan with vector carries that change places", |b| {
+        let (row, level) = (b.row, b.level);
+        let mut body = body_of(&b.g);
+        let (c, e) = (body.input("c", Varies::Lane, Kind::Real, &[level]), body.input("e", Varies::Lane, Kind::Real, &[level]));
+        let (d, i) = (body.input("d", Varies::Data, Kind::Real, &[]), body.input("i", Varies::Data, Kind::Index(level), &[]));
+        let (v, half) = (body.input("v", Varies::Lane, Kind::Real, &[level]), body.push(Op::Const(Real(0.5)), &[]).unwrap());
+        let hd = body.push(Op::Binary(Binary::Mul), &[half, d]).unwrap();
+        let mix = body.push(Op::Binary(Binary::Mul), &[hd, c]).unwrap();
+        let next = body.push(Op::Binary(Binary::Add), &[mix, v]).unwrap();
+        let pick = body.push(Op::Gather, &[c, i]).unwrap();
+        let em = body.push(Op::Binary(Binary::Mul), &[pick, e]).unwrap();
+        // c becomes e, e becomes next, and the data go out as they are
+        let scan = Scan { over: row, n_carry: 2, n_step: 2, reverse: false, body, outputs: vec![e, next, em, d, hd, em] };
+        let s = b.push(Op::Scan(Arc::new(scan)), &[b.v, b.w, b.d, b.unsorted, b.v]);
+        let out: Vec<NodeId> = (0..6).map(|k| b.push(Op::Output(k), &[s])).collect();
+        vec![out[0], out[1], b.sum(out[2], &[row, level]), out[3], b.sum(out[4], &[row]), out[5]]
+    });
+    t.add("scan in a scan", |b| {
+        let (level, feature) = (b.level, b.feature);
+        let mut inner = body_of(&b.g);
+        let (c, e) = (inner.input("c", Varies::Lane, Kind::Real, &[]), inner.input("e", Varies::Lane, Kind::Real, &[]));
+        let k = inner.input("k", Varies::Lane, Kind::Real, &[]);
+        let ce = inner.push(Op::Binary(Binary::Mul), &[c, e]).unwrap();
+        let next = inner.push(Op::Binary(Binary::Add), &[ce, k]).unwrap();
+        let inner = Scan { over: feature, n_carry: 1, n_step: 1, reverse: false, body: inner, outputs: vec![next, ce] };
+        let mut body = body_of(&b.g);
+        let (c, m) = (body.input("c", Varies::Lane, Kind::Real, &[]), body.input("m", Varies::Lane, Kind::Real, &[feature]));
+        let d = body.input("d", Varies::Data, Kind::Real, &[]);
+        let s = body.push(Op::Scan(Arc::new(inner)), &[c, m, d]).unwrap();
+        let (last, all) = (body.push(Op::Output(0), &[s]).unwrap(), body.push(Op::Output(1), &[s]).unwrap());
+        let total = body.push(Op::Reduce(Reduction::Sum, vec![feature]), &[all]).unwrap();
+        let scan = Scan { over: level, n_carry: 1, n_step: 2, reverse: false, body, outputs: vec![last, total] };
+        let s = b.push(Op::Scan(Arc::new(scan)), &[b.s, b.m, b.dv]);
+        [0, 1].map(|k| b.push(Op::Output(k), &[s])).to_vec()
+    })
+    .domain = (0.2, 0.9);
 }
 
-fn foreign() -> Example {
-    let mut m = Make::new(25);
-    let (row, feature) = (m.row("home", 3), m.fixed("feature", 2));
-    let (a, b) = (m.lane("a", &[feature], -1.0, 1.0), m.lane("b", &[feature], 0.5, 1.0));
-    let t = m.push(TestOp::op(), &[a, b]);
-    let (p, q) = (m.push(Op::Output(0), &[t]), m.push(Op::Output(1), &[t]));
-    let w = m.data("w", &[row], -1.0, 1.0);
-    let z = m.push(Op::Binary(Binary::Mul), &[w, q]);
-    m.done("foreign", &[p, z], Order::Once)
+fn mixtures(t: &mut Table) {
+    t.add("logsumexp over rows: two passes", |b| {
+        let r = b.rows();
+        let l = b.g.logsumexp(r, &[b.row]);
+        let shifted = b.bin(Binary::Sub, r, l);
+        let p = b.un(Unary::Exp, shifted);
+        let q = b.bin(Binary::Mul, p, b.d);
+        vec![l, b.sum(q, &[b.row])]
+    });
+    t.add("standardised rows", |b| {
+        let r = b.rows();
+        let mean = b.g.mean(r, &[b.row]);
+        let c = b.bin(Binary::Sub, r, mean);
+        let sq = b.un(Unary::Square, c);
+        let ss = b.sum(sq, &[b.row]);
+        let sd = b.un(Unary::Sqrt, ss);
+        let z = b.bin(Binary::Div, c, sd);
+        let e = b.un(Unary::Exp, z);
+        vec![b.sum(e, &[b.row]), b.sum(sq, &[b.row]), z]
+    });
+    t.add("twins and fused products", |b| {
+        let r = b.rows();
+        let (p, q) = (b.un(Unary::Sigmoid, r), b.un(Unary::Softplus, r));
+        let (s, c) = (b.un(Unary::Sin, b.v), b.un(Unary::Cos, b.v));
+        let pq = b.bin(Binary::Mul, p, q);
+        let a = b.bin(Binary::Sub, pq, r);
+        let rq = b.bin(Binary::Mul, r, q);
+        let e = b.bin(Binary::Sub, r, rq);
+        let dr = b.bin(Binary::Mul, b.d, r);
+        let f = b.bin(Binary::Add, dr, b.d);
+        let sc = b.bin(Binary::Mul, s, c);
+        let g = b.bin(Binary::Add, sc, b.v);
+        let sq = b.un(Unary::Square, g);
+        vec![b.sum(a, &[b.row]), b.sum(e, &[b.row]), b.sum(f, &[b.row]), g, b.sum(sq, &[b.level]), s]
+    });
+    t.add("two tables", |b| {
+        let r = b.rows();
+        let per_level = b.push(Op::ScatterAdd, &[r, b.sorted]);
+        let o = b.push(Op::Iota(b.other), &[]);
+        let so = b.bin(Binary::Mul, b.s, o);
+        let total = b.sum(so, &[b.other]);
+        let l = b.un(Unary::Ln, per_level);
+        let back = b.push(Op::Gather, &[l, b.unsorted]);
+        let both = b.bin(Binary::Mul, back, total);
+        vec![b.sum(both, &[b.row]), total]
+    });
+    t.add("inputs, constants and repeats as outputs", |b| {
+        let c = b.num(2.5);
+        vec![b.s, c, b.m, b.shared_f, b.dv, b.s, b.x]
+    });
 }

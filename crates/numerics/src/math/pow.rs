@@ -46,7 +46,7 @@ fn fast_two_sum<P: Pack>(a: P, b: P) -> (P, P) {
 
 /// x^y.
 ///
-/// Error below 1 ulp (2 ulp where the result is subnormal). Edges as IEEE 754 `pow`: 1 for
+/// Error below 1.1 ulp (1 where the result is normal). Edges as IEEE 754 `pow`: 1 for
 /// y = 0 or x = 1 whatever the other, NaN for x < 0 unless y is an integer, (+-0)^y = +-0, inf or +-inf by y's
 /// sign and parity, and limits at infinities; otherwise NaN gives NaN.
 #[inline(always)]

@@ -70,8 +70,8 @@ impl Baseline {
     #[inline(always)]
     fn compare(self, b: Self, f: impl Fn(f64, f64) -> bool) -> MaskBaseline {
         let mut out = [0; 8];
-        for i in 0..8 {
-            out[i] = if f(self.0[i], b.0[i]) { u64::MAX } else { 0 };
+        for (out, (x, y)) in out.iter_mut().zip(self.0.into_iter().zip(b.0)) {
+            *out = if f(x, y) { u64::MAX } else { 0 };
         }
         MaskBaseline(out)
     }

@@ -1,7 +1,7 @@
 """Fits the polynomials of src/math and prints src/math/coefficients.rs.
 
     python3 -m pip install mpmath
-    python3 tests/references/fit.py > src/math/coefficients.rs
+    python3 tests/references/fit.py > src/math/coefficients.rs && cargo fmt
 
 Near-minimax (Chebyshev interpolation at 60 digits), lowest power first. The largest error of each
 fit, in units of 2^-53 and before the coefficients are rounded to f64, goes to standard error.

@@ -234,16 +234,18 @@ impl LaneSolver {
             unsafe {
                 (self.kernels.dense)(&w.control, w.z.as_ptr(), w.k.as_ptr(), w.dense.as_mut_ptr(), rows);
             }
+            let dense: &[f64] = &w.dense;
             for l in (0..LANES).filter(|l| pending >> l & 1 == 1) {
                 let (s, next) = (lanes[l].system as usize, lanes[l].output as usize);
                 lanes[l].output += 1;
                 let base = s / LANES * tile_len + s % LANES;
                 for &row in batch.grid.rows_of(next) {
                     let base = base + row as usize * n * LANES;
-                    for i in 0..n {
-                        outs[0][base + i * LANES] = w.dense[i * LANES + l];
-                        for c in 0..q {
-                            outs[1 + c][base + i * LANES] = w.dense[(n + i * q + c) * LANES + l];
+                    // Tangent c of state i is row n + i q + c; the states come first.
+                    for (c, out) in outs[..1 + q].iter_mut().enumerate() {
+                        let (first, step) = if c == 0 { (0, 1) } else { (n + c - 1, q) };
+                        for i in 0..n {
+                            out[base + i * LANES] = dense[(first + i * step) * LANES + l];
                         }
                     }
                 }
@@ -265,7 +267,7 @@ impl LaneSolver {
             if t >= end {
                 let finite = (0..rows).all(|r| w.z[r * LANES + l].is_finite());
                 Some(if finite { Outcome::Done } else { Outcome::Failed(Reason::NotFinite, t) })
-            } else if !(h > 0.0) {
+            } else if h <= 0.0 {
                 Some(Outcome::Failed(Reason::StepTooSmall, t))
             } else if self.is_stiff(lane, (end - t) / h) {
                 Some(Outcome::Stiff)
@@ -277,7 +279,7 @@ impl LaneSolver {
             lane.steps.rejected += 1;
             if fresh {
                 Some(Outcome::Failed(Reason::NotFiniteAtStart, t))
-            } else if t + 0.1 * h == t || !(h > 0.0) {
+            } else if t + 0.1 * h == t {
                 Some(Outcome::Failed(Reason::StepTooSmall, t))
             } else {
                 None

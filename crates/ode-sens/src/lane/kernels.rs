@@ -5,6 +5,9 @@
 //! `[state][tangent]`. `k` holds the seven stages, `[stage][row]`. Lanes that a mask leaves out may
 //! hold anything, NaN included: they are selected away, never multiplied away.
 
+// Loops run over several arrays at once, and closures over lanes would not be inlined.
+#![allow(clippy::needless_range_loop)]
+
 use numerics::dispatch;
 use numerics::simd::{Isa, LaneMask, Pack};
 

@@ -48,7 +48,7 @@ impl LaneSolver {
         y0_ct: &mut [f64],
         p_ct: &mut [f64],
     ) {
-        let (n, m) = (self.n(), self.rhs.n_params());
+        let m = self.rhs.n_params();
         w.tile.fill(0.0);
         w.control = Control::idle();
         for buffer in [&mut r.end, &mut r.carry, &mut r.params] {
@@ -57,13 +57,13 @@ impl LaneSolver {
         let mut loaded = [NO_SYSTEM; LANES];
         for i in (0..w.log.trials().len()).rev() {
             let trial = w.log.trials()[i];
-            for l in 0..LANES {
+            for (l, loaded) in loaded.iter_mut().enumerate() {
                 let s = trial.system[l];
-                if s != loaded[l] && s != NO_SYSTEM {
+                if s != *loaded && s != NO_SYSTEM {
                     for j in 0..m {
                         w.tile[j * LANES + l] = batch.p[(s as usize / LANES * m + j) * LANES + s as usize % LANES];
                     }
-                    loaded[l] = s;
+                    *loaded = s;
                 }
                 w.control.accepted.0[l] = f64::from(trial.accepted >> l & 1);
             }

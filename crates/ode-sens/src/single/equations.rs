@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diffsol::{
     ConstantOp, ConstantOpSens, ConstantOpSensAdjoint, Matrix, NalgebraContext, NalgebraMat, NalgebraVec,
     NonLinearOp, NonLinearOpAdjoint, NonLinearOpJacobian, NonLinearOpSens, NonLinearOpSensAdjoint, OdeEquations,
-    OdeEquationsRef, Op, UnitCallable, Vector,
+    OdeEquationsRef, Op, UnitCallable, Vector, VectorCommon,
 };
 
 use super::point::Point;
@@ -49,13 +49,6 @@ impl Equations {
                 p[c] += b * v[r];
             }
         });
-    }
-
-    /// Cotangents of the tangents' variables from that of the initial state.
-    pub fn add_initial(&self, y0: &[f64], p: &mut [f64]) {
-        for (k, &i) in self.active_y0.iter().enumerate() {
-            p[self.n_active() + k] += y0[i];
-        }
     }
 }
 

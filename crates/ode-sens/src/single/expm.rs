@@ -6,7 +6,7 @@ use nalgebra::DMatrix;
 
 /// Degrees below 13 and the 1-norms up to which they are accurate to rounding.
 const SMALL: [(usize, f64); 4] =
-    [(3, 1.495585217958292e-2), (5, 2.539398330063230e-1), (7, 9.504178996162932e-1), (9, 2.097847961257068)];
+    [(3, 1.495585217958292e-2), (5, 2.53939833006323e-1), (7, 9.504178996162932e-1), (9, 2.097847961257068)];
 const THETA_13: f64 = 5.371920351148152;
 
 /// `exp(a)` of a square matrix; `None` where it, or `a`, is not finite.

@@ -1,4 +1,4 @@
-//! diffsol's BDF and implicit Runge-Kutta methods: values, forward sensitivities, discrete adjoint.
+//! diffsol's methods, mostly implicit: values, forward sensitivities, discrete adjoint.
 //!
 //! Steps end at every output time, in every mode, so that values do not depend on what is
 //! differentiated. The steps are driven here: diffsol has no budget of its own, and may report
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use diffsol::error::{DiffsolError, OdeSolverError};
 use diffsol::{
-    Context, NalgebraLU, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverState, OdeSolverStopReason, StepVjp,
+    NalgebraLU, Op, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverState, OdeSolverStopReason, StepVjp, VectorCommon,
     Vector,
 };
 
@@ -31,11 +31,13 @@ pub(crate) enum Kind {
     Bdf,
     TrBdf2,
     Esdirk34,
+    /// Explicit; accepts a NaN error norm, so finiteness is checked here.
+    Tsit45,
 }
 
 /// Runs an expression with `$solver` made by the method's constructor.
 macro_rules! with_solver {
-    ($kind:expr, $problem:expr, $stop:expr, [$bdf:ident, $tr:ident, $es:ident], $solver:ident => $body:expr) => {
+    ($kind:expr, $problem:expr, $stop:expr, [$bdf:ident, $tr:ident, $es:ident, $explicit:ident], $solver:ident => $body:expr) => {
         match $kind {
             Kind::Bdf => {
                 let mut $solver = $problem.$bdf::<LS>().map_err($stop)?;
@@ -47,6 +49,10 @@ macro_rules! with_solver {
             }
             Kind::Esdirk34 => {
                 let mut $solver = $problem.$es::<LS>().map_err($stop)?;
+                $body
+            }
+            Kind::Tsit45 => {
+                let mut $solver = $problem.$explicit().map_err($stop)?;
                 $body
             }
         }
@@ -66,7 +72,7 @@ pub(crate) fn solve(
     let mut path = Path::default();
     let at_start = |e: DiffsolError| stop(&e, job.grid.start(), job.y0);
     if tangents && problem.eqn.q() > 0 {
-        with_solver!(kind, problem, at_start, [bdf_sens, tr_bdf2_sens, esdirk34_sens], solver => {
+        with_solver!(kind, problem, at_start, [bdf_sens, tr_bdf2_sens, esdirk34_sens, tsit45_sens], solver => {
             path.steps = drive(&mut solver, job, |_, s, output| {
                 if output {
                     let state = s.state();
@@ -81,7 +87,7 @@ pub(crate) fn solve(
             return Err(Stop { reason: Reason::NotFinite, time, state: path.y[path.y.len() - n..].to_vec() });
         }
     } else {
-        with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34], solver => {
+        with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34, tsit45], solver => {
             path.steps = drive(&mut solver, job, |_, s, output| {
                 if output {
                     path.y.extend(s.state().y.inner().iter());
@@ -105,9 +111,10 @@ pub(crate) fn gradient(
     let n = job.y0.len();
     let problem = problem(rhs, active_y0, job)?;
     let at_start = |e: DiffsolError| stop(&e, job.grid.start(), job.y0);
-    let swept = with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34], solver => {
+    let swept = with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34, tsit45], solver => {
         sweep(&mut solver, &problem.eqn, job, cotangent)?
     });
+    if std::env::var("SWEPT").is_ok() { eprintln!("SWEPT {kind:?} {}", swept.is_some()); }
     if let Some(found) = swept {
         return Ok(found);
     }
@@ -134,15 +141,14 @@ where
     // The state after each step, and the output it is, if any.
     let mut states: Vec<(S::State, Option<usize>)> = vec![(solver.state_clone(), None)];
     drive(solver, job, |k, s, output| {
-        if k > 0 || !output {
+        if job.grid.unique()[k] == job.grid.start() {
+            states[0].1 = Some(k);
+        } else {
             states.push((s.state_clone(), output.then_some(k)));
-        }
-        if let (true, Some(first)) = (output && job.grid.unique()[k] == job.grid.start(), states.first_mut()) {
-            first.1 = Some(k);
         }
     })?;
     let mut ct = states[0].0.zeros_like();
-    let mut p = V::zeros(q, *eqn.ctx());
+    let mut p = V::zeros(q, *eqn.context());
     let add = |ct: &mut S::State, k: Option<usize>| {
         if let Some(k) = k {
             let y = ct.as_mut().y;

@@ -38,7 +38,7 @@ pub(crate) fn solve(point: &Point, active_y0: &[usize], job: &Job<'_>, tangents:
         if gap > 0.0 {
             // Equal gaps, to the rounding of the times, share their exponential.
             let flow = match last.take() {
-                Some((g, flow)) if g == gap => flow,
+                Some((g, flow)) if f64::abs(g - gap) <= 2.0 * f64::EPSILON * t.abs() => flow,
                 _ => Flow::over(&c, &derivatives, gap).ok_or_else(|| {
                     fail(Reason::NotFinite, time, &y.as_slice()[..n])
                 })?,

@@ -47,8 +47,7 @@ pub fn moments(x: &[f64], weights: &[f64]) -> Moments {
 
 /// Tail index of the terms of a weighted mean; see [`ParameterCheck::k_hat`].
 pub fn tail_of_mean(x: &[f64], log_weights: &[f64], mean: f64) -> f64 {
-    let terms: Vec<f64> =
-        x.iter().zip(log_weights).map(|(x, w)| w + (x - mean).abs().ln()).collect();
+    let terms: Vec<f64> = x.iter().zip(log_weights).map(|(x, w)| w + (x - mean).abs().ln()).collect();
     psis(&terms).k_hat
 }
 

@@ -43,16 +43,14 @@ pub fn psis(log_ratios: &[f64]) -> Psis {
         // The tail_len largest, ascending, with the one below them as the cutoff. Equal ratios are
         // taken in order of position, so that the answer is a function of the input alone.
         let mut order: Vec<usize> = (0..n).collect();
-        let by_ratio =
-            |a: &usize, b: &usize| log_weights[*a].total_cmp(&log_weights[*b]).then(a.cmp(b));
+        let by_ratio = |a: &usize, b: &usize| log_weights[*a].total_cmp(&log_weights[*b]).then(a.cmp(b));
         let (_, &mut below, tail) = order.select_nth_unstable_by(n - tail_len - 1, by_ratio);
         tail.sort_unstable_by(by_ratio);
         let cutoff = log_weights[below];
         if cutoff > f64::NEG_INFINITY {
             let base = cutoff.exp();
             // expm1 keeps the digits of a tail that barely exceeds its cutoff
-            let excess: Vec<f64> =
-                tail.iter().map(|&i| base * (log_weights[i] - cutoff).exp_m1()).collect();
+            let excess: Vec<f64> = tail.iter().map(|&i| base * (log_weights[i] - cutoff).exp_m1()).collect();
             match fit_pareto(&excess) {
                 Tail::Constant => k_hat = f64::NEG_INFINITY,
                 Tail::Pareto { k, sigma } => {
@@ -84,7 +82,10 @@ pub fn log_sum_exp(x: &[f64]) -> f64 {
 }
 
 enum Tail {
-    Pareto { k: f64, sigma: f64 },
+    Pareto {
+        k: f64,
+        sigma: f64,
+    },
     /// All excesses are equal.
     Constant,
     /// The fit is not finite.
@@ -120,16 +121,11 @@ fn fit_pareto(x: &[f64]) -> Tail {
         })
         .collect();
     let total = log_sum_exp(&profile);
-    let theta_hat: f64 =
-        theta.iter().zip(&profile).map(|(theta, l)| theta * (l - total).exp()).sum();
+    let theta_hat: f64 = theta.iter().zip(&profile).map(|(theta, l)| theta * (l - total).exp()).sum();
     let raw = shape(theta_hat);
     let sigma = -raw / theta_hat;
     let k = (raw * n as f64 + 10.0 * 0.5) / (n as f64 + 10.0);
-    if k.is_finite() && sigma.is_finite() && sigma > 0.0 {
-        Tail::Pareto { k, sigma }
-    } else {
-        Tail::Unfit
-    }
+    if k.is_finite() && sigma.is_finite() && sigma > 0.0 { Tail::Pareto { k, sigma } } else { Tail::Unfit }
 }
 
 /// Quantile of the generalised Pareto distribution.

@@ -4,9 +4,10 @@
 //! `E[(z_i - E z_i) g_i] = -1` for every coordinate (Stein's identity). Importance weights cannot
 //! know of a region in which their proposal never draws, and k-hat is computed from those weights;
 //! but draws that stop short of such a region leave a boundary term in this average, as large as the
-//! density at which they stop. Measured on funnels of 3 to 10 dimensions, this finds two thirds of
-//! the fits that k-hat and the effective sample size pass although an sd is off by half, and none of
-//! the good ones. Modes separated by a gap leave no boundary term: the start has to find them.
+//! density at which they stop. Measured over 20 seeds each on funnels of 4, 5, 6, 8 and 10 dimensions:
+//! 11 of 100 fits pass k-hat and effective sample size, most of them with an sd off by more than half;
+//! with this check, 1. Of fits whose draws are right (eight schools, mild funnels, two near modes) 139
+//! of 140 pass it. Modes separated by a gap leave no boundary term: the start has to find those.
 
 use crate::BLOCK;
 use crate::target::Target;

@@ -81,23 +81,21 @@ pub struct Evidence<'a> {
     pub converged: bool,
 }
 
-/// The verdict and its reasons. An `ok` has none.
+/// The verdict and its reasons, the gravest first. An `ok` has none.
 ///
 /// A climb that ran into its step limit is a reason, not a verdict: the check judges what came out.
 pub fn judge(evidence: Evidence) -> (Verdict, Vec<String>) {
-    let grave = grave_reasons(&evidence);
-    let mut reasons = corrections(&evidence);
-    let mut verdict = match (grave.is_empty(), reasons.is_empty()) {
+    let mut reasons = grave_reasons(&evidence);
+    let corrections = corrections(&evidence);
+    if !(reasons.is_empty() && corrections.is_empty()) && evidence.ess < ESS {
+        reasons.push(format!("the weighted draws are worth only {:.0} of {ESS}", evidence.ess));
+    }
+    let verdict = match (reasons.is_empty(), corrections.is_empty()) {
         (false, _) => Verdict::Unreliable,
         (true, false) => Verdict::Corrected,
         (true, true) => Verdict::Ok,
     };
-    reasons.splice(0..0, grave);
-    if !reasons.is_empty() && evidence.ess < ESS {
-        let worth = format!("the weighted draws are worth only {:.0} of {ESS}", evidence.ess);
-        reasons.insert(0, worth);
-        verdict = Verdict::Unreliable;
-    }
+    reasons.extend(corrections);
     if verdict != Verdict::Ok && !evidence.converged && !evidence.interrupted {
         reasons.push("the climb of the ELBO did not settle within its steps".into());
     }
@@ -132,39 +130,57 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
             100.0 * evidence.rival_share
         ));
     }
-    for (name, score) in evidence.scores {
-        if score.gap.is_nan() || score.gap.abs() > SCORE_GAP.max(SCORE_ERRORS * score.mcse) {
-            reasons.push(format!(
-                "{name}: the draws break the score identity by {:.0} %: part of the posterior is \
-                 out of their reach",
-                100.0 * score.gap.abs()
-            ));
-        }
-    }
+    let broken = evidence.scores.iter().filter_map(|(name, score)| {
+        let size = score.gap.abs();
+        let harmless = size <= SCORE_GAP.max(SCORE_ERRORS * score.mcse);
+        let text = format!(
+            "{name}: the draws break the score identity by {:.0} %: part of the posterior is out \
+             of their reach",
+            100.0 * size
+        );
+        (!harmless).then_some((size, text))
+    });
+    reasons.extend(worst(broken));
     reasons
 }
 
-/// What weights do mend.
+/// What weights do mend; nothing, and nothing is learnt from them, where they are hopeless.
 fn corrections(evidence: &Evidence) -> Vec<String> {
     let mut reasons = Vec::new();
+    if evidence.k_hat >= K_HAT_CORRECTED || evidence.k_hat.is_nan() {
+        return reasons;
+    }
     if evidence.k_hat_q >= K_HAT_OK || evidence.k_hat_q.is_nan() {
         let wider = if evidence.k_hat == evidence.k_hat_q {
             String::new()
         } else {
-            format!(" from a wider proposal, k-hat {:.2}", evidence.k_hat)
+            format!(", taken from a wider proposal with k-hat {:.2}", evidence.k_hat)
         };
-        let k_hat = evidence.k_hat_q;
-        reasons.push(format!("k-hat {k_hat:.2}: draws are importance-resampled{wider}"));
+        reasons.push(format!("k-hat {:.2}: the draws need weights{wider}", evidence.k_hat_q));
     }
-    for (name, shift, sd_shift) in evidence.shifts {
-        if shift.is_nan() || *shift >= SHIFT {
-            reasons.push(format!("{name}: weights move the mean by {shift:.2} sd"));
-        }
-        if sd_shift.is_nan() || sd_shift.abs() >= SHIFT {
-            reasons.push(format!("{name}: the plain sd is off by {:+.0} %", 100.0 * sd_shift));
-        }
-    }
+    let moved = evidence.shifts.iter().flat_map(|(name, shift, sd_shift)| {
+        let mean = (*shift, format!("{name}: weights move the mean by {shift:.2} sd"));
+        let percent = 100.0 * sd_shift;
+        let sd = (sd_shift.abs(), format!("{name}: the plain sd is off by {percent:+.0} %"));
+        [mean, sd].into_iter().filter(|(size, _)| size.is_nan() || *size >= SHIFT)
+    });
+    reasons.extend(worst(moved));
     reasons
+}
+
+/// Reasons of one kind at most; the rest are counted.
+const SHOWN: usize = 4;
+
+/// The largest of these reasons first, and how many more there are.
+fn worst(reasons: impl Iterator<Item = (f64, String)>) -> Vec<String> {
+    let mut reasons: Vec<(f64, String)> = reasons.collect();
+    reasons.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let more = reasons.len().saturating_sub(SHOWN);
+    let mut texts: Vec<String> = reasons.into_iter().take(SHOWN).map(|(_, text)| text).collect();
+    if more > 0 {
+        texts.push(format!("... and {more} more of this kind"));
+    }
+    texts
 }
 
 #[cfg(test)]
@@ -219,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn of_many_reasons_the_worst_are_shown() {
+        let many = (0..100).map(|i| (f64::from(i % 50), format!("reason {i}")));
+        let shown = worst(many);
+        let expected = ["reason 49", "reason 99", "reason 48", "reason 98"];
+        assert_eq!(shown[..4], expected);
+        assert_eq!(shown[4..], ["... and 96 more of this kind"]);
+    }
+
+    #[test]
     fn a_good_wider_proposal_corrects_but_does_not_acquit() {
         let tally = Tally::default();
         let (verdict, reasons) = judge(Evidence {
@@ -235,7 +260,7 @@ mod tests {
         assert_eq!(verdict, Verdict::Corrected);
         assert_eq!(
             reasons,
-            ["k-hat 0.90: draws are importance-resampled from a wider proposal, k-hat 0.20"]
+            ["k-hat 0.90: the draws need weights, taken from a wider proposal with k-hat 0.20"]
         );
     }
 }

@@ -32,15 +32,13 @@ impl Parts {
     /// `log det Sigma / 2`.
     fn half_log_det(&self) -> f64 {
         let l = self.capacitance.l_dirty();
-        self.d.iter().map(|x| x.ln()).sum::<f64>()
-            + (0..l.nrows()).map(|i| l[(i, i)].ln()).sum::<f64>()
+        self.d.iter().map(|x| x.ln()).sum::<f64>() + (0..l.nrows()).map(|i| l[(i, i)].ln()).sum::<f64>()
     }
 
     /// The diagonal of `Sigma^-1` and `Sigma^-1 B = D^-2 B C^-1`.
     fn inverse_diagonal_and_gain(&self) -> (DVector<f64>, DMatrix<f64>) {
         let n = self.d.len();
-        let scaled =
-            DMatrix::from_fn(n, self.b.ncols(), |i, j| self.b[(i, j)] / (self.d[i] * self.d[i]));
+        let scaled = DMatrix::from_fn(n, self.b.ncols(), |i, j| self.b[(i, j)] / (self.d[i] * self.d[i]));
         let gain = self.capacitance.solve(&scaled.transpose()).transpose();
         let diagonal = DVector::from_fn(n, |i, _| {
             let correction: f64 = gain.row(i).dot(&scaled.row(i));
@@ -67,9 +65,8 @@ impl LowRank {
         }
         // I + (a square) is positive definite; only a non-finite lambda fails, and then every
         // density is NaN, which callers reject.
-        let capacitance = Cholesky::new(c).unwrap_or_else(|| {
-            Cholesky::pack_dirty(DMatrix::from_element(self.rank, self.rank, f64::NAN))
-        });
+        let capacitance = Cholesky::new(c)
+            .unwrap_or_else(|| Cholesky::pack_dirty(DMatrix::from_element(self.rank, self.rank, f64::NAN)));
         Parts { d, b, capacitance }
     }
 }
@@ -101,8 +98,7 @@ impl Family for LowRank {
         // that variances stay one.
         let amplitude = 0.5 / (self.rank as f64).sqrt();
         let pattern = |n: usize| (n as f64 * 0.618_033_988_749_894_9).fract() - 0.5;
-        let b: Vec<f64> =
-            (0..self.dim * self.rank).map(|n| amplitude * pattern(n + 1)).collect();
+        let b: Vec<f64> = (0..self.dim * self.rank).map(|n| amplitude * pattern(n + 1)).collect();
         let mut lambda = vec![0.0; 2 * self.dim];
         for (i, b) in b.chunks_exact(self.rank).enumerate() {
             lambda[self.dim + i] = 0.5 * (1.0 - b.iter().map(|b| b * b).sum::<f64>()).ln();

@@ -5,12 +5,8 @@ use crate::stream::{Noise, Purpose};
 use nalgebra::{DMatrix, DVector};
 use numerics::lanes::Lanes;
 
-const REGISTRY: [FamilyChoice; 4] = [
-    FamilyChoice::MeanField,
-    FamilyChoice::FullRank,
-    FamilyChoice::LowRank(1),
-    FamilyChoice::LowRank(2),
-];
+const REGISTRY: [FamilyChoice; 4] =
+    [FamilyChoice::MeanField, FamilyChoice::FullRank, FamilyChoice::LowRank(1), FamilyChoice::LowRank(2)];
 
 const DIM: usize = 4;
 
@@ -64,13 +60,12 @@ fn log_q_is_the_normal_of_the_draws_moments() {
         let mut score = Lanes::zeros(DIM, 11);
         family.log_q(&lambda, &z, &mut log_q, Some(&mut score));
         let precision = covariance.clone().try_inverse().unwrap();
-        let constant =
-            -0.5 * covariance.determinant().ln() - DIM as f64 * HALF_LOG_TAU;
-        for lane in 0..11 {
+        let constant = -0.5 * covariance.determinant().ln() - DIM as f64 * HALF_LOG_TAU;
+        for (lane, log_q) in log_q.iter().enumerate() {
             let x = DVector::from_vec(z.lane(lane)) - &mean;
             let solved = &precision * &x;
             let expected = constant - 0.5 * x.dot(&solved);
-            assert!((log_q[lane] - expected).abs() < 1e-10, "{}: log_q", family.name());
+            assert!((log_q - expected).abs() < 1e-10, "{}: log_q", family.name());
             for i in 0..DIM {
                 assert!((score.get(i, lane) + solved[i]).abs() < 1e-9, "{}", family.name());
             }
@@ -108,8 +103,7 @@ fn entropy_is_the_normal_entropy_and_its_gradient_matches_differences() {
         let (_, covariance) = moments(family, &lambda);
         let mut gradient = vec![0.0; family.n_params()];
         let entropy = family.entropy(&lambda, Some(&mut gradient));
-        let expected =
-            0.5 * covariance.determinant().ln() + DIM as f64 * (HALF_LOG_TAU + 0.5);
+        let expected = 0.5 * covariance.determinant().ln() + DIM as f64 * (HALF_LOG_TAU + 0.5);
         assert!((entropy - expected).abs() < 1e-10, "{}", family.name());
         for p in 0..family.n_params() {
             let at = |h: f64| {

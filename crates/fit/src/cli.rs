@@ -1,0 +1,122 @@
+//! The command line's words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use numerics::simd::Isa;
+
+/// Fits the model of a YAML file and says how far the answer can be trusted.
+///
+/// Results go to runs/<model>/: posterior.parquet, summary.parquet, trace.parquet, fit.json.
+///
+/// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
+/// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).
+#[derive(Parser, Debug)]
+#[command(name = "fit", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub fit: Fit,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check a spec and its data without fitting
+    Check(Check),
+    /// Print what a phase of the compiler makes of a spec
+    Explain(Explain),
+    /// Print the log joint density at points of a table
+    Logdensity(Logdensity),
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Fit {
+    /// The model, a YAML file
+    #[arg(required = true)]
+    pub spec: Option<PathBuf>,
+    /// Folder of the results [default: runs/<model>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Seed of all random numbers [default: the spec's, else 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Go on with an interrupted fit, to the same bits
+    #[arg(long)]
+    pub resume: bool,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+/// How to compute; changes no answer but for last digits between instruction sets.
+#[derive(Args, Debug, Clone)]
+pub struct Machine {
+    /// Threads to evaluate with [default: all cores]; any number gives the same bits
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Instruction set: baseline, avx2 or avx512 [default: the best of this machine]
+    #[arg(long, value_name = "ISA")]
+    pub isa: Option<Isa>,
+}
+
+impl Machine {
+    pub fn options(&self) -> graph::program::Options {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        graph::program::Options {
+            isa: self.isa.unwrap_or_else(Isa::detect),
+            threads: self.threads.map_or_else(cores, usize::from),
+            ..graph::program::Options::default()
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+    /// Which phase
+    #[arg(long, value_enum)]
+    pub phase: Phase,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The spec as it was read
+    Ast,
+    /// Its core: sample, let, solve, observe
+    Core,
+    /// The typed model: dimensions, laws, supports
+    Model,
+    /// The log joint density as graph
+    Graph,
+    /// Value and gradient as one graph
+    Grad,
+    /// How value and gradient are run: passes over rows, instructions, memory
+    Program,
+}
+
+#[derive(Args, Debug)]
+pub struct Logdensity {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+    /// CSV or Parquet: a row a point, a column each latent element (`theta[A]`), on the scale of posterior.parquet
+    #[arg(long, value_name = "FILE")]
+    pub at: PathBuf,
+    /// Add the unconstrained coordinates (u:name) and the gradient of the unconstrained log density, Jacobian
+    /// included (g:name)
+    #[arg(long)]
+    pub gradient: bool,
+    #[command(flatten)]
+    pub machine: Machine,
+}

@@ -1,0 +1,14 @@
+//! `fit check SPEC`: the spec and its data are in order, or what is wrong.
+
+use crate::cli;
+use crate::commands::compile;
+use crate::outcome::{self, Problem};
+
+pub fn run(args: &cli::Check) -> Result<u8, Problem> {
+    let (source, compiled) = compile(&args.spec)?;
+    let t = &compiled.target;
+    let coordinates = t.coordinates().len();
+    let rows: usize = compiled.model.tables.iter().map(|t| t.data.n_rows).sum();
+    println!("{}: in order ({coordinates} coordinates, {rows} rows of data)", source.name());
+    Ok(outcome::OK)
+}

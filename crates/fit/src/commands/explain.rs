@@ -1,0 +1,47 @@
+//! `fit explain --phase P SPEC`: what a phase of the compiler makes of a spec.
+
+use std::path::Path;
+
+use spec_compiler::{check, domains, parse_spec};
+use vi_engine::{CompiledDensity, gradient_graph};
+
+use crate::cli::{self, Phase};
+use crate::commands::compile;
+use crate::data::Files;
+use crate::outcome::{self, Problem};
+
+pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
+    let text = match args.phase {
+        Phase::Ast | Phase::Core | Phase::Model => {
+            let source = outcome::read_spec(&args.spec)?;
+            let mistakes = |m: Vec<_>| Problem::mistakes(&m, &source);
+            let spec = parse_spec(&source).map_err(mistakes)?;
+            let core = domains::elaborate(&spec);
+            match args.phase {
+                Phase::Ast => spec.to_string(),
+                Phase::Core => core.to_string(),
+                _ => {
+                    let base = args.spec.parent().unwrap_or(Path::new(""));
+                    check::check(&core, base, &Files).map_err(mistakes)?.to_string()
+                }
+            }
+        }
+        Phase::Graph | Phase::Grad | Phase::Program => {
+            let (_, compiled) = compile(&args.spec)?;
+            let target = &compiled.target;
+            match args.phase {
+                Phase::Graph => format!("{:#?}", target.graph.nodes()),
+                Phase::Grad => {
+                    let (graph, outputs) = gradient_graph(target).map_err(Problem::failed)?;
+                    format!("{:#?} {outputs:?}", graph.nodes())
+                }
+                _ => {
+                    let density = CompiledDensity::new(target, &args.machine.options()).map_err(Problem::failed)?;
+                    density.explain().to_string()
+                }
+            }
+        }
+    };
+    print!("{text}");
+    Ok(outcome::OK)
+}

@@ -1,0 +1,128 @@
+//! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use spec_compiler::ast;
+use tables::AtomicDir;
+use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
+
+use crate::cli;
+use crate::commands::compile;
+use crate::outcome::{self, Problem};
+use crate::progress::Watch;
+use crate::results::{self, Run};
+use crate::summary;
+
+pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
+    let begun = Instant::now();
+    let spec = args.spec.as_deref().ok_or_else(|| Problem::input("which spec? try `fit --help`"))?;
+    let (source, compiled) = compile(spec)?;
+    let target = &compiled.target;
+    let machine = args.machine.options();
+    let options = options(&compiled.spec.inference, args.seed);
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&target.name));
+    // Before the work: a folder that may not be replaced is told at once.
+    let out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
+    let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
+    let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
+    let compiled_at = begun.elapsed();
+
+    let mut watch = Watch::new(args.quiet);
+    let fitted = match saved {
+        None => vi_engine::fit(&mut density, &options, &mut watch),
+        Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
+    };
+    watch.finish();
+    let fit = fitted.map_err(|e| match e {
+        FitError::InterruptedAtStart => Problem::interrupted(format!("{e}: nothing was written")),
+        FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
+        _ => Problem::failed(format!("{}: {e}", source.name())),
+    })?;
+
+    let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
+    let timings = results::Timings { compile: compiled_at, fit: begun.elapsed() - compiled_at };
+    let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
+    let committed = out.commit().map_err(Problem::failed)?;
+    if !args.quiet {
+        println!("{}\n", target.name);
+        println!("{}\n", summary::table(&rows));
+        print!("{}", verdict(&run));
+        println!("results in {} ({:.2} s)", committed.path.display(), begun.elapsed().as_secs_f64());
+    }
+    Ok(match fit.verdict {
+        _ if fit.interrupted => outcome::INTERRUPTED,
+        Verdict::Ok | Verdict::Corrected => outcome::OK,
+        Verdict::Unchecked if options.method != Method::Auto => outcome::OK,
+        Verdict::Unchecked | Verdict::Unreliable => outcome::UNRELIABLE,
+        Verdict::Failed => outcome::FAILED,
+    })
+}
+
+/// What the spec and the command line choose, the rest by default.
+fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
+    let d = vi_engine::Options::default();
+    vi_engine::Options {
+        method: inference.method.as_ref().map_or(d.method, |m| match m.value {
+            ast::Method::Auto => Method::Auto,
+            ast::Method::Vi => Method::Vi,
+        }),
+        family: inference.family.as_ref().map(|f| match f.value {
+            ast::Family::MeanField => FamilyChoice::MeanField,
+            ast::Family::FullRank => FamilyChoice::FullRank,
+            ast::Family::LowRank(k) => FamilyChoice::LowRank(k as usize),
+        }),
+        gradient: inference.gradient.as_ref().map_or(d.gradient, |g| match g.value {
+            ast::Gradient::Reparameterized => Gradient::Reparameterized,
+            ast::Gradient::StickingTheLanding => Gradient::StickingTheLanding,
+        }),
+        draws: inference.draws.as_ref().map_or(d.draws, |n| n.value as usize),
+        posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),
+        seed: seed.or(inference.seed.as_ref().map(|s| s.value)).unwrap_or(d.seed),
+        steps: inference.steps.as_ref().map(|n| n.value),
+        objective: d.objective,
+    }
+}
+
+/// The state of an interrupted fit of this very spec and data.
+fn state(
+    folder: &PathBuf,
+    source: &spec_compiler::Source,
+    compiled: &spec_compiler::Compiled,
+) -> Result<State, Problem> {
+    let file = folder.join(results::STATE);
+    let bytes = std::fs::read(&file).map_err(|_| {
+        Problem::input(format!("{} has no interrupted fit to resume", folder.display()))
+    })?;
+    let digest = results::digest(source, compiled);
+    let old = std::fs::read_to_string(folder.join(results::MARKER)).unwrap_or_default();
+    let old: serde_json::Value = serde_json::from_str(&old).unwrap_or_default();
+    if old["digest"].as_str() != Some(&digest) {
+        return Err(Problem::input(format!(
+            "{} holds a fit of another spec or other data; fit again without --resume",
+            folder.display()
+        )));
+    }
+    State::from_bytes(&bytes).map_err(|e| Problem::input(format!("{}: {e}", file.display())))
+}
+
+/// The verdict in words.
+fn verdict(run: &Run) -> String {
+    let fit = run.fit;
+    let said = match fit.verdict {
+        Verdict::Ok => "ok: the approximation passed its checks",
+        Verdict::Corrected => "corrected: reweighted draws passed the checks",
+        Verdict::Unreliable => "unreliable: do not use these numbers as they are",
+        Verdict::Failed => "failed",
+        Verdict::Unchecked => "unchecked",
+    };
+    let mut out = format!("verdict {said}\n");
+    out.push_str(&format!("  k-hat {:.2}, effective draws {:.0}\n", fit.k_hat, fit.ess));
+    for r in fit.reasons.iter().take(8) {
+        out.push_str(&format!("  {r}\n"));
+    }
+    if fit.reasons.len() > 8 {
+        out.push_str(&format!("  ... and {} more in fit.json\n", fit.reasons.len() - 8));
+    }
+    out
+}

@@ -1,0 +1,84 @@
+//! `fit logdensity SPEC --at FILE`: the compiled density at given points, with no inference between.
+
+use graph::program::Program;
+use numerics::lanes::Lanes;
+use tables::{ReadOptions, Table};
+use vi_engine::{CompiledDensity, LogDensity};
+
+use crate::cli;
+use crate::commands::compile;
+use crate::outcome::{self, Problem};
+
+pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
+    let (_, compiled) = compile(&args.spec)?;
+    let target = &compiled.target;
+    let names = target.coordinates();
+    let points = Table::read(&args.at, &ReadOptions::default()).map_err(Problem::input)?;
+    let file = args.at.display();
+    let others: Vec<&str> =
+        points.columns.iter().map(|c| c.name.as_str()).filter(|c| !names.iter().any(|n| n == c)).collect();
+    if !others.is_empty() {
+        eprintln!("note: {file}: ignoring {}", others.join(", "));
+    }
+    // u with f(u) = x, column by column.
+    let bijectors = target.sites.iter().flat_map(|s| s.labels.iter().map(|_| (s.support, &s.bijector)));
+    let mut z = Lanes::zeros(names.len(), points.n_rows);
+    for (k, (name, (support, bijector))) in names.iter().zip(bijectors).enumerate() {
+        let column = points.columns.iter().find(|c| c.name == *name).ok_or_else(|| {
+            let have: Vec<&str> = points.columns.iter().map(|c| c.name.as_str()).collect();
+            let near = spec_compiler::nearest::nearest(name, have.iter().copied());
+            let help = near.first().map_or(String::new(), |n| format!(" (there is `{n}`)"));
+            Problem::input(format!("{file} has no column `{name}`{help}; it needs {}", names.join(", ")))
+        })?;
+        column.require_complete().map_err(Problem::input)?;
+        let values = column.as_real().map_err(Problem::input)?;
+        for (row, &x) in values.iter().enumerate() {
+            let u = bijector.inverse(x);
+            if !u.is_finite() {
+                let place = column.place(row);
+                return Err(Problem::input(format!("{file}: `{name}` is {x} in {place}; it must be {support}")));
+            }
+            z.set(k, row, u);
+        }
+    }
+    z.pad();
+    let options = args.machine.options();
+    let program = Program::compile(&target.graph, &[target.log_joint], &target.bindings, &options)
+        .map_err(Problem::failed)?;
+    let mut joint = Lanes::zeros(1, points.n_rows);
+    let mut failures = Vec::new();
+    program.eval(&mut program.workspace(), &[], &z, &mut joint, &mut failures);
+    for f in &failures {
+        eprintln!("note: row {}: {}: {}", f.lane + 1, f.op, f.why);
+    }
+    let mut header = vec!["row".to_string(), "log_joint".to_string()];
+    let mut grad = Lanes::zeros(names.len(), points.n_rows);
+    if args.gradient {
+        header.extend(names.iter().map(|n| quoted(&format!("u:{n}"))));
+        header.extend(names.iter().map(|n| quoted(&format!("g:{n}"))));
+        let mut density = CompiledDensity::new(target, &options).map_err(Problem::failed)?;
+        let mut value = vec![0.0; points.n_rows];
+        let mut failed = Vec::new();
+        density.eval(&z, &mut value, Some(&mut grad), &mut failed);
+        for f in &failed {
+            eprintln!("note: row {}: {}", f.lane + 1, f.reason);
+            (0..names.len()).for_each(|k| grad.set(k, f.lane, f64::NAN));
+        }
+    }
+    let mut out = header.join(",");
+    for row in 0..points.n_rows {
+        out.push_str(&format!("\n{},{}", row + 1, joint.get(0, row)));
+        if args.gradient {
+            for x in z.lane(row).iter().chain(&grad.lane(row)) {
+                out.push_str(&format!(",{x}"));
+            }
+        }
+    }
+    println!("{out}");
+    Ok(outcome::OK)
+}
+
+/// A CSV field; names such as `L[2,1]` hold commas.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
+}

@@ -1,0 +1,23 @@
+//! One file a command.
+
+pub mod check;
+pub mod explain;
+pub mod fit;
+pub mod logdensity;
+
+use std::path::Path;
+
+use spec_compiler::{Compiled, Source};
+
+use crate::data::Files;
+use crate::outcome::{self, Problem};
+
+/// Reads and compiles a spec; its data paths are relative to its folder.
+pub fn compile(path: &Path) -> Result<(Source, Compiled), Problem> {
+    let source = outcome::read_spec(path)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    match spec_compiler::compile(&source, base, &Files) {
+        Ok(compiled) => Ok((source, compiled)),
+        Err(mistakes) => Err(Problem::mistakes(&mistakes, &source)),
+    }
+}

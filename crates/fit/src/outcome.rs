@@ -1,0 +1,66 @@
+//! How a command ends: exit codes, and problems as the user reads them.
+
+use std::fmt;
+use std::path::Path;
+
+use spec_compiler::{Diagnostic, Source};
+
+pub const OK: u8 = 0;
+pub const FAILED: u8 = 1;
+pub const WRONG_INPUT: u8 = 2;
+pub const UNRELIABLE: u8 = 3;
+pub const INTERRUPTED: u8 = 130;
+
+/// Why a command ended early, ready to print.
+#[derive(Debug)]
+pub struct Problem {
+    pub code: u8,
+    text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text.trim_end())
+    }
+}
+
+impl Problem {
+    /// The spec, the data or the command is wrong.
+    pub fn input(message: impl fmt::Display) -> Problem {
+        Problem { code: WRONG_INPUT, text: format!("error: {message}") }
+    }
+
+    /// No answer, for no fault of the input's form.
+    pub fn failed(message: impl fmt::Display) -> Problem {
+        Problem { code: FAILED, text: format!("error: {message}") }
+    }
+
+    pub fn interrupted(message: impl fmt::Display) -> Problem {
+        Problem { code: INTERRUPTED, text: message.to_string() }
+    }
+
+    /// Mistakes in a spec, each with its place.
+    pub fn mistakes(found: &[Diagnostic], source: &Source) -> Problem {
+        let n = found.len();
+        let count = if n == 1 { "1 mistake".to_string() } else { format!("{n} mistakes") };
+        Problem {
+            code: WRONG_INPUT,
+            text: format!("{}\n{count} in {}", spec_compiler::render(found, source), source.name()),
+        }
+    }
+}
+
+/// Reads a spec; a name that is no file but nearly a command is told so.
+pub fn read_spec(path: &Path) -> Result<Source, Problem> {
+    let name = path.to_string_lossy();
+    if !path.exists() && path.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) {
+        let commands = ["check", "explain", "logdensity", "help"];
+        let near = spec_compiler::nearest::nearest(&name, commands);
+        let help = match near.first() {
+            Some(c) => format!("did you mean `fit {c}`?"),
+            None => format!("commands are {}; a spec is a YAML file", commands.join(", ")),
+        };
+        return Err(Problem::input(format!("`{name}` is neither a command nor a file\n  help: {help}")));
+    }
+    Source::read(path).map_err(Problem::input)
+}

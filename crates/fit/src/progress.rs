@@ -1,0 +1,62 @@
+//! What a fit shows while it runs, and how Ctrl-C reaches it.
+
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use vi_engine::{Observer, Progress, Stage};
+
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// Draws a line on a terminal's standard error; silent elsewhere.
+pub struct Watch {
+    bar: ProgressBar,
+}
+
+impl Watch {
+    /// Installs the handler of Ctrl-C. A second Ctrl-C ends the process at once.
+    pub fn new(quiet: bool) -> Watch {
+        let handler = || {
+            if CANCELLED.swap(true, Ordering::Relaxed) {
+                std::process::exit(i32::from(crate::outcome::INTERRUPTED));
+            }
+        };
+        // Without a handler Ctrl-C still ends the process; the fit itself is not affected.
+        let _ = ctrlc::set_handler(handler);
+        let bar = if quiet || !std::io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            let style = ProgressStyle::with_template("{prefix:>8} {bar:30} {percent:>3}% {msg} {eta}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(1000).with_style(style)
+        };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Watch { bar }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, p: &Progress) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_prefix(match p.stage {
+            Stage::Start => "start",
+            Stage::Refine => "refine",
+            Stage::Check => "check",
+        });
+        self.bar.set_position((p.fraction.clamp(0.0, 1.0) * 1000.0) as u64);
+        if let Some(row) = &p.row {
+            self.bar.set_message(format!("step {} elbo {:.3} ({:.3})", row.step, row.elbo, row.elbo_mcse));
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        CANCELLED.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,170 @@
+//! The folder of a run: every table and `fit.json`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use numerics::lanes::Lanes;
+use serde_json::{Value, json};
+use spec_compiler::{Compiled, Source};
+use tables::{ColumnData, TableError, write_parquet};
+use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
+
+use crate::data::digest as sha;
+use crate::summary::{self, Row};
+
+/// The file that marks a folder as a run of ours.
+pub const MARKER: &str = "fit.json";
+/// What `--resume` goes on from; only in interrupted runs.
+pub const STATE: &str = "state.bin";
+
+/// Why results could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error("{file}: {error}")]
+    Io { file: String, error: std::io::Error },
+    #[error(transparent)]
+    Plan(#[from] graph::program::PlanError),
+}
+
+/// How long things took.
+pub struct Timings {
+    pub compile: Duration,
+    pub fit: Duration,
+}
+
+/// A finished fit with what it was made of.
+pub struct Run<'a> {
+    pub source: &'a Source,
+    pub compiled: &'a Compiled,
+    pub options: &'a Options,
+    pub machine: &'a graph::program::Options,
+    pub fit: &'a Fit,
+}
+
+/// Identifies spec and data.
+pub fn digest(source: &Source, compiled: &Compiled) -> String {
+    let mut all = source.text().to_string();
+    for t in &compiled.model.tables {
+        all.push_str(&t.data.digest);
+    }
+    sha(all.as_bytes())
+}
+
+impl Run<'_> {
+    /// Writes everything into `folder`, and returns the summary.
+    pub fn write(&self, folder: &Path, density: &mut CompiledDensity, timings: Timings) -> Result<Vec<Row>, WriteError> {
+        let fit = self.fit;
+        let target = &self.compiled.target;
+        let z = &fit.draws;
+        let names = density.reported_names().to_vec();
+        let mut reported = Lanes::zeros(names.len(), z.lanes());
+        density.report(z, &mut reported);
+        let columns: Vec<Vec<f64>> =
+            (0..names.len()).map(|k| (0..z.lanes()).map(|d| reported.get(k, d)).collect()).collect();
+
+        // Densities on the user's scale: without the bijectors' Jacobians.
+        let jacobian = graph::program::Program::compile(
+            &target.graph,
+            &[target.log_det_jac],
+            &target.bindings,
+            self.machine,
+        )?;
+        let mut log_det = Lanes::zeros(1, z.lanes());
+        jacobian.eval(&mut jacobian.workspace(), &[], z, &mut log_det, &mut Vec::new());
+        let less = |x: &[f64]| x.iter().enumerate().map(|(d, v)| v - log_det.get(0, d)).collect::<Vec<f64>>();
+        let mut posterior = vec![
+            ("log_joint".to_string(), ColumnData::Real(less(&fit.log_joint))),
+            ("log_q".to_string(), ColumnData::Real(less(&fit.log_q))),
+        ];
+        posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
+        write_parquet(folder.join("posterior.parquet"), &posterior)?;
+
+        let unconstrained: Vec<(String, ColumnData)> = density
+            .names()
+            .iter()
+            .enumerate()
+            .map(|(k, n)| (n.clone(), ColumnData::Real((0..z.lanes()).map(|d| z.get(k, d)).collect())))
+            .collect();
+        write_parquet(folder.join("unconstrained.parquet"), &unconstrained)?;
+
+        let rows = summary::rows(fit, &columns);
+        let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
+        let table = [
+            ("name".to_string(), ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
+            ("mean".to_string(), real(|r| r.mean)),
+            ("sd".to_string(), real(|r| r.sd)),
+            ("q05".to_string(), real(|r| r.q05)),
+            ("q50".to_string(), real(|r| r.q50)),
+            ("q95".to_string(), real(|r| r.q95)),
+            ("mcse".to_string(), real(|r| r.mcse)),
+            ("ess".to_string(), real(|r| r.ess)),
+            ("k_hat".to_string(), real(|r| r.k_hat)),
+            ("shift".to_string(), real(|r| r.shift)),
+        ];
+        write_parquet(folder.join("summary.parquet"), &table)?;
+
+        let t = &fit.state.trace;
+        let trace = [
+            ("step".to_string(), ColumnData::Integer(t.iter().map(|r| r.step as i64).collect())),
+            ("elbo".to_string(), ColumnData::Real(t.iter().map(|r| r.elbo).collect())),
+            ("elbo_mcse".to_string(), ColumnData::Real(t.iter().map(|r| r.elbo_mcse).collect())),
+            ("grad_var".to_string(), ColumnData::Real(t.iter().map(|r| r.grad_var).collect())),
+        ];
+        write_parquet(folder.join("trace.parquet"), &trace)?;
+
+        let write = |file: &str, bytes: &[u8]| {
+            std::fs::write(folder.join(file), bytes).map_err(|error| WriteError::Io { file: file.into(), error })
+        };
+        if fit.interrupted {
+            write(STATE, &fit.state.to_bytes())?;
+        }
+        let text = format!("{:#}\n", self.json(&timings));
+        write(MARKER, text.as_bytes())?;
+        Ok(rows)
+    }
+
+    fn json(&self, timings: &Timings) -> Value {
+        let (fit, model) = (self.fit, &self.compiled.model);
+        let levels: serde_json::Map<String, Value> = model
+            .dims
+            .iter()
+            .filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?))))
+            .collect();
+        let data: Vec<Value> = model
+            .tables
+            .iter()
+            .map(|t| {
+                let schema: serde_json::Map<String, Value> =
+                    t.data.columns.iter().map(|c| (c.name.clone(), json!(c.cells.kind()))).collect();
+                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema})
+            })
+            .collect();
+        json!({
+            "verdict": fit.verdict.word(),
+            "reasons": fit.reasons,
+            "model": model.name,
+            "spec": self.source.text(),
+            "digest": digest(self.source, self.compiled),
+            "data": data,
+            "levels": levels,
+            "standardisation": {},
+            "seed": self.options.seed,
+            "method": format!("{:?}", self.options.method).to_lowercase(),
+            "family": fit.state.family,
+            "elbo": fit.elbo,
+            "elbo_mcse": fit.elbo_mcse,
+            "k_hat": fit.k_hat,
+            "k_hat_q": fit.k_hat_q,
+            "ess": fit.ess,
+            "steps": fit.state.step,
+            "evaluations": fit.tally.lanes,
+            "failed_evaluations": fit.tally.failed,
+            "failures": fit.tally.reasons,
+            "versions": {"fit": env!("CARGO_PKG_VERSION")},
+            "isa": self.machine.isa.to_string(),
+            "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64()},
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Numbers about draws: what stands in `summary.parquet` and on the screen.
+
+use vi_engine::Fit;
+
+/// One row of the summary.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub name: String,
+    pub mean: f64,
+    pub sd: f64,
+    pub q05: f64,
+    pub q50: f64,
+    pub q95: f64,
+    pub mcse: f64,
+    pub ess: f64,
+    pub k_hat: f64,
+    pub shift: f64,
+}
+
+/// A row for each reported column; `columns` are its draws, in the order of the fit's parameters.
+pub fn rows(fit: &Fit, columns: &[Vec<f64>]) -> Vec<Row> {
+    fit.parameters
+        .iter()
+        .zip(columns)
+        .map(|(p, draws)| {
+            let (mean, sd) = mean_and_sd(draws);
+            let mut sorted = draws.clone();
+            sorted.sort_by(f64::total_cmp);
+            Row {
+                name: p.name.clone(),
+                mean,
+                sd,
+                q05: quantile(&sorted, 0.05),
+                q50: quantile(&sorted, 0.50),
+                q95: quantile(&sorted, 0.95),
+                mcse: p.mcse,
+                ess: p.ess,
+                k_hat: p.k_hat,
+                shift: p.shift,
+            }
+        })
+        .collect()
+}
+
+/// The mean, and the standard deviation that divides by n - 1.
+fn mean_and_sd(x: &[f64]) -> (f64, f64) {
+    let n = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / n;
+    let ss: f64 = x.iter().map(|v| (v - mean) * (v - mean)).sum();
+    (mean, (ss / (n - 1.0).max(1.0)).sqrt())
+}
+
+/// Linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
+fn quantile(sorted: &[f64], p: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let at = p * last as f64;
+    let (low, part) = (at.floor() as usize, at.fract());
+    let high = (low + 1).min(last);
+    sorted[low] + part * (sorted[high] - sorted[low])
+}
+
+/// Most rows shown on the screen.
+const SHOWN: usize = 30;
+
+/// The table on the screen.
+pub fn table(rows: &[Row]) -> String {
+    let mut t = comfy_table::Table::new();
+    t.load_preset(comfy_table::presets::NOTHING);
+    t.set_header(["", "mean", "sd", "5%", "median", "95%"]);
+    for r in rows.iter().take(SHOWN) {
+        let n = digits(r.sd);
+        let show = |x: f64| format!("{x:.n$}");
+        t.add_row([r.name.clone(), show(r.mean), show(r.sd), show(r.q05), show(r.q50), show(r.q95)]);
+    }
+    for c in t.column_iter_mut().skip(1) {
+        c.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    let mut out = t.to_string();
+    if rows.len() > SHOWN {
+        out.push_str(&format!("\n ... and {} more in summary.parquet", rows.len() - SHOWN));
+    }
+    out
+}
+
+/// Decimals that show an sd to three digits.
+fn digits(sd: f64) -> usize {
+    if !(sd > 0.0 && sd.is_finite()) {
+        return 4;
+    }
+    (2 - sd.log10().floor() as i64).clamp(0, 12) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_interpolate_and_moments_divide_by_n_less_one() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(quantile(&x, 0.5), 2.5);
+        assert_eq!(quantile(&x, 0.0), 1.0);
+        assert_eq!(quantile(&x, 1.0), 4.0);
+        let (mean, sd) = mean_and_sd(&x);
+        assert!((mean - 2.5).abs() < 1e-15 && (sd - (5.0_f64 / 3.0).sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn decimals_follow_the_sd() {
+        assert_eq!([digits(8.3), digits(0.0101), digits(123.0), digits(0.0)], [2, 4, 0, 4]);
+    }
+}

@@ -1,0 +1,139 @@
+//! What the tests of the binary share: running it, and reading what it wrote.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tables::{ReadOptions, Table};
+
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A folder of the truth, announced; `None` where there is none.
+pub fn truth(folder: &str, case: &str) -> Option<PathBuf> {
+    let root = match std::env::var_os("PATHWISE_TRUTH") {
+        Some(dir) => workspace().join(dir),
+        None => workspace().join("../shared/truth"),
+    };
+    let path = root.join(folder);
+    if path.is_dir() {
+        println!("truth: ran {case}");
+        Some(path)
+    } else {
+        println!("truth: skipped {case}");
+        None
+    }
+}
+
+/// A new empty folder, removed with the value.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Scratch {
+        let dir = std::env::temp_dir().join(format!("pathwise-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        Scratch(dir)
+    }
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs the binary in `dir`.
+pub fn run(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fit")).args(args).current_dir(dir).output().unwrap()
+}
+
+pub fn spec(name: &str) -> String {
+    workspace().join(format!("specs/{name}.yaml")).to_string_lossy().into_owned()
+}
+
+/// A finished run.
+pub struct Run {
+    folder: Scratch,
+    pub stdout: String,
+}
+
+/// Fits a shipped spec; it must end with exit code 0.
+pub fn fit(name: &str) -> Run {
+    let folder = Scratch::new(&format!("fit-{name}"));
+    let out = run(folder.path(), &[&spec(name), "--out", "run"]);
+    let (stdout, stderr) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8_lossy(&out.stderr).into_owned());
+    assert_eq!(out.status.code(), Some(0), "{stdout}{stderr}");
+    Run { folder, stdout }
+}
+
+impl Run {
+    pub fn json(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.folder.path().join("run/fit.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub fn verdict(&self) -> String {
+        self.json()["verdict"].as_str().unwrap().to_string()
+    }
+
+    pub fn table(&self, name: &str) -> Table {
+        Table::read(self.folder.path().join("run").join(name), &ReadOptions::default()).unwrap()
+    }
+
+    /// Mean and sd of a column of the posterior.
+    pub fn moments(&self, column: &str) -> (f64, f64) {
+        let table = self.table("posterior.parquet");
+        let x = table.column(column).unwrap().as_real().unwrap().into_owned();
+        let n = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / n;
+        (mean, (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
+    }
+}
+
+/// A CSV file as it stands.
+pub struct Csv(Table);
+
+impl Csv {
+    pub fn read(path: &Path) -> Csv {
+        Csv(Table::read(path, &ReadOptions::default()).unwrap())
+    }
+    pub fn n_rows(&self) -> usize {
+        self.0.n_rows
+    }
+    pub fn number(&self, row: usize, column: &str) -> f64 {
+        self.0.column(column).unwrap().as_real().unwrap()[row]
+    }
+    pub fn text(&self, row: usize, column: &str) -> &str {
+        match &self.0.column(column).unwrap().data {
+            tables::ColumnData::Text(v) => &v[row],
+            other => panic!("{column} is {}", other.kind()),
+        }
+    }
+}
+
+/// `fit logdensity` of a shipped spec at `rows`.
+pub fn logdensity(name: &str, columns: &[String], rows: &[Vec<f64>], gradient: bool) -> Csv {
+    let folder = Scratch::new(&format!("at-{name}-{gradient}"));
+    let mut text = columns.join(",");
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|x| format!("{x:e}")).collect();
+        text.push('\n');
+        text.push_str(&cells.join(","));
+    }
+    std::fs::write(folder.path().join("at.csv"), text + "\n").unwrap();
+    let spec = spec(name);
+    let mut args = vec!["logdensity", &spec, "--at", "at.csv"];
+    if gradient {
+        args.push("--gradient");
+    }
+    let out = run(folder.path(), &args);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let file = folder.path().join("out.csv");
+    std::fs::write(&file, &out.stdout).unwrap();
+    Csv::read(&file)
+}

@@ -1,0 +1,139 @@
+//! Runs of the shipped specs against published and computed truth.
+//!
+//! References under `tests/truth/` are ours. Those of posteriordb are read from the folder that
+//! `PATHWISE_TRUTH` names (by default `../shared/truth`, from the workspace root) and skipped by name
+//! where it is not there.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Csv, Run, fit, truth, workspace};
+
+/// Means within 0.15 reference sds, sds within 15 %, and a verdict that stands by them.
+const MEAN_TOLERANCE: f64 = 0.15;
+const SD_TOLERANCE: f64 = 0.15;
+
+fn ours(name: &str) -> PathBuf {
+    workspace().join("tests/truth/references").join(name)
+}
+
+fn holds(run: &Run, reference: &Csv, rename: impl Fn(&str) -> String) {
+    assert!(["ok", "corrected"].contains(&run.verdict().as_str()), "verdict {}: {}", run.verdict(), run.json());
+    assert!(reference.n_rows() > 0);
+    for row in 0..reference.n_rows() {
+        let name = rename(reference.text(row, "parameter"));
+        let (mean, sd) = run.moments(&name);
+        let (rm, rs) = (reference.number(row, "mean"), reference.number(row, "sd"));
+        assert!((mean - rm).abs() < MEAN_TOLERANCE * rs, "{name}: mean {mean}, reference {rm} ({rs})");
+        assert!((sd / rs - 1.0).abs() < SD_TOLERANCE, "{name}: sd {sd}, reference {rs}");
+    }
+}
+
+#[test]
+fn michaelis_menten_agrees_with_nuts() {
+    let run = fit("michaelis_menten");
+    holds(&run, &Csv::read(&ours("michaelis_menten.csv")), str::to_string);
+    println!("truth: ran michaelis_menten posterior");
+}
+
+#[test]
+fn puromycin_agrees_with_quadrature() {
+    let run = fit("puromycin");
+    holds(&run, &Csv::read(&ours("puromycin.csv")), str::to_string);
+    println!("truth: ran puromycin posterior");
+}
+
+const LYNX: &str = "posteriordb/hudson_lynx_hare-lotka_volterra";
+const SCHOOLS: &str = "posteriordb/eight_schools-eight_schools_noncentered";
+
+#[test]
+fn lynx_hare_agrees_with_posteriordb() {
+    let Some(folder) = truth(LYNX, "lynx_hare posterior") else { return };
+    holds(&fit("lynx_hare"), &Csv::read(&folder.join("reference.csv")), str::to_string);
+}
+
+#[test]
+fn eight_schools_agrees_with_posteriordb() {
+    let Some(folder) = truth(SCHOOLS, "eight_schools posterior") else { return };
+    let text = std::fs::read_to_string(workspace().join("tests/truth/rename/eight_schools.json")).unwrap();
+    let names: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rename = |name: &str| names[name].as_str().unwrap_or(name).to_string();
+    holds(&fit("eight_schools"), &Csv::read(&folder.join("reference.csv")), rename);
+}
+
+/// Points of a posteriordb table in the columns that `fit logdensity` reads.
+fn lynx_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
+    let names: Vec<String> =
+        (1..=4).map(|i| format!("theta[{i}]")).chain((1..=2).map(|k| format!("z_init[{k}]"))).chain((1..=2).map(|k| format!("sigma[{k}]"))).collect();
+    let rows = (0..table.n_rows()).map(|r| names.iter().map(|n| table.number(r, n)).collect()).collect();
+    (names, rows)
+}
+
+/// z = (theta - mu) / tau: the reference lists theta, the spec's latent is z.
+fn schools_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
+    let mut names: Vec<String> = ["mu".into(), "tau".into()].into();
+    names.extend("ABCDEFGH".chars().map(|c| format!("z[{c}]")));
+    let rows = (0..table.n_rows())
+        .map(|r| {
+            let (mu, tau) = (table.number(r, "mu"), table.number(r, "tau"));
+            let z = (1..=8).map(|i| (table.number(r, &format!("theta[{i}]")) - mu) / tau);
+            [mu, tau].into_iter().chain(z).collect()
+        })
+        .collect();
+    (names, rows)
+}
+
+fn differences_hold(spec: &str, folder: &std::path::Path, points: fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>), tolerance: f64) {
+    let reference = Csv::read(&folder.join("logdensity.csv"));
+    let (names, rows) = points(&reference);
+    let out = common::logdensity(spec, &names, &rows, false);
+    for r in 0..rows.len() {
+        let found = out.number(r, "log_joint") - out.number(0, "log_joint");
+        let expected = reference.number(r, "log_density_minus_first");
+        assert!((found - expected).abs() < tolerance, "{spec} row {r}: {found}, reference {expected}");
+    }
+}
+
+/// Over posterior draws, E[g] = 0 and E[(u - E u) g] = -1 for every unconstrained coordinate.
+fn score_identity_holds(spec: &str, folder: &std::path::Path, points: fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>)) {
+    let (names, rows) = points(&Csv::read(&folder.join("draws_500.csv")));
+    let out = common::logdensity(spec, &names, &rows, true);
+    let n = rows.len() as f64;
+    for name in &names {
+        let column = |prefix: &str| -> Vec<f64> { (0..rows.len()).map(|r| out.number(r, &format!("{prefix}:{name}"))).collect() };
+        let (u, g) = (column("u"), column("g"));
+        let mean_u = u.iter().sum::<f64>() / n;
+        let products: Vec<f64> = u.iter().zip(&g).map(|(u, g)| (u - mean_u) * g).collect();
+        for (what, values, expected) in [("E[g]", &g, 0.0), ("E[(u - Eu) g]", &products, -1.0)] {
+            let mean = values.iter().sum::<f64>() / n;
+            let var = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+            let z = (mean - expected) / (var / n).sqrt();
+            assert!(z.abs() < 4.0, "{spec} {name}: {what} = {mean}, z = {z}");
+        }
+    }
+}
+
+#[test]
+fn lynx_hare_density_differences() {
+    let Some(folder) = truth(LYNX, "lynx_hare logdensity") else { return };
+    differences_hold("lynx_hare", &folder, lynx_points, 1e-3);
+}
+
+#[test]
+fn eight_schools_density_differences() {
+    let Some(folder) = truth(SCHOOLS, "eight_schools logdensity") else { return };
+    differences_hold("eight_schools", &folder, schools_points, 1e-6);
+}
+
+#[test]
+fn lynx_hare_score_identity() {
+    let Some(folder) = truth(LYNX, "lynx_hare score") else { return };
+    score_identity_holds("lynx_hare", &folder, lynx_points);
+}
+
+#[test]
+fn eight_schools_score_identity() {
+    let Some(folder) = truth(SCHOOLS, "eight_schools score") else { return };
+    score_identity_holds("eight_schools", &folder, schools_points);
+}

@@ -1,0 +1,106 @@
+//! What must not pass for good, and what must not bring a fit down.
+
+use super::*;
+use crate::error::FitError;
+use crate::{FamilyChoice, Verdict};
+
+/// E y = 0, sd y = 3; no normal fits, and weights of any normal miss the neck or the mouth.
+#[test]
+fn the_funnel_is_unreliable() {
+    for seed in 1..=10 {
+        let fit = fit_with_seed(&mut funnel(10), seed);
+        assert_eq!(fit.verdict, Verdict::Unreliable, "seed {seed}");
+        assert!(!fit.reasons.is_empty());
+    }
+    let options = Options { family: Some(FamilyChoice::MeanField), ..Options::default() };
+    let fit = fit(&mut funnel(10), &options, &mut Silent).unwrap();
+    assert_eq!(fit.verdict, Verdict::Unreliable);
+}
+
+/// Two equal modes 16 sd apart: whichever is fitted, half the mass is missing and no draw knows it.
+#[test]
+fn a_second_mode_out_of_reach_is_named() {
+    for seed in 1..=5 {
+        let mut density = Function::new(3, |z, g| {
+            let (a, b) = (-0.5 * (z[0] - 8.0).powi(2), -0.5 * (z[0] + 8.0).powi(2));
+            let top = a.max(b);
+            let log_sum = top + ((a - top).exp() + (b - top).exp()).ln();
+            let share = (a - log_sum).exp();
+            g[0] = -share * (z[0] - 8.0) - (1.0 - share) * (z[0] + 8.0);
+            (g[1], g[2]) = (-z[1], -z[2]);
+            log_sum - 0.5 * (z[1] * z[1] + z[2] * z[2])
+        });
+        let fit = fit_with_seed(&mut density, seed);
+        assert_eq!(fit.verdict, Verdict::Unreliable);
+        assert!(fit.reasons.iter().any(|r| r.starts_with("another mode, with about 50 %")));
+    }
+}
+
+#[test]
+fn many_failed_draws_are_a_verdict_and_few_are_not() {
+    for (wall, expected) in [(1.0, Verdict::Unreliable), (3.2, Verdict::Ok)] {
+        let mut density = Function::new(2, move |z, g| {
+            if z[0] > wall {
+                return f64::NAN;
+            }
+            (g[0], g[1]) = (-z[0], -z[1]);
+            -0.5 * (z[0] * z[0] + z[1] * z[1])
+        });
+        let fit = fit_with_seed(&mut density, 1);
+        assert_eq!(fit.verdict, expected, "wall at {wall}: {:?}", fit.reasons);
+        assert!(fit.tally.failed > 0);
+        assert_eq!(fit.tally.commonest().unwrap(), "no value here");
+        let told = fit.reasons.iter().any(|r| r.contains("could not be evaluated"));
+        assert_eq!(told, expected == Verdict::Unreliable);
+        // no draw of the answer is a failed one
+        assert!((0..4000).all(|l| fit.draws.get(0, l) <= wall && fit.log_joint[l].is_finite()));
+    }
+}
+
+#[test]
+fn a_model_that_is_finite_nowhere_is_an_error_with_its_reason() {
+    let mut density = Function::new(2, |_, _| f64::NAN);
+    let error = fit(&mut density, &Options::default(), &mut Silent).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the log density is finite at none of 128 starting points; most often: no value here"
+    );
+    let mut empty = Function::new(0, |_, _| 0.0);
+    let error = fit(&mut empty, &Options::default(), &mut Silent).unwrap_err();
+    assert_eq!(error, FitError::NoCoordinates);
+}
+
+/// Feasible only where the first coordinate is above 0.5: the origin is not.
+#[test]
+fn an_infeasible_origin_is_stepped_over() {
+    let mut density = Function::new(2, |z, g| {
+        if z[0] < 0.5 {
+            return f64::NAN;
+        }
+        (g[0], g[1]) = (-(z[0] - 4.0) * 9.0, -z[1]);
+        -4.5 * (z[0] - 4.0).powi(2) - 0.5 * z[1] * z[1]
+    });
+    let fit = fit_with_seed(&mut density, 1);
+    assert_eq!(fit.verdict, Verdict::Ok, "{:?}", fit.reasons);
+    assert!((moments(&fit, |z| z[0]).0 - 4.0).abs() < 0.02);
+}
+
+/// No proper posterior: the fit must end, and must not say ok.
+#[test]
+fn improper_and_unbounded_densities_end_unreliable() {
+    let mut flat = Function::new(2, |z, g| {
+        g[0] = -z[0];
+        -0.5 * z[0] * z[0]
+    });
+    let fit = fit_with_seed(&mut flat, 1);
+    assert_eq!(fit.verdict, Verdict::Unreliable, "{:?}", fit.reasons);
+    // the density of a variance's logarithm in a centred hierarchy: unbounded towards minus infinity
+    let mut spike = Function::new(3, |z, g| {
+        let precision = (-2.0 * z[0]).exp();
+        g[0] = -2.0 + precision * (z[1] * z[1] + z[2] * z[2]);
+        (g[1], g[2]) = (-z[1] * precision - z[1] / 100.0, -z[2] * precision - z[2] / 100.0);
+        -2.0 * z[0] - 0.5 * (precision + 0.01) * (z[1] * z[1] + z[2] * z[2])
+    });
+    let fit = fit_with_seed(&mut spike, 1);
+    assert_eq!(fit.verdict, Verdict::Unreliable, "{:?}", fit.reasons);
+}

@@ -1,0 +1,125 @@
+//! The same bits: twice, and through any interruption.
+
+use super::*;
+use crate::error::{FitError, StateError};
+use crate::observe::{Observer, Progress, Stage};
+use crate::testing::Gaussian;
+use crate::{FamilyChoice, Objective, State, Verdict, resume};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A posterior that takes a while: correlated and skewed.
+fn density() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
+    Function::new(3, |z, g| {
+        let mut value = 0.0;
+        for i in 0..3 {
+            let before = if i == 0 { 0.0 } else { z[i - 1] };
+            let r = z[i] - 0.8 * before;
+            value += 2.0 * r - r.exp();
+            let slope = 2.0 - r.exp();
+            g[i] += slope;
+            if i > 0 {
+                g[i - 1] -= 0.8 * slope;
+            }
+        }
+        value
+    })
+}
+
+/// Stops a fit after so many steps.
+struct StopAfter {
+    steps: u64,
+    seen: u64,
+}
+
+impl Observer for StopAfter {
+    fn progress(&mut self, progress: &Progress) {
+        assert!((0.0..=1.0).contains(&progress.fraction));
+        if progress.stage == Stage::Refine {
+            self.seen += 1;
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.seen >= self.steps
+    }
+}
+
+fn bits(fit: &Fit) -> Vec<u64> {
+    let lanes = (0..fit.draws.lanes()).flat_map(|l| fit.draws.lane(l));
+    let numbers = fit.log_joint.iter().chain(&fit.log_q).copied();
+    let single = [fit.elbo, fit.k_hat, fit.k_hat_q, fit.ess];
+    let parameters = fit.parameters.iter().flat_map(|p| [p.mean, p.shift, p.mcse, p.k_hat]);
+    lanes.chain(numbers).chain(single).chain(parameters).map(f64::to_bits).collect()
+}
+
+#[test]
+fn two_fits_have_the_same_bits_and_two_seeds_have_not() {
+    let (a, b) = (fit_with_seed(&mut density(), 3), fit_with_seed(&mut density(), 3));
+    assert_eq!(bits(&a), bits(&b));
+    assert_eq!(a.state.to_bytes(), b.state.to_bytes());
+    assert_ne!(bits(&a), bits(&fit_with_seed(&mut density(), 4)));
+}
+
+#[test]
+fn an_interrupted_fit_resumes_to_the_same_bits() {
+    for family in [FamilyChoice::FullRank, FamilyChoice::LowRank(1)] {
+        let options = Options { family: Some(family), ..Options::default() };
+        let whole = fit(&mut density(), &options, &mut Silent).unwrap();
+        assert!(whole.state.step > 200, "too short a climb to interrupt");
+        // inside the first phase, at its end, later, and twice
+        for stops in [vec![1], vec![64], vec![150], vec![30, 100]] {
+            let mut observer = StopAfter { steps: stops[0], seen: 0 };
+            let mut part = fit(&mut density(), &options, &mut observer).unwrap();
+            for &steps in &stops[1..] {
+                let mut observer = StopAfter { steps, seen: 0 };
+                part = resume(&mut density(), &options, part.state, &mut observer).unwrap();
+            }
+            assert!(part.interrupted);
+            assert_eq!(part.state.step, stops.iter().sum::<u64>());
+            assert_eq!(part.verdict, Verdict::Unreliable);
+            assert!(part.reasons[0].starts_with("interrupted"));
+            assert_eq!(part.draws.lanes(), options.posterior_draws);
+            let state = State::from_bytes(&part.state.to_bytes()).unwrap();
+            let end = resume(&mut density(), &options, state, &mut Silent).unwrap();
+            assert_eq!(bits(&end), bits(&whole), "{family:?} stopped at {stops:?}");
+            assert_eq!(end.state.to_bytes(), whole.state.to_bytes());
+            assert_eq!((end.verdict, end.reasons), (whole.verdict, whole.reasons.clone()));
+        }
+    }
+}
+
+#[test]
+fn fixed_draws_resume_too() {
+    let options = Options { objective: Objective::FixedDraws, ..Options::default() };
+    let whole = fit(&mut density(), &options, &mut Silent).unwrap();
+    assert!(whole.state.step > 1);
+    let part = fit(&mut density(), &options, &mut StopAfter { steps: 1, seen: 0 }).unwrap();
+    assert!(part.interrupted);
+    let end = resume(&mut density(), &options, part.state, &mut Silent).unwrap();
+    assert_eq!(bits(&end), bits(&whole));
+}
+
+#[test]
+fn a_state_resumes_only_what_it_was_saved_from() {
+    let part = fit(&mut density(), &Options::default(), &mut StopAfter { steps: 9, seen: 0 }).unwrap();
+    let refused = |density: &mut dyn LogDensity, options: Options| {
+        resume(density, &options, part.state.clone(), &mut Silent).unwrap_err()
+    };
+    let error = refused(&mut density(), Options { seed: 2, ..Options::default() });
+    assert_eq!(error.to_string(), "the saved state cannot be resumed: seed was 1, is 2");
+    let family = Some(FamilyChoice::MeanField);
+    let error = refused(&mut density(), Options { family, ..Options::default() });
+    assert!(matches!(error, FitError::State(StateError::Mismatch { field: "family", .. })));
+    let mut other = Gaussian::from_factor(&[0.0], &[1.0]);
+    let error = refused(&mut other, Options::default());
+    assert!(matches!(error, FitError::State(StateError::Mismatch { field: "dimension", .. })));
+}
+
+#[test]
+fn a_flag_raised_before_the_start_leaves_nothing_to_keep() {
+    let flag = AtomicBool::new(false);
+    assert!(fit(&mut density(), &Options::default(), &mut &flag).is_ok());
+    flag.store(true, Ordering::Relaxed);
+    let error = fit(&mut density(), &Options::default(), &mut &flag).unwrap_err();
+    assert_eq!(error, FitError::InterruptedAtStart);
+}
