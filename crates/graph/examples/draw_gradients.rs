@@ -194,7 +194,10 @@ fn main() {
     let explain = args.iter().any(|a| a == "--explain");
     let models: [(&str, fn() -> Model); 4] =
         [("schools", schools), ("radon", radon), ("logistic", logistic), ("rhs", right_hand_side)];
-    println!("{:10} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}", "model", "instr", "S=1", "S=8", "S=32", "2 threads", "plan, ms");
+    println!(
+        "{:10} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "model", "instr", "S=1", "S=8", "S=32", "2 threads", "plan, ms"
+    );
     for (name, model) in models {
         if args.iter().any(|a| !a.starts_with("--") && a != name) {
             continue;
@@ -203,7 +206,8 @@ fn main() {
         let v = value_and_grad(&m.g, m.log_joint, &m.inputs, &[]).expect("every op has a rule");
         let outputs = [vec![v.value], v.grads].concat();
         let plan = |threads| {
-            Program::compile(&v.graph, &outputs, &m.b, &Options { threads, ..Options::default() }).expect("planned")
+            Program::compile(&v.graph, &outputs, &m.b, &Options { threads, ..Options::default() })
+                .expect("planned")
         };
         let t = Instant::now();
         let p = plan(1);

@@ -46,7 +46,12 @@ pub(crate) fn run<'v>(
 }
 
 /// The checked data of an input.
-fn bound<'a>(graph: &Graph, id: InputId, bindings: &'a Bindings, sizes: &Sizes) -> Result<&'a Value, PlanError> {
+fn bound<'a>(
+    graph: &Graph,
+    id: InputId,
+    bindings: &'a Bindings,
+    sizes: &Sizes,
+) -> Result<&'a Value, PlanError> {
     let input = &graph.inputs()[id.0 as usize];
     let name = || input.name.clone();
     let value = bindings.data.get(&input.name).ok_or_else(|| PlanError::MissingData { input: name() })?;
@@ -214,7 +219,8 @@ impl<'a> Evaluator<'a> {
                 let (c, a, b) = (x(0), x(1), x(2));
                 let of = |d: &[DimId]| self.along(dims, d);
                 let (so, sc, sa, sb) = (of(dims), of(ty(0)), of(ty(1)), of(ty(2)));
-                let strides: Vec<[usize; 4]> = (0..dims.len()).map(|i| [so[i], sc[i], sa[i], sb[i]]).collect();
+                let strides: Vec<[usize; 4]> =
+                    (0..dims.len()).map(|i| [so[i], sc[i], sa[i], sb[i]]).collect();
                 walk(&counts, &strides, |[o, i, j, k]| out[o] = if c[i] != 0.0 { a[j] } else { b[k] });
             }
             Op::Reduce(op, _) => {
@@ -239,7 +245,9 @@ impl<'a> Evaluator<'a> {
                 walk(&self.counts(&all), &strides, |[o, i, j]| out[o] += a[i] * b[j]);
             }
             Op::Gather => {
-                let Kind::Index(d) = self.graph.ty(node.args[1]).kind else { unreachable!("checked by `infer`") };
+                let Kind::Index(d) = self.graph.ty(node.args[1]).kind else {
+                    unreachable!("checked by `infer`")
+                };
                 let (a, at) = (x(0), positions(args[1]));
                 let step = stride_of(&self.sizes.strides(ty(0)), d);
                 // d may come back as one of the index's own dimensions: there x does not move.
@@ -252,7 +260,9 @@ impl<'a> Evaluator<'a> {
                 walk(&counts, &strides, |[o, i, j]| out[o] = a[i + at[j] as usize * step]);
             }
             Op::ScatterAdd => {
-                let Kind::Index(d) = self.graph.ty(node.args[1]).kind else { unreachable!("checked by `infer`") };
+                let Kind::Index(d) = self.graph.ty(node.args[1]).kind else {
+                    unreachable!("checked by `infer`")
+                };
                 let (a, at) = (x(0), positions(args[1]));
                 let step = stride_of(&self.sizes.strides(dims), d);
                 let from = ty(0);
@@ -291,8 +301,11 @@ impl<'a> Evaluator<'a> {
                 for (k, part) in parts.iter().enumerate() {
                     let n = part.map_or(1, |d| self.sizes.of(d));
                     let a = self.sizes.strides(ty(k));
-                    let from = |d: DimId| if d == *into { part.map_or(0, |p| stride_of(&a, p)) } else { stride_of(&a, d) };
-                    let strides = pair(o.iter().map(|s| s.1).collect(), dims.iter().map(|&d| from(d)).collect());
+                    let from = |d: DimId| {
+                        if d == *into { part.map_or(0, |p| stride_of(&a, p)) } else { stride_of(&a, d) }
+                    };
+                    let strides =
+                        pair(o.iter().map(|s| s.1).collect(), dims.iter().map(|&d| from(d)).collect());
                     let mut counts = counts.clone();
                     let at = dims.iter().position(|d| d == into).expect("concat has its dimension");
                     counts[at] = n;
@@ -323,7 +336,8 @@ impl<'a> Evaluator<'a> {
             Op::Filter { dim, into } => {
                 let a = self.sizes.strides(ty(0));
                 let step = stride_of(&a, *dim);
-                let rows: Vec<usize> = (0..x(1).len()).filter(|&i| x(1)[i] != 0.0).map(|i| i * step).collect();
+                let rows: Vec<usize> =
+                    (0..x(1).len()).filter(|&i| x(1)[i] != 0.0).map(|i| i * step).collect();
                 let s = dims.iter().map(|&d| if d == *into { 0 } else { stride_of(&a, d) }).collect();
                 let row: Vec<usize> = dims.iter().map(|d| usize::from(d == into)).collect();
                 let strides = zip(self.along(dims, dims), s, row);
@@ -339,7 +353,9 @@ impl<'a> Evaluator<'a> {
                 let rest: Vec<DimId> = dims.iter().copied().filter(|d| d != row && d != col).collect();
                 let strides: Vec<[usize; 1]> = self.along(&rest, dims).into_iter().map(|s| [s]).collect();
                 let (n, sr, sc) = (self.sizes.of(*row), stride_of(&s, *row), stride_of(&s, *col));
-                walk(&self.counts(&rest), &strides, |[o]| linear::cholesky(&x(0)[o..], &mut out[o..], n, sr, sc));
+                walk(&self.counts(&rest), &strides, |[o]| {
+                    linear::cholesky(&x(0)[o..], &mut out[o..], n, sr, sc)
+                });
             }
             Op::TriSolve { row, col, transposed } => {
                 let l = self.sizes.strides(ty(0));
@@ -367,7 +383,9 @@ impl<'a> Evaluator<'a> {
                     }
                 };
                 if *grouped {
-                    let Kind::Index(d) = self.graph.ty(node.args[k]).kind else { unreachable!("checked by `infer`") };
+                    let Kind::Index(d) = self.graph.ty(node.args[k]).kind else {
+                        unreachable!("checked by `infer`")
+                    };
                     let groups = linear::members(positions(args[k]), self.sizes.of(d));
                     let step = stride_of(&s, d);
                     for (group, rows) in groups.iter().enumerate() {
@@ -451,7 +469,8 @@ impl<'a> Evaluator<'a> {
             })
             .collect();
         let tys = tuple_types(self.graph, n).expect("checked by `infer`");
-        let mut outs: Vec<Vec<f64>> = tys.iter().map(|ty| vec![0.0; 8 * self.sizes.count(&ty.dims)]).collect();
+        let mut outs: Vec<Vec<f64>> =
+            tys.iter().map(|ty| vec![0.0; 8 * self.sizes.count(&ty.dims)]).collect();
         let id = op.state_id();
         let mut own;
         let state = match id {

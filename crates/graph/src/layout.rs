@@ -132,7 +132,12 @@ impl Sizes {
                     for d in [*row, *col] {
                         if size(d)? != k {
                             let dim = graph.dim(d).name.clone();
-                            return Err(PlanError::Short { op: "gram_factor".into(), dim, end: k, size: size(d)? });
+                            return Err(PlanError::Short {
+                                op: "gram_factor".into(),
+                                dim,
+                                end: k,
+                                size: size(d)?,
+                            });
                         }
                     }
                 }

@@ -85,9 +85,21 @@ fn cases() -> Vec<Case> {
         if let Ok(v) = vjp::value_and_grad(&g, total, &e.lane_inputs(), &[]) {
             let outputs = [vec![v.value], v.grads].concat();
             let name = format!("gradient of {}", e.name);
-            all.push(Case { name, graph: v.graph, outputs, bindings: e.bindings.clone(), near: Near::Bindings });
+            all.push(Case {
+                name,
+                graph: v.graph,
+                outputs,
+                bindings: e.bindings.clone(),
+                near: Near::Bindings,
+            });
         }
-        all.push(Case { name: e.name, graph: e.graph, outputs: e.outputs, bindings: e.bindings, near: Near::Bindings });
+        all.push(Case {
+            name: e.name,
+            graph: e.graph,
+            outputs: e.outputs,
+            bindings: e.bindings,
+            near: Near::Bindings,
+        });
     }
     all
 }

@@ -30,7 +30,9 @@ pub fn unary(op: Unary, x: &[f64], out: &mut [f64]) {
         Unary::Log1p => each(f64::ln_1p),
         Unary::Expm1 => each(f64::exp_m1),
         Unary::Tanh => each(f64::tanh),
-        Unary::Sigmoid => each(|x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }),
+        Unary::Sigmoid => {
+            each(|x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) })
+        }
         // log1p keeps digits where exp(-|x|) is small
         Unary::Softplus => each(|x| if x.is_nan() { x } else { x.max(0.0) + (-x.abs()).exp().ln_1p() }),
         Unary::Sin => each(f64::sin),
@@ -56,8 +58,20 @@ pub fn binary(op: Binary, x: f64, y: f64) -> f64 {
         Binary::Mul => x * y,
         Binary::Div => x / y,
         Binary::Pow => x.powf(y),
-        Binary::Max => if x.is_nan() || x > y { x } else { y },
-        Binary::Min => if x.is_nan() || x < y { x } else { y },
+        Binary::Max => {
+            if x.is_nan() || x > y {
+                x
+            } else {
+                y
+            }
+        }
+        Binary::Min => {
+            if x.is_nan() || x < y {
+                x
+            } else {
+                y
+            }
+        }
         Binary::Lt => f64::from(x < y),
         Binary::Le => f64::from(x <= y),
         Binary::Eq => f64::from(x == y),

@@ -176,8 +176,16 @@ pub fn compile(
                 notes.push(None);
             }
             Stage::Rows(pass) => {
-                let (code, group) =
-                    rows_pass(&items, pass, &mut shared, &mut views, &fixed, &values, &mut dest, &mut tuples)?;
+                let (code, group) = rows_pass(
+                    &items,
+                    pass,
+                    &mut shared,
+                    &mut views,
+                    &fixed,
+                    &values,
+                    &mut dest,
+                    &mut tuples,
+                )?;
                 notes.push(Some(explain::pass(&items, pass, &code)));
                 stages.push((StageCode::Rows(code), Some(group)));
             }
@@ -360,17 +368,8 @@ fn rows_pass(
             dest.insert(n, View { buf, ..contiguous(Space::Tile, 0, dims, sizes) });
         }
     }
-    let mut lower = Lower {
-        items,
-        shared,
-        row: Some(pass.dim),
-        views,
-        fixed,
-        values,
-        dest,
-        tuples,
-        code: Vec::new(),
-    };
+    let mut lower =
+        Lower { items, shared, row: Some(pass.dim), views, fixed, values, dest, tuples, code: Vec::new() };
     for &n in &pass.nodes {
         lower.node(n, pass.sinks.contains(&n))?;
         if pass.stores.contains(&n) && !lower.views[&n].same_place(&lower.dest[&n]) {
@@ -509,4 +508,3 @@ fn widest_foreign(stages: &[StageCode]) -> usize {
         .max()
         .unwrap_or(0)
 }
-

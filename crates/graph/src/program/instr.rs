@@ -80,7 +80,12 @@ pub struct TileState {
 
 impl TileState {
     pub fn new(states: Vec<Box<dyn Any + Send>>, widest: usize) -> TileState {
-        TileState { states, args: Vec::with_capacity(widest), outs: Vec::with_capacity(widest), ..TileState::default() }
+        TileState {
+            states,
+            args: Vec::with_capacity(widest),
+            outs: Vec::with_capacity(widest),
+            ..TileState::default()
+        }
     }
 }
 
@@ -248,7 +253,8 @@ impl Instr {
         unsafe {
             match &self.what {
                 What::Map(m) => {
-                    let p = [f.at(&m.ops[0]), f.at(&m.ops[1]), f.at(&m.ops[2]), f.at(&m.ops[3]), f.at(&m.ops[4])];
+                    let p =
+                        [f.at(&m.ops[0]), f.at(&m.ops[1]), f.at(&m.ops[2]), f.at(&m.ops[3]), f.at(&m.ops[4])];
                     if m.outer.is_empty() {
                         (m.f)(&p, &m.inner.step, m.inner.times(f));
                     } else {
@@ -362,7 +368,8 @@ impl ForeignCode {
             for lane in 0..8 {
                 if state.failed[lane] && !before[lane] {
                     // The op promised NaN; a zero here would be a wrong gradient.
-                    outs.iter_mut().for_each(|o| o.iter_mut().skip(lane).step_by(8).for_each(|x| *x = f64::NAN));
+                    outs.iter_mut()
+                        .for_each(|o| o.iter_mut().skip(lane).step_by(8).for_each(|x| *x = f64::NAN));
                 }
             }
             for (lane, why) in state.why.drain(..) {

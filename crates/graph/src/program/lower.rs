@@ -8,10 +8,10 @@ use numerics::simd::Isa;
 use super::PlanError;
 use super::instr::*;
 use super::items::{Code, Item, Items, TwinOp};
-use super::kernels::map::{self, MapFn, Ternary};
-use super::kernels::{choose, dense, reduce};
 use super::kernels::dense::Matrix;
+use super::kernels::map::{self, MapFn, Ternary};
 use super::kernels::reduce::{Rect, Reducer};
+use super::kernels::{choose, dense, reduce};
 use super::view::{Side, View, loops, take_longest};
 use crate::foreign::{ArgForm, Foreign};
 use crate::ir::{DimId, Graph, Kind, NodeId, Op};
@@ -46,7 +46,12 @@ pub struct Buf {
 pub enum FixedNode {
     Real(View),
     /// Offset into the index memory, strides, step of a scan.
-    Index { offset: usize, strides: Vec<(DimId, usize)>, step: usize, sorted: bool },
+    Index {
+        offset: usize,
+        strides: Vec<(DimId, usize)>,
+        step: usize,
+        sorted: bool,
+    },
 }
 
 impl Shared<'_> {
@@ -186,7 +191,10 @@ impl<'a> Lower<'a, '_, '_> {
         let mut outer = loops(sides, [Some(out)]);
         let inner = take_longest(&mut outer, self.shared.block_rows);
         let f = map::copy(false, self.shared.isa);
-        self.emit(label, What::Fill(Fill { f, out: out.operand(self.row), value, inner, outer: outer.into() }));
+        self.emit(
+            label,
+            What::Fill(Fill { f, out: out.operand(self.row), value, inner, outer: outer.into() }),
+        );
     }
 
     /// `v` as lanes in memory order, copied if it is not so already.
@@ -235,7 +243,9 @@ impl<'a> Lower<'a, '_, '_> {
                 }
                 return Ok(());
             }
-            Code::SumOfSquares(over) => self.reduction(n, "sum_of_squares", Reducer::SumOfSquares, over, &item, sink),
+            Code::SumOfSquares(over) => {
+                self.reduction(n, "sum_of_squares", Reducer::SumOfSquares, over, &item, sink)
+            }
             Code::Plain(op) => return self.plain(n, op, &item, sink),
         };
         self.views.insert(n, view);
@@ -255,7 +265,12 @@ impl<'a> Lower<'a, '_, '_> {
             }
             Op::Binary(b) => {
                 let (a, c) = (x(0), x(1));
-                self.elementwise(n, word, map::binary(*b, [a.lanes, c.lanes], isa), [Some(&a), Some(&c), None])
+                self.elementwise(
+                    n,
+                    word,
+                    map::binary(*b, [a.lanes, c.lanes], isa),
+                    [Some(&a), Some(&c), None],
+                )
             }
             Op::Select => {
                 let (c, a, b) = (x(0), x(1), x(2));
@@ -310,7 +325,8 @@ impl<'a> Lower<'a, '_, '_> {
             Op::Shift { dim, by, fill } => {
                 let (a, out) = (x(0), self.result(n));
                 let size = self.shared.sizes.of(*dim);
-                let (by_abs, kept) = (by.unsigned_abs() as usize, size.saturating_sub(by.unsigned_abs() as usize));
+                let (by_abs, kept) =
+                    (by.unsigned_abs() as usize, size.saturating_sub(by.unsigned_abs() as usize));
                 let mut sides = self.sides(dims);
                 let set = |s: &mut Vec<Side>, count| {
                     s.iter_mut().filter(|s| s.dim == *dim).for_each(|s| s.count = count);
@@ -318,7 +334,12 @@ impl<'a> Lower<'a, '_, '_> {
                 let (to, from, hole) = if *by >= 0 { (by_abs, 0, 0) } else { (0, by_abs, kept) };
                 if kept > 0 {
                     set(&mut sides, kept);
-                    self.copy(self.label(n, word), &sides, &out.slice(*dim, to, *dim), &a.slice(*dim, from, *dim));
+                    self.copy(
+                        self.label(n, word),
+                        &sides,
+                        &out.slice(*dim, to, *dim),
+                        &a.slice(*dim, from, *dim),
+                    );
                 }
                 if kept < size {
                     set(&mut sides, size - kept);
@@ -336,7 +357,13 @@ impl<'a> Lower<'a, '_, '_> {
                     transposed: false,
                 };
                 let rest: Vec<DimId> = dims.iter().copied().filter(|d| d != row && d != col).collect();
-                self.dense_op(self.label(n, word), dense::cholesky(isa), matrix, &rest, [Some(&out), Some(&a), None]);
+                self.dense_op(
+                    self.label(n, word),
+                    dense::cholesky(isa),
+                    matrix,
+                    &rest,
+                    [Some(&out), Some(&a), None],
+                );
                 out
             }
             Op::TriSolve { row, col, transposed } => {
@@ -364,7 +391,12 @@ impl<'a> Lower<'a, '_, '_> {
                     _ => from,
                 }
             }
-            Op::Const(_) | Op::Size(_) | Op::Iota(_) | Op::Ones(_) | Op::Filter { .. } | Op::GramFactor { .. } => {
+            Op::Const(_)
+            | Op::Size(_)
+            | Op::Iota(_)
+            | Op::Ones(_)
+            | Op::Filter { .. }
+            | Op::GramFactor { .. } => {
                 unreachable!("draw-free: evaluated when the program is planned")
             }
         };
@@ -379,7 +411,15 @@ impl<'a> Lower<'a, '_, '_> {
         out
     }
 
-    fn reduction(&mut self, n: NodeId, word: &str, op: Reducer, over: &[DimId], item: &Item, sink: bool) -> View {
+    fn reduction(
+        &mut self,
+        n: NodeId,
+        word: &str,
+        op: Reducer,
+        over: &[DimId],
+        item: &Item,
+        sink: bool,
+    ) -> View {
         let out = self.result(n);
         let (mut a, mut b) = (self.view(item.args[0]), item.args.get(1).map(|&y| self.view(y)));
         let mut op = op;
@@ -408,13 +448,8 @@ impl<'a> Lower<'a, '_, '_> {
             _ => take_longest(&mut kept, rows),
         };
         let len = |l: &Loop<3>| if l.rows { l.count * rows } else { l.count };
-        let rect = Rect {
-            k: len(&k),
-            j: len(&j),
-            k_step: k.step,
-            j_step: [j.step[1], j.step[2]],
-            accumulate: sink,
-        };
+        let rect =
+            Rect { k: len(&k), j: len(&j), k_step: k.step, j_step: [j.step[1], j.step[2]], accumulate: sink };
         let f = reduce::reduce(op, &rect, self.shared.isa);
         let ops = views.map(|v| v.map_or(Operand::NONE, |v| v.operand(self.row)));
         let what = Reduce { f, ops, k, j, kept: kept.into(), over: over.into(), accumulate: sink };
@@ -459,7 +494,16 @@ impl<'a> Lower<'a, '_, '_> {
         }
         let mut outer = loops(&self.sides(self.dims(n)), [Some(&out), Some(&from), Some(&at)]);
         let inner = take_longest(&mut outer, self.shared.block_rows);
-        self.choose(n, "gather", choose::gather(self.shared.isa), [&out, &from], (offset, &at), indexed, inner, outer);
+        self.choose(
+            n,
+            "gather",
+            choose::gather(self.shared.isa),
+            [&out, &from],
+            (offset, &at),
+            indexed,
+            inner,
+            outer,
+        );
         out
     }
 
@@ -471,7 +515,8 @@ impl<'a> Lower<'a, '_, '_> {
         if !sink {
             self.fill(self.label(n, "scatter_add"), &self.sides(self.dims(n)), &out, 0.0);
         }
-        let mut outer = loops(&self.sides(self.dims(item.args[0])), [Some(&out.element(d, 0)), Some(&from), Some(&at)]);
+        let mut outer =
+            loops(&self.sides(self.dims(item.args[0])), [Some(&out.element(d, 0)), Some(&from), Some(&at)]);
         // Positions inside: a loop over which the index moves.
         let inner = match (0..outer.len()).rev().find(|&i| outer[i].step[2] != 0) {
             Some(i) => outer.remove(i),
@@ -508,7 +553,14 @@ impl<'a> Lower<'a, '_, '_> {
         self.emit(self.label(n, word), What::Choose(what));
     }
 
-    fn dense_op(&mut self, label: String, f: dense::DenseFn, matrix: Matrix, rest: &[DimId], views: [Option<&View>; 3]) {
+    fn dense_op(
+        &mut self,
+        label: String,
+        f: dense::DenseFn,
+        matrix: Matrix,
+        rest: &[DimId],
+        views: [Option<&View>; 3],
+    ) {
         let outer = loops(&self.sides(rest), views);
         let ops = views.map(|v| v.map_or(Operand::NONE, |v| v.operand(self.row)));
         self.emit(label, What::Dense(Dense { f, ops, matrix, outer: outer.into() }));

@@ -101,7 +101,11 @@ pub fn heirs(
 }
 
 /// Uses, heirs and offsets of straight code.
-pub fn place(code: &mut [Instr], bufs: &[Buf], mine: &dyn Fn(BufId) -> bool) -> (HashMap<BufId, usize>, usize) {
+pub fn place(
+    code: &mut [Instr],
+    bufs: &[Buf],
+    mine: &dyn Fn(BufId) -> bool,
+) -> (HashMap<BufId, usize>, usize) {
     let (mut lives, mut heir) = (HashMap::new(), HashMap::new());
     uses(code, 0, false, mine, &mut lives);
     heirs(code, 0, &lives, bufs, &mut heir);
@@ -114,8 +118,9 @@ mod tests {
 
     #[test]
     fn memory_is_shared_only_by_lives_that_do_not_touch() {
-        let lives: HashMap<BufId, Interval> =
-            [(0, 0, 2), (1, 1, 3), (2, 3, 4), (3, 5, 5)].map(|(b, first, last)| (b, Interval { first, last })).into();
+        let lives: HashMap<BufId, Interval> = [(0, 0, 2), (1, 1, 3), (2, 3, 4), (3, 5, 5)]
+            .map(|(b, first, last)| (b, Interval { first, last }))
+            .into();
         let bufs: Vec<Buf> = [4, 8, 4, 12].map(|len| Buf { len, block: false, stored: None }).into();
         let (at, total) = assign(&lives, &bufs, &HashMap::new());
         assert_eq!((at[&0], at[&1], at[&2], at[&3], total), (0, 4, 0, 0, 12));

@@ -45,7 +45,8 @@ impl State {
             if next >= total {
                 return;
             }
-            if self.claim.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            if self.claim.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+            {
                 continue;
             }
             // SAFETY: the job outlives its claimed tasks: its caller waits until they are done.

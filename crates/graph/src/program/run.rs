@@ -94,7 +94,14 @@ impl Program {
     ///
     /// # Panics
     /// If the arguments' shapes are not the program's, or the workspace is another program's.
-    pub fn eval(&self, ws: &mut Workspace, shared: &[f64], z: &Lanes, out: &mut Lanes, failures: &mut Vec<Failure>) {
+    pub fn eval(
+        &self,
+        ws: &mut Workspace,
+        shared: &[f64],
+        z: &Lanes,
+        out: &mut Lanes,
+        failures: &mut Vec<Failure>,
+    ) {
         assert_eq!(z.n(), self.n_in(), "elements of the lane inputs");
         assert_eq!(out.n(), self.n_out(), "elements of the outputs");
         assert_eq!(z.lanes(), out.lanes(), "lanes in and out");
@@ -232,7 +239,9 @@ impl Program {
                                 let at = |t: &Bases| acc(t, chunk, 0);
                                 unsafe { self.run_chunk(rows, chunk, group, shared, block(0), &at) };
                                 if chunk > 0 {
-                                    group.iter().for_each(|t| unsafe { rows.join(acc(t, 0, 0), acc(t, 1, 0)) });
+                                    group
+                                        .iter()
+                                        .for_each(|t| unsafe { rows.join(acc(t, 0, 0), acc(t, 1, 0)) });
                                 }
                             }
                         }
@@ -290,12 +299,17 @@ impl RowsCode {
         for stretch in &self.acc {
             let n = stretch.len * LANES;
             // SAFETY: the planner made room for all stretches in both.
-            let (x, y) = unsafe { (std::slice::from_raw_parts_mut(to, n), std::slice::from_raw_parts(from, n)) };
+            let (x, y) =
+                unsafe { (std::slice::from_raw_parts_mut(to, n), std::slice::from_raw_parts(from, n)) };
             match stretch.op {
                 Reduction::Sum => x.iter_mut().zip(y).for_each(|(x, y)| *x += y),
                 // NaN survives from either side.
-                Reduction::Max => x.iter_mut().zip(y).for_each(|(x, &y)| *x = if *x > y || x.is_nan() { *x } else { y }),
-                Reduction::Min => x.iter_mut().zip(y).for_each(|(x, &y)| *x = if *x < y || x.is_nan() { *x } else { y }),
+                Reduction::Max => {
+                    x.iter_mut().zip(y).for_each(|(x, &y)| *x = if *x > y || x.is_nan() { *x } else { y })
+                }
+                Reduction::Min => {
+                    x.iter_mut().zip(y).for_each(|(x, &y)| *x = if *x < y || x.is_nan() { *x } else { y })
+                }
             }
             (to, from) = (to.wrapping_add(n), from.wrapping_add(n));
         }
@@ -338,4 +352,3 @@ impl Tile {
         failures.extend(self.state.failures.drain(..).filter(|f| first + f.0 < lanes).map(report));
     }
 }
-

@@ -130,7 +130,8 @@ impl Lower<'_, '_, '_> {
         // A next carry that lies in another carry's memory is set aside first.
         let mut next: Vec<View> = (0..scan.n_carry).map(|k| lower.view(scan.outputs[k])).collect();
         for k in 0..scan.n_carry {
-            let elsewhere = carries.iter().enumerate().any(|(i, c)| i != k && c.buf == next[k].buf && c.buf.is_some());
+            let elsewhere =
+                carries.iter().enumerate().any(|(i, c)| i != k && c.buf == next[k].buf && c.buf.is_some());
             if elsewhere {
                 let dims = body.ty(scan.outputs[k]).dims.clone();
                 let aside = lower.fresh(&dims);
@@ -206,7 +207,10 @@ impl Lower<'_, '_, '_> {
             let mut slices: HashMap<usize, Value> = HashMap::new();
             for &k in used.iter().filter(|&&k| varies_with_step(scan, k)) {
                 let from = sizes.strides(&self.graph().ty(args[k]).dims);
-                slices.insert(k, slice(&self.values[&args[k]], &body.inputs()[k].ty.dims, &from, scan, t, sizes));
+                slices.insert(
+                    k,
+                    slice(&self.values[&args[k]], &body.inputs()[k].ty.dims, &from, scan, t, sizes),
+                );
             }
             let input = |id: InputId| {
                 let k = id.0 as usize;

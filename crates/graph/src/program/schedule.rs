@@ -178,7 +178,9 @@ impl Planner<'_> {
             }
             let same_rows = match class {
                 Class::Whole => false,
-                Class::Block(r) | Class::Sink(r) => self.class[&a] == Class::Block(r) && !self.needs_all_rows(n, k),
+                Class::Block(r) | Class::Sink(r) => {
+                    self.class[&a] == Class::Block(r) && !self.needs_all_rows(n, k)
+                }
             };
             time = time.max(if same_rows { self.time[&a] } else { self.whole(a) });
         }
@@ -232,7 +234,8 @@ impl Planner<'_> {
         while let Some(n) = stack.pop() {
             for (k, &a) in self.items.of(n).args.iter().enumerate() {
                 // A twin's second result comes with its first, computed again if it must be.
-                let block = self.is_block(a) && self.class[&a] == Class::Block(dim) && !self.needs_all_rows(n, k);
+                let block =
+                    self.is_block(a) && self.class[&a] == Class::Block(dim) && !self.needs_all_rows(n, k);
                 let twin = matches!(self.items.of(n).code, Code::SecondOf);
                 let read = !twin && self.stored.get(&a).is_some_and(|&s| s < t);
                 if block && !read && seen.insert(a) {

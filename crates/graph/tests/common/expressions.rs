@@ -56,7 +56,8 @@ pub fn expression(seed: u64, n_nodes: usize) -> Expression {
         m.real("mark", Varies::Data, &[feature], vec![0.0, 1.0]),
         m.real("switch", Varies::Data, &[], vec![0.0]),
     ];
-    let mut p = Pool { m, nodes, indices, masks, plain: vec![county, feature, pair, county2], row, smooth: true };
+    let mut p =
+        Pool { m, nodes, indices, masks, plain: vec![county, feature, pair, county2], row, smooth: true };
     let mut tries = 0;
     let start = p.nodes.len();
     while p.nodes.len() < start + n_nodes && tries < 20 * n_nodes {
@@ -64,18 +65,43 @@ pub fn expression(seed: u64, n_nodes: usize) -> Expression {
         p.grow();
     }
     // What the last nodes are, finite ones only.
-    let outputs: Vec<NodeId> = p.nodes[start..].iter().rev().copied().filter(|&n| p.is_finite(n)).take(3).collect();
+    let outputs: Vec<NodeId> =
+        p.nodes[start..].iter().rev().copied().filter(|&n| p.is_finite(n)).take(3).collect();
     Expression { make: p.m, outputs, smooth: p.smooth }
 }
 
 const UNARY: &[Unary] = &[
-    Unary::Neg, Unary::Neg, Unary::Abs, Unary::Recip, Unary::Sqrt, Unary::Square, Unary::Exp, Unary::Ln, Unary::Log1p,
-    Unary::Expm1, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Sin, Unary::Not, Unary::LogNdtr,
+    Unary::Neg,
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Recip,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Exp,
+    Unary::Ln,
+    Unary::Log1p,
+    Unary::Expm1,
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::Softplus,
+    Unary::Sin,
+    Unary::Not,
+    Unary::LogNdtr,
 ];
 
 const BINARY: &[Binary] = &[
-    Binary::Add, Binary::Add, Binary::Sub, Binary::Sub, Binary::Mul, Binary::Mul, Binary::Mul, Binary::Div, Binary::Div,
-    Binary::Pow, Binary::Max, Binary::Min,
+    Binary::Add,
+    Binary::Add,
+    Binary::Sub,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Mul,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Div,
+    Binary::Pow,
+    Binary::Max,
+    Binary::Min,
 ];
 
 impl Pool {
@@ -119,7 +145,10 @@ impl Pool {
                 (Op::Select, if self.m.rng.below(2) == 0 { vec![c, a, b] } else { vec![c, b, a] })
             }
             10 => {
-                let r = Self::pick(&mut self.m.rng, &[Reduction::Sum, Reduction::Sum, Reduction::Sum, Reduction::Max]);
+                let r = Self::pick(
+                    &mut self.m.rng,
+                    &[Reduction::Sum, Reduction::Sum, Reduction::Sum, Reduction::Max],
+                );
                 (Op::Reduce(r, self.some_dims(a)), vec![a])
             }
             11 => (Op::Contract { over: self.some_dims(a) }, vec![a, b]),
@@ -145,11 +174,17 @@ impl Pool {
                 }
             }
         };
-        if args.iter().any(|&x| self.m.g.ty(x).kind != Kind::Real && !matches!(op, Op::Gather | Op::ScatterAdd)) {
+        if args
+            .iter()
+            .any(|&x| self.m.g.ty(x).kind != Kind::Real && !matches!(op, Op::Gather | Op::ScatterAdd))
+        {
             return;
         }
         let before = self.m.g.nodes().len();
-        let kinked = matches!(op, Op::Unary(Unary::Abs) | Op::Binary(Binary::Max | Binary::Min) | Op::Reduce(Reduction::Max, _));
+        let kinked = matches!(
+            op,
+            Op::Unary(Unary::Abs) | Op::Binary(Binary::Max | Binary::Min) | Op::Reduce(Reduction::Max, _)
+        );
         let Ok(n) = self.m.g.push(op, &args) else { return };
         if n.index() < before || self.m.g.ty(n).dims.len() > 3 {
             return;

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use graph::ir::{
-    Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies,
-};
+use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies};
 use graph::value::{Bindings, Value};
 
 /// A graph with outputs, its data, and where its lane and shared inputs may lie.
@@ -103,8 +101,30 @@ impl Default for Base {
         let other_to_row = index("other_to_row", row, &[other]);
         let level_to_feature = index("level_to_feature", feature, &[level]);
         Base {
-            g, row, other, level, feature, pair, s, u, v, w, beta, m, x, xf, shared, shared_f, d, df, dv, mask,
-            sorted, unsorted, other_to_row, level_to_feature,
+            g,
+            row,
+            other,
+            level,
+            feature,
+            pair,
+            s,
+            u,
+            v,
+            w,
+            beta,
+            m,
+            x,
+            xf,
+            shared,
+            shared_f,
+            d,
+            df,
+            dv,
+            mask,
+            sorted,
+            unsorted,
+            other_to_row,
+            level_to_feature,
         }
     }
 }
@@ -180,22 +200,49 @@ impl Table {
     }
 }
 
-
 /// Where a unary op's derivative can be checked by differences.
 fn unary_smooth(op: Unary) -> bool {
     !matches!(op, Unary::Sign | Unary::Floor | Unary::Detach)
 }
 
 pub const UNARY: &[Unary] = &[
-    Unary::Neg, Unary::Abs, Unary::Sign, Unary::Recip, Unary::Sqrt, Unary::Square, Unary::Exp, Unary::Ln,
-    Unary::Log1p, Unary::Expm1, Unary::Tanh, Unary::Sigmoid, Unary::Softplus, Unary::Sin, Unary::Cos,
-    Unary::Erf, Unary::Erfc, Unary::LogNdtr, Unary::Lgamma, Unary::Digamma, Unary::Trigamma, Unary::Floor,
-    Unary::Not, Unary::Detach,
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Sign,
+    Unary::Recip,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Exp,
+    Unary::Ln,
+    Unary::Log1p,
+    Unary::Expm1,
+    Unary::Tanh,
+    Unary::Sigmoid,
+    Unary::Softplus,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Erf,
+    Unary::Erfc,
+    Unary::LogNdtr,
+    Unary::Lgamma,
+    Unary::Digamma,
+    Unary::Trigamma,
+    Unary::Floor,
+    Unary::Not,
+    Unary::Detach,
 ];
 
 pub const BINARY: &[Binary] = &[
-    Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Pow, Binary::Max, Binary::Min, Binary::Lt,
-    Binary::Le, Binary::Eq,
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Pow,
+    Binary::Max,
+    Binary::Min,
+    Binary::Lt,
+    Binary::Le,
+    Binary::Eq,
 ];
 
 /// A scan with a scalar carry c' = a c + step and emission c'^2, over `over`, where `step` varies.
@@ -250,8 +297,10 @@ fn elementwise(t: &mut Table) {
     for &op in BINARY {
         let e = t.add(format!("binary {op:?}"), |b| {
             let (r, f) = (b.rows(), b.rows_f());
-            let mut out = vec![b.bin(op, b.v, b.w), b.bin(op, b.v, b.dv), b.bin(op, b.dv, b.v), b.bin(op, b.s, b.v)];
-            for (a, c) in [(r, b.s), (b.d, r), (f, b.d), (b.x, f), (b.beta, b.x), (b.shared, r), (b.df, b.s)] {
+            let mut out =
+                vec![b.bin(op, b.v, b.w), b.bin(op, b.v, b.dv), b.bin(op, b.dv, b.v), b.bin(op, b.s, b.v)];
+            for (a, c) in [(r, b.s), (b.d, r), (f, b.d), (b.x, f), (b.beta, b.x), (b.shared, r), (b.df, b.s)]
+            {
                 let n = b.bin(op, a, c);
                 let dims = b.g.ty(n).dims.clone();
                 out.push(b.sum(n, &dims));
@@ -266,7 +315,9 @@ fn elementwise(t: &mut Table) {
         let half = b.num(0.5);
         let above = b.bin(Binary::Lt, half, r);
         let mut out = Vec::new();
-        for (c, x, y) in [(b.mask, r, b.s), (b.mask, b.d, f), (above, b.x, b.d), (above, b.d, b.s), (b.mask, b.d, r)] {
+        for (c, x, y) in
+            [(b.mask, r, b.s), (b.mask, b.d, f), (above, b.x, b.d), (above, b.d, b.s), (b.mask, b.d, r)]
+        {
             let n = b.push(Op::Select, &[c, x, y]);
             let dims = b.g.ty(n).dims.clone();
             out.push(b.sum(n, &dims));
@@ -390,14 +441,19 @@ fn indices(t: &mut Table) {
     t.add("filter and gram_factor", |b| {
         let mask = b.mask;
         let count = b.g.add_dim("kept", Role::Row, Size::Count(mask));
-        let (k1, k2) = (b.g.add_dim("k1", Role::Plain, Size::Fixed(2)), b.g.add_dim("k2", Role::Plain, Size::Fixed(2)));
-        let (d, idx) = (b.push(Op::Filter { dim: b.row, into: count }, &[b.d, mask]), b.push(Op::Filter { dim: b.row, into: count }, &[b.sorted, mask]));
+        let (k1, k2) =
+            (b.g.add_dim("k1", Role::Plain, Size::Fixed(2)), b.g.add_dim("k2", Role::Plain, Size::Fixed(2)));
+        let (d, idx) = (
+            b.push(Op::Filter { dim: b.row, into: count }, &[b.d, mask]),
+            b.push(Op::Filter { dim: b.row, into: count }, &[b.sorted, mask]),
+        );
         let g = b.push(Op::Gather, &[b.v, idx]);
         let p = b.bin(Binary::Mul, g, d);
         let e = b.un(Unary::Exp, p);
         let one = b.num(1.0);
         let r = b.push(Op::GramFactor { over: b.row, row: k1, col: k2, grouped: false }, &[one, b.d]);
-        let rg = b.push(Op::GramFactor { over: b.row, row: k1, col: k2, grouped: true }, &[one, b.d, b.sorted]);
+        let rg =
+            b.push(Op::GramFactor { over: b.row, row: k1, col: k2, grouped: true }, &[one, b.d, b.sorted]);
         let q = b.bin(Binary::Mul, rg, b.v);
         vec![b.sum(e, &[count]), b.bin(Binary::Mul, r, b.s), q]
     });
@@ -518,7 +574,9 @@ fn dense(t: &mut Table) {
         let (one, s) = (b.num(1.0), b.bin(Binary::Add, i, j));
         let s = b.bin(Binary::Add, s, one);
         let l = b.bin(Binary::Mul, lower, s);
-        [false, true].map(|transposed| b.push(Op::TriSolve { row: level, col: l2, transposed }, &[l, b.v])).to_vec()
+        [false, true]
+            .map(|transposed| b.push(Op::TriSolve { row: level, col: l2, transposed }, &[l, b.v]))
+            .to_vec()
     });
 }
 
@@ -545,16 +603,32 @@ fn scans(t: &mut Table) {
     t.add("scan with vector carries that change places", |b| {
         let (row, level) = (b.row, b.level);
         let mut body = body_of(&b.g);
-        let (c, e) = (body.input("c", Varies::Lane, Kind::Real, &[level]), body.input("e", Varies::Lane, Kind::Real, &[level]));
-        let (d, i) = (body.input("d", Varies::Data, Kind::Real, &[]), body.input("i", Varies::Data, Kind::Index(level), &[]));
-        let (v, half) = (body.input("v", Varies::Lane, Kind::Real, &[level]), body.push(Op::Const(Real(0.5)), &[]).unwrap());
+        let (c, e) = (
+            body.input("c", Varies::Lane, Kind::Real, &[level]),
+            body.input("e", Varies::Lane, Kind::Real, &[level]),
+        );
+        let (d, i) = (
+            body.input("d", Varies::Data, Kind::Real, &[]),
+            body.input("i", Varies::Data, Kind::Index(level), &[]),
+        );
+        let (v, half) = (
+            body.input("v", Varies::Lane, Kind::Real, &[level]),
+            body.push(Op::Const(Real(0.5)), &[]).unwrap(),
+        );
         let hd = body.push(Op::Binary(Binary::Mul), &[half, d]).unwrap();
         let mix = body.push(Op::Binary(Binary::Mul), &[hd, c]).unwrap();
         let next = body.push(Op::Binary(Binary::Add), &[mix, v]).unwrap();
         let pick = body.push(Op::Gather, &[c, i]).unwrap();
         let em = body.push(Op::Binary(Binary::Mul), &[pick, e]).unwrap();
         // c becomes e, e becomes next, and the data go out as they are
-        let scan = Scan { over: row, n_carry: 2, n_step: 2, reverse: false, body, outputs: vec![e, next, em, d, hd, em] };
+        let scan = Scan {
+            over: row,
+            n_carry: 2,
+            n_step: 2,
+            reverse: false,
+            body,
+            outputs: vec![e, next, em, d, hd, em],
+        };
         let s = b.push(Op::Scan(Arc::new(scan)), &[b.v, b.w, b.d, b.unsorted, b.v]);
         let out: Vec<NodeId> = (0..6).map(|k| b.push(Op::Output(k), &[s])).collect();
         vec![out[0], out[1], b.sum(out[2], &[row, level]), out[3], b.sum(out[4], &[row]), out[5]]
@@ -562,18 +636,32 @@ fn scans(t: &mut Table) {
     t.add("scan in a scan", |b| {
         let (level, feature) = (b.level, b.feature);
         let mut inner = body_of(&b.g);
-        let (c, e) = (inner.input("c", Varies::Lane, Kind::Real, &[]), inner.input("e", Varies::Lane, Kind::Real, &[]));
+        let (c, e) = (
+            inner.input("c", Varies::Lane, Kind::Real, &[]),
+            inner.input("e", Varies::Lane, Kind::Real, &[]),
+        );
         let k = inner.input("k", Varies::Lane, Kind::Real, &[]);
         let ce = inner.push(Op::Binary(Binary::Mul), &[c, e]).unwrap();
         let next = inner.push(Op::Binary(Binary::Add), &[ce, k]).unwrap();
-        let inner = Scan { over: feature, n_carry: 1, n_step: 1, reverse: false, body: inner, outputs: vec![next, ce] };
+        let inner = Scan {
+            over: feature,
+            n_carry: 1,
+            n_step: 1,
+            reverse: false,
+            body: inner,
+            outputs: vec![next, ce],
+        };
         let mut body = body_of(&b.g);
-        let (c, m) = (body.input("c", Varies::Lane, Kind::Real, &[]), body.input("m", Varies::Lane, Kind::Real, &[feature]));
+        let (c, m) = (
+            body.input("c", Varies::Lane, Kind::Real, &[]),
+            body.input("m", Varies::Lane, Kind::Real, &[feature]),
+        );
         let d = body.input("d", Varies::Data, Kind::Real, &[]);
         let s = body.push(Op::Scan(Arc::new(inner)), &[c, m, d]).unwrap();
         let (last, all) = (body.push(Op::Output(0), &[s]).unwrap(), body.push(Op::Output(1), &[s]).unwrap());
         let total = body.push(Op::Reduce(Reduction::Sum, vec![feature]), &[all]).unwrap();
-        let scan = Scan { over: level, n_carry: 1, n_step: 2, reverse: false, body, outputs: vec![last, total] };
+        let scan =
+            Scan { over: level, n_carry: 1, n_step: 2, reverse: false, body, outputs: vec![last, total] };
         let s = b.push(Op::Scan(Arc::new(scan)), &[b.s, b.m, b.dv]);
         [0, 1].map(|k| b.push(Op::Output(k), &[s])).to_vec()
     })

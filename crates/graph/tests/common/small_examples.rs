@@ -42,7 +42,9 @@ impl Small {
 pub fn lane_inputs(g: &Graph) -> Vec<NodeId> {
     (0..g.nodes().len() as u32)
         .map(NodeId)
-        .filter(|&n| matches!(g.node(n).op, Op::Input(_)) && g.varies(n) != Varies::Data && g.ty(n).kind == Kind::Real)
+        .filter(|&n| {
+            matches!(g.node(n).op, Op::Input(_)) && g.varies(n) != Varies::Data && g.ty(n).kind == Kind::Real
+        })
         .collect()
 }
 
@@ -163,12 +165,15 @@ fn unary(op: Unary) -> Small {
     let mut m = Make::new(1);
     let (row, feature) = (m.row("home", 5), m.fixed("feature", 2));
     let (low, high) = match op {
-        Unary::Recip | Unary::Sqrt | Unary::Ln | Unary::Lgamma | Unary::Digamma | Unary::Trigamma => (0.3, 4.0),
+        Unary::Recip | Unary::Sqrt | Unary::Ln | Unary::Lgamma | Unary::Digamma | Unary::Trigamma => {
+            (0.3, 4.0)
+        }
         Unary::Log1p => (-0.7, 2.0),
         _ => (-2.0, 2.0),
     };
     let kinked = matches!(op, Unary::Abs | Unary::Sign | Unary::Floor);
-    let x = if kinked { m.lane_off_kinks("x", &[row, feature]) } else { m.lane("x", &[row, feature], low, high) };
+    let x =
+        if kinked { m.lane_off_kinks("x", &[row, feature]) } else { m.lane("x", &[row, feature], low, high) };
     let order = match op {
         Unary::Detach => Order::Declared,
         // The derivative of trigamma has no rule.
@@ -276,7 +281,8 @@ fn choices() -> Vec<Small> {
 
     let mut m = Make::new(5);
     let row = m.row("home", 5);
-    let (t, a, b) = (m.lane_off_kinks("t", &[row]), m.lane("a", &[], 0.5, 1.0), m.lane("b", &[row], -1.0, 1.0));
+    let (t, a, b) =
+        (m.lane_off_kinks("t", &[row]), m.lane("a", &[], 0.5, 1.0), m.lane("b", &[row], -1.0, 1.0));
     let zero = m.push(Op::Const(Real(0.0)), &[]);
     let c = m.push(Op::Binary(Binary::Lt), &[t, zero]);
     let s = m.push(Op::Select, &[c, a, b]);
@@ -348,7 +354,8 @@ fn indexing() -> Vec<Small> {
     for scatter in [false, true] {
         for wide in [false, true] {
             let mut m = Make::new(11);
-            let (row, county, feature) = (m.row("home", 5), m.bound("county", Role::Plain, 3), m.fixed("feature", 2));
+            let (row, county, feature) =
+                (m.row("home", 5), m.bound("county", Role::Plain, 3), m.fixed("feature", 2));
             // Repeated, and one county without a home.
             let i = m.index("of", county, &[row], &[2, 0, 2, 2, 0]);
             let from = if scatter { row } else { county };

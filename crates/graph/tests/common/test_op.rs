@@ -28,7 +28,10 @@ impl Foreign for TestOp {
 
     fn infer(&self, _: &Graph, args: &[Ty]) -> Result<Vec<Ty>, TypeError> {
         if args.len() != 2 || args[0] != args[1] {
-            return Err(TypeError::Other { op: self.name().into(), what: "wants two arguments of one type".into() });
+            return Err(TypeError::Other {
+                op: self.name().into(),
+                what: "wants two arguments of one type".into(),
+            });
         }
         Ok(vec![args[0].clone(); if self.residuals { 4 } else { 2 }])
     }

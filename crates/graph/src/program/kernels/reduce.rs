@@ -97,7 +97,8 @@ unsafe fn along<P: Pack, F: Fold, A: Source, B: Source>(
             let mut left = r.j;
             while left >= 8 {
                 for (i, acc) in acc.iter_mut().enumerate() {
-                    *acc = F::step(*acc, A::read::<P>(a.add(i * ja)), second::<P, F, B>(b.wrapping_add(i * jb)));
+                    *acc =
+                        F::step(*acc, A::read::<P>(a.add(i * ja)), second::<P, F, B>(b.wrapping_add(i * jb)));
                 }
                 (a, b) = (a.add(8 * ja), b.wrapping_add(8 * jb));
                 left -= 8;
@@ -123,7 +124,15 @@ unsafe fn along<P: Pack, F: Fold, A: Source, B: Source>(
 /// `K` results; the second operand is shared by all where `SHARED`, the first has step 1 from one
 /// result to the next where `UNIT`.
 #[inline(always)]
-unsafe fn block<P: Pack, F: Fold, A: Source, B: Source, const K: usize, const SHARED: bool, const UNIT: bool>(
+unsafe fn block<
+    P: Pack,
+    F: Fold,
+    A: Source,
+    B: Source,
+    const K: usize,
+    const SHARED: bool,
+    const UNIT: bool,
+>(
     out: *mut f64,
     mut a: *const f64,
     mut b: *const f64,
@@ -203,7 +212,12 @@ unsafe fn across<P: Pack, F: Fold, A: Source, B: Source>(
 }
 
 #[inline(always)]
-unsafe fn across_shared<P: Pack, A: Source, B: Source>(out: *mut f64, a: *const f64, b: *const f64, r: &Rect) {
+unsafe fn across_shared<P: Pack, A: Source, B: Source>(
+    out: *mut f64,
+    a: *const f64,
+    b: *const f64,
+    r: &Rect,
+) {
     unsafe { blocks::<P, Dot, A, B, true, false>(out, a, b, r) }
 }
 
