@@ -6,11 +6,14 @@
 
 mod common;
 
-use common::assert_close;
+use common::{Given, assert_close};
 use distributions::{Distribution, Params, Truncated, log_prob_at, lookup, stream, tails_at};
 use numerics::random::{Counter, Key};
 use statrs::distribution as reference;
 use statrs::distribution::{Continuous, Discrete};
+
+/// A truncation: base, parameters, bounds, point, log density.
+type Windowed = (&'static str, Given, (f64, f64), f64, f64);
 
 fn log_prob(law: &dyn Distribution, given: &[(&str, f64)], x: f64) -> f64 {
     log_prob_at(law, &Params::bind(law, &[], given).unwrap(), &[x]).unwrap()[0]
@@ -18,7 +21,6 @@ fn log_prob(law: &dyn Distribution, given: &[(&str, f64)], x: f64) -> f64 {
 
 #[test]
 fn densities_far_out() {
-    type Given = &'static [(&'static str, f64)];
     let table: &[(&str, Given, f64, f64)] = &[
         ("normal", &[("mean", 0.0), ("sd", 1.0)], 1e5, -5000000000.918939),
         ("student_t", &[("df", 4.0), ("loc", 0.0), ("scale", 1.0)], 1e6, -66.59264614004337),
@@ -47,9 +49,8 @@ fn densities_far_out() {
 #[test]
 fn windows_far_out() {
     const INF: f64 = f64::INFINITY;
-    type Given = &'static [(&'static str, f64)];
     let standard: Given = &[("mean", 0.0), ("sd", 1.0)];
-    let table: &[(&str, Given, (f64, f64), f64, f64)] = &[
+    let table: &[Windowed] = &[
         ("normal", standard, (40.0, INF), 40.01, 3.2894534805491156),
         ("normal", standard, (-INF, -40.0), -40.01, 3.2894534805491156),
         ("normal", standard, (40.0, 40.5), 40.1, -0.3154965176543517),
@@ -175,7 +176,7 @@ fn alternatives_agree() {
 /// Certain events: 0 ln 0 is 0.
 #[test]
 fn certain_events() {
-    let certain: &[(&str, &[(&str, f64)], f64)] = &[
+    let certain: &[(&str, Given, f64)] = &[
         ("bernoulli", &[("p", 0.0)], 0.0),
         ("bernoulli", &[("p", 1.0)], 1.0),
         ("binomial", &[("n", 5.0), ("p", 0.0)], 0.0),

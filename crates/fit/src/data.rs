@@ -15,10 +15,8 @@ impl DataSource for Files {
         let table = Table::read(file, &ReadOptions::default()).map_err(error)?;
         let bytes = std::fs::read(file)
             .map_err(|e| DataError { message: format!("{}: {e}", file.display()), help: None })?;
-        let lines: Option<Vec<usize>> = table
-            .columns
-            .first()
-            .and_then(|c| (0..table.n_rows).map(|r| c.place(r).line).collect());
+        let lines: Option<Vec<usize>> =
+            table.columns.first().and_then(|c| (0..table.n_rows).map(|r| c.place(r).line).collect());
         let columns = table
             .columns
             .into_iter()

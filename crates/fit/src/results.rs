@@ -54,7 +54,12 @@ pub fn digest(source: &Source, compiled: &Compiled) -> String {
 
 impl Run<'_> {
     /// Writes everything into `folder`, and returns the summary.
-    pub fn write(&self, folder: &Path, density: &mut CompiledDensity, timings: Timings) -> Result<Vec<Row>, WriteError> {
+    pub fn write(
+        &self,
+        folder: &Path,
+        density: &mut CompiledDensity,
+        timings: Timings,
+    ) -> Result<Vec<Row>, WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
         let z = &fit.draws;
@@ -115,7 +120,8 @@ impl Run<'_> {
         write_parquet(folder.join("trace.parquet"), &trace)?;
 
         let write = |file: &str, bytes: &[u8]| {
-            std::fs::write(folder.join(file), bytes).map_err(|error| WriteError::Io { file: file.into(), error })
+            std::fs::write(folder.join(file), bytes)
+                .map_err(|error| WriteError::Io { file: file.into(), error })
         };
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
@@ -127,11 +133,8 @@ impl Run<'_> {
 
     fn json(&self, timings: &Timings) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
-        let levels: serde_json::Map<String, Value> = model
-            .dims
-            .iter()
-            .filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?))))
-            .collect();
+        let levels: serde_json::Map<String, Value> =
+            model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
         let data: Vec<Value> = model
             .tables
             .iter()

@@ -19,7 +19,12 @@ fn ours(name: &str) -> PathBuf {
 }
 
 fn holds(run: &Run, reference: &Csv, rename: impl Fn(&str) -> String) {
-    assert!(["ok", "corrected"].contains(&run.verdict().as_str()), "verdict {}: {}", run.verdict(), run.json());
+    assert!(
+        ["ok", "corrected"].contains(&run.verdict().as_str()),
+        "verdict {}: {}",
+        run.verdict(),
+        run.json()
+    );
     assert!(reference.n_rows() > 0);
     for row in 0..reference.n_rows() {
         let name = rename(reference.text(row, "parameter"));
@@ -62,10 +67,16 @@ fn eight_schools_agrees_with_posteriordb() {
     holds(&fit("eight_schools"), &Csv::read(&folder.join("reference.csv")), rename);
 }
 
+/// Columns and rows that `fit logdensity` reads, from a reference's table.
+type Points = fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>);
+
 /// Points of a posteriordb table in the columns that `fit logdensity` reads.
 fn lynx_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
-    let names: Vec<String> =
-        (1..=4).map(|i| format!("theta[{i}]")).chain((1..=2).map(|k| format!("z_init[{k}]"))).chain((1..=2).map(|k| format!("sigma[{k}]"))).collect();
+    let names: Vec<String> = (1..=4)
+        .map(|i| format!("theta[{i}]"))
+        .chain((1..=2).map(|k| format!("z_init[{k}]")))
+        .chain((1..=2).map(|k| format!("sigma[{k}]")))
+        .collect();
     let rows = (0..table.n_rows()).map(|r| names.iter().map(|n| table.number(r, n)).collect()).collect();
     (names, rows)
 }
@@ -84,7 +95,7 @@ fn schools_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
     (names, rows)
 }
 
-fn differences_hold(spec: &str, folder: &std::path::Path, points: fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>), tolerance: f64) {
+fn differences_hold(spec: &str, folder: &std::path::Path, points: Points, tolerance: f64) {
     let reference = Csv::read(&folder.join("logdensity.csv"));
     let (names, rows) = points(&reference);
     let out = common::logdensity(spec, &names, &rows, false);
@@ -96,12 +107,14 @@ fn differences_hold(spec: &str, folder: &std::path::Path, points: fn(&Csv) -> (V
 }
 
 /// Over posterior draws, E[g] = 0 and E[(u - E u) g] = -1 for every unconstrained coordinate.
-fn score_identity_holds(spec: &str, folder: &std::path::Path, points: fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>)) {
+fn score_identity_holds(spec: &str, folder: &std::path::Path, points: Points) {
     let (names, rows) = points(&Csv::read(&folder.join("draws_500.csv")));
     let out = common::logdensity(spec, &names, &rows, true);
     let n = rows.len() as f64;
     for name in &names {
-        let column = |prefix: &str| -> Vec<f64> { (0..rows.len()).map(|r| out.number(r, &format!("{prefix}:{name}"))).collect() };
+        let column = |prefix: &str| -> Vec<f64> {
+            (0..rows.len()).map(|r| out.number(r, &format!("{prefix}:{name}"))).collect()
+        };
         let (u, g) = (column("u"), column("g"));
         let mean_u = u.iter().sum::<f64>() / n;
         let products: Vec<f64> = u.iter().zip(&g).map(|(u, g)| (u - mean_u) * g).collect();

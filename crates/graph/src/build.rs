@@ -508,8 +508,7 @@ impl Graph {
 
     /// The sum over `over`; a dimension that `x` lacks multiplies by its size.
     pub fn sum(&mut self, x: NodeId, over: &[DimId]) -> NodeId {
-        let (present, absent): (Vec<DimId>, Vec<DimId>) =
-            over.iter().partition(|&&d| self.ty(x).has(d));
+        let (present, absent): (Vec<DimId>, Vec<DimId>) = over.iter().partition(|&&d| self.ty(x).has(d));
         let mut times = self.constant(1.0);
         for d in absent {
             let n = self.size(d);
@@ -740,9 +739,15 @@ impl Graph {
         }
         match &self.node(x).op {
             Op::Place { dim: d, at: k } if *d == dim => {
-                if *k == at { self.node(x).args[0] } else { self.constant(0.0) }
+                if *k == at {
+                    self.node(x).args[0]
+                } else {
+                    self.constant(0.0)
+                }
             }
-            Op::Concat { parts, into } if *into == dim && parts.iter().all(Option::is_none) => self.node(x).args[at],
+            Op::Concat { parts, into } if *into == dim && parts.iter().all(Option::is_none) => {
+                self.node(x).args[at]
+            }
             _ => self.emit(Op::Element { dim, at }, &[x]),
         }
     }
@@ -781,7 +786,8 @@ impl Graph {
     }
 
     pub fn rename(&mut self, x: NodeId, map: &[(DimId, DimId)]) -> NodeId {
-        let map: Vec<(DimId, DimId)> = map.iter().copied().filter(|(a, b)| a != b && self.ty(x).has(*a)).collect();
+        let map: Vec<(DimId, DimId)> =
+            map.iter().copied().filter(|(a, b)| a != b && self.ty(x).has(*a)).collect();
         if map.is_empty() {
             return x;
         }

@@ -202,7 +202,14 @@ fn scan_with_carries(s: &Scan) -> Scan {
     if !has_carries(s) {
         outputs.extend(carries(s));
     }
-    Scan { over: s.over, n_carry: s.n_carry, n_step: s.n_step, reverse: s.reverse, body: s.body.clone(), outputs }
+    Scan {
+        over: s.over,
+        n_carry: s.n_carry,
+        n_step: s.n_step,
+        reverse: s.reverse,
+        body: s.body.clone(),
+        outputs,
+    }
 }
 
 /// The nodes of a body that are its incoming carries.

@@ -207,38 +207,76 @@ pub enum Op {
     Select,
     Reduce(Reduction, Vec<DimId>),
     /// `(a, b)`: sum over `over` of a*b, elementwise in every other dimension.
-    Contract { over: Vec<DimId> },
+    Contract {
+        over: Vec<DimId>,
+    },
     /// `(x, i)`: x's dimension, indexed by i, is replaced by i's dimensions.
     Gather,
     /// `(x, i)`: adds the elements of x, along i's dimensions, into the dimension i points into.
     ScatterAdd,
     /// One element of a dimension, which is dropped.
-    Element { dim: DimId, at: usize },
+    Element {
+        dim: DimId,
+        at: usize,
+    },
     /// Zeros over `dim` but for the argument at `at`: the transpose of `Element`.
-    Place { dim: DimId, at: usize },
+    Place {
+        dim: DimId,
+        at: usize,
+    },
     /// `len(into)` elements of `dim` from `start`, as dimension `into`.
-    Slice { dim: DimId, start: usize, into: DimId },
+    Slice {
+        dim: DimId,
+        start: usize,
+        into: DimId,
+    },
     /// The transpose of `Slice`: `from` at `start` of `dim`, zeros elsewhere.
-    Pad { from: DimId, start: usize, dim: DimId },
+    Pad {
+        from: DimId,
+        start: usize,
+        dim: DimId,
+    },
     /// Arguments one after the other along `into`: part k contributes its dimension `parts[k]`, or,
     /// where that is `None`, one element.
-    Concat { parts: Vec<Option<DimId>>, into: DimId },
+    Concat {
+        parts: Vec<Option<DimId>>,
+        into: DimId,
+    },
     /// `out[i] = x[i - by]`, and `fill` where that is outside.
-    Shift { dim: DimId, by: i64, fill: Real },
+    Shift {
+        dim: DimId,
+        by: i64,
+        fill: Real,
+    },
     /// Dimensions renamed, all at once: `[(d, d'), (d', d)]` transposes.
     Rename(Vec<(DimId, DimId)>),
     /// The rows of x where a draw-free mask is not zero, as dimension `into` (draw-free arguments).
-    Filter { dim: DimId, into: DimId },
+    Filter {
+        dim: DimId,
+        into: DimId,
+    },
     /// Lower Cholesky factor of x over `(row, col)`, of which only the lower triangle is read; NaN
     /// where x is not positive definite. Derivatives take x for symmetric: a cotangent comes back
     /// symmetric, a tangent must be.
-    Cholesky { row: DimId, col: DimId },
+    Cholesky {
+        row: DimId,
+        col: DimId,
+    },
     /// `(L, b)`: solves L y = b (or L' y = b) for b over `col`'s partner: L is lower triangular over
     /// `(row, col)`; b and the result vary over `row`.
-    TriSolve { row: DimId, col: DimId, transposed: bool },
+    TriSolve {
+        row: DimId,
+        col: DimId,
+        transposed: bool,
+    },
     /// `(x_1 .. x_k)` draw-free columns over `over`: the triangular factor R, `(k x k)` over
     /// `(row, col)`, with R'R = X'X; by groups where an index is the last argument. See `suffstat`.
-    GramFactor { over: DimId, row: DimId, col: DimId, grouped: bool },
+    GramFactor {
+        over: DimId,
+        row: DimId,
+        col: DimId,
+        grouped: bool,
+    },
     /// See [`Scan`].
     Scan(Arc<Scan>),
     Foreign(ForeignRef),

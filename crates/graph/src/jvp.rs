@@ -18,9 +18,9 @@ pub fn jvp(
     let mut t: HashMap<NodeId, NodeId> = tangents.iter().copied().collect();
     let mut tuples: HashMap<NodeId, Vec<Option<NodeId>>> = HashMap::new();
     let top = outputs.iter().map(|o| o.index() + 1).max().unwrap_or(0);
-    for i in 0..top {
+    for (i, &needed) in live.iter().enumerate().take(top) {
         let n = NodeId(i as u32);
-        if !live[i] || t.contains_key(&n) {
+        if !needed || t.contains_key(&n) {
             continue;
         }
         let node = g.node(n).clone();
@@ -269,8 +269,7 @@ fn scan(
     outputs.extend(&outs_t[..s.n_carry]);
     outputs.extend(&targets[s.n_carry..]);
     outputs.extend(&outs_t[s.n_carry..]);
-    let doubled =
-        Scan { over: s.over, n_carry: 2 * s.n_carry, n_step, reverse: s.reverse, body, outputs };
+    let doubled = Scan { over: s.over, n_carry: 2 * s.n_carry, n_step, reverse: s.reverse, body, outputs };
     let tuple = g.push(Op::Scan(Arc::new(doubled)), &new_args)?;
     let mut results = Vec::new();
     for k in 0..s.n_carry {

@@ -41,8 +41,20 @@ pub fn fold_binary(op: Binary, x: f64, y: f64) -> f64 {
         Binary::Div => x / y,
         Binary::Pow => x.powf(y),
         // NaN survives, as in the kernels.
-        Binary::Max => if x.is_nan() || x > y { x } else { y },
-        Binary::Min => if x.is_nan() || x < y { x } else { y },
+        Binary::Max => {
+            if x.is_nan() || x > y {
+                x
+            } else {
+                y
+            }
+        }
+        Binary::Min => {
+            if x.is_nan() || x < y {
+                x
+            } else {
+                y
+            }
+        }
         Binary::Lt => f64::from(x < y),
         Binary::Le => f64::from(x <= y),
         Binary::Eq => f64::from(x == y),
@@ -97,7 +109,9 @@ pub fn unary(g: &mut Graph, op: Unary, x: NodeId) -> Option<NodeId> {
         Unary::Sqrt => arg(g, x, Unary::Square).map(|y| g.unary(Unary::Abs, y)),
         Unary::Abs => matches!(
             g.node(x).op,
-            Op::Unary(Unary::Exp | Unary::Abs | Unary::Square | Unary::Sqrt | Unary::Sigmoid | Unary::Softplus)
+            Op::Unary(
+                Unary::Exp | Unary::Abs | Unary::Square | Unary::Sqrt | Unary::Sigmoid | Unary::Softplus
+            )
         )
         .then_some(x),
         Unary::Detach => arg(g, x, Unary::Detach).map(|_| x),

@@ -61,7 +61,10 @@ impl Graph {
             return Ok(());
         }
         let (row, col) = (&self.dim(row).name, &self.dim(col).name);
-        Err(TypeError::Other { op: op.name().into(), what: format!("{row} and {col} are no rows and columns") })
+        Err(TypeError::Other {
+            op: op.name().into(),
+            what: format!("{row} and {col} are no rows and columns"),
+        })
     }
 
     /// That a dimension whose size is known has `end` elements.
@@ -107,7 +110,8 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
     let any_kind = matches!(op, Op::Output(_) | Op::Foreign(_) | Op::Filter { .. } | Op::Scan(_));
     for (i, ty) in tys.iter().enumerate() {
         let wants_index = Some(i) == indexed;
-        if !any_kind && wants_index != matches!(ty.kind, Kind::Index(_)) || ty.kind == Kind::Tuple && !any_kind {
+        let is_index = matches!(ty.kind, Kind::Index(_));
+        if !any_kind && (wants_index != is_index || ty.kind == Kind::Tuple) {
             return Err(g.bad(op, i, if wants_index { "an index" } else { "real" }, ty));
         }
     }
@@ -321,7 +325,10 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
                     return Err(g.bad(op, i, g.show_ty(&input.ty), ty));
                 }
                 if g.varies(args[i]) > input.varies {
-                    return Err(other(format!("`{}` varies less in the body than what is passed to it", input.name)));
+                    return Err(other(format!(
+                        "`{}` varies less in the body than what is passed to it",
+                        input.name
+                    )));
                 }
             }
             for (k, &o) in s.outputs[..s.n_carry].iter().enumerate() {
@@ -329,7 +336,10 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
                     return Err(g.bad(op, k, "a carry of the same type as its successor", s.body.ty(o)));
                 }
                 if s.body.varies(o) > inputs[k].varies {
-                    return Err(other(format!("the carry `{}` varies less than its successor", inputs[k].name)));
+                    return Err(other(format!(
+                        "the carry `{}` varies less than its successor",
+                        inputs[k].name
+                    )));
                 }
             }
             if let Some(&o) = s.outputs.iter().find(|&&o| s.body.ty(o).kind != Kind::Real) {

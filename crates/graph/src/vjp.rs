@@ -187,7 +187,10 @@ impl Sweep<'_> {
                 for (k, (&x, part)) in args.iter().zip(parts).enumerate() {
                     if self.wants(x) {
                         let start = self.part_start(parts, *into, k).ok_or_else(|| AdError::NoRule {
-                            op: format!("concat into {} between parts whose sizes the data tell,", self.g.dim(*into).name),
+                            op: format!(
+                                "concat into {} between parts whose sizes the data tell,",
+                                self.g.dim(*into).name
+                            ),
                             origin: node.origin,
                         })?;
                         let c = match part {
@@ -246,7 +249,9 @@ impl Sweep<'_> {
         let (for_a, for_b) = match op {
             Binary::Add => (Some(ct), Some(ct)),
             Binary::Sub => (Some(ct), self.wants(b).then(|| self.g.neg(ct))),
-            Binary::Mul => (self.wants(a).then(|| self.g.mul(ct, b)), self.wants(b).then(|| self.g.mul(ct, a))),
+            Binary::Mul => {
+                (self.wants(a).then(|| self.g.mul(ct, b)), self.wants(b).then(|| self.g.mul(ct, a)))
+            }
             Binary::Div => {
                 let q = self.g.div(ct, b);
                 let for_b = self.wants(b).then(|| {
@@ -309,7 +314,15 @@ impl Sweep<'_> {
         self.g.scale(0.5, s)
     }
 
-    fn tri_solve(&mut self, n: NodeId, args: &[NodeId], row: DimId, col: DimId, transposed: bool, ct: NodeId) {
+    fn tri_solve(
+        &mut self,
+        n: NodeId,
+        args: &[NodeId],
+        row: DimId,
+        col: DimId,
+        transposed: bool,
+        ct: NodeId,
+    ) {
         let (l, b) = (args[0], args[1]);
         let dims = self.g.ty(n).dims.clone();
         let for_b = self.g.tri_solve(l, ct, row, col, !transposed);
@@ -352,9 +365,18 @@ impl Sweep<'_> {
     /// The reverse of a scan is a scan the other way over the stored carries: its carries are the
     /// cotangents of the carries and the sums of those of the captured values, its emissions the
     /// cotangents of the per-step inputs.
-    fn scan(&mut self, n: NodeId, s: &Arc<Scan>, args: &[NodeId], cts: &[Option<NodeId>]) -> Result<(), AdError> {
+    fn scan(
+        &mut self,
+        n: NodeId,
+        s: &Arc<Scan>,
+        args: &[NodeId],
+        cts: &[Option<NodeId>],
+    ) -> Result<(), AdError> {
         if !derivative::has_carries(s) {
-            return Err(AdError::NoRule { op: "a scan without residuals".into(), origin: self.g.node(n).origin });
+            return Err(AdError::NoRule {
+                op: "a scan without residuals".into(),
+                origin: self.g.node(n).origin,
+            });
         }
         // The stored carries are emissions like others: a derivative taken before may use them.
         let emits: Vec<usize> = (s.n_carry..s.outputs.len()).filter(|&k| cts[k].is_some()).collect();
@@ -371,7 +393,8 @@ impl Sweep<'_> {
         };
         let varies_of = |k: usize| s.body.varies(inputs[k]);
         let carry_ct: Vec<NodeId> = (0..s.n_carry).map(|k| like(&mut body, "ct", k, Varies::Lane)).collect();
-        let sums: Vec<usize> = captured.clone().filter(|&k| real[k] && varies_of(k) != Varies::Data).collect();
+        let sums: Vec<usize> =
+            captured.clone().filter(|&k| real[k] && varies_of(k) != Varies::Data).collect();
         let sum_ct: Vec<NodeId> = sums.iter().map(|&k| like(&mut body, "sum", k, Varies::Lane)).collect();
         let emit_ct: Vec<NodeId> = emits
             .iter()

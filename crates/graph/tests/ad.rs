@@ -18,9 +18,12 @@ fn examples() -> Vec<Small> {
         let mut bindings = e.bindings.clone();
         for x in lane_inputs(&e.graph) {
             let dims = &e.graph.ty(x).dims;
-            let size = |d: &DimId| e.graph.fixed_size(*d).unwrap_or_else(|| e.bindings.sizes[&e.graph.dim(*d).name]);
+            let size =
+                |d: &DimId| e.graph.fixed_size(*d).unwrap_or_else(|| e.bindings.sizes[&e.graph.dim(*d).name]);
             let n = dims.iter().map(size).product();
-            bindings.data.insert(name_of(&e.graph, x), Value::Real(Noise::new(n as u64 + 3).vec(n, e.domain)));
+            bindings
+                .data
+                .insert(name_of(&e.graph, x), Value::Real(Noise::new(n as u64 + 3).vec(n, e.domain)));
         }
         let order = match e.smooth {
             // Near the poles of lgamma differences are poor.
@@ -53,7 +56,9 @@ fn distance(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
     let pairs = || a.iter().flatten().zip(b.iter().flatten());
     let scale = pairs().fold(1.0, |m: f64, (a, b)| m.max(a.abs()).max(b.abs()));
     // NaN must not pass for small.
-    pairs().map(|(a, b)| if a.is_finite() && b.is_finite() { (a - b).abs() / scale } else { f64::INFINITY }).fold(0.0, f64::max)
+    pairs()
+        .map(|(a, b)| if a.is_finite() && b.is_finite() { (a - b).abs() / scale } else { f64::INFINITY })
+        .fold(0.0, f64::max)
 }
 
 fn name_of(g: &Graph, n: NodeId) -> String {
@@ -62,7 +67,12 @@ fn name_of(g: &Graph, n: NodeId) -> String {
 }
 
 /// The five-point difference of `f` along `direction`, over the named inputs.
-fn difference(b: &Bindings, names: &[String], direction: &[Vec<f64>], f: &dyn Fn(&Bindings) -> Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+fn difference(
+    b: &Bindings,
+    names: &[String],
+    direction: &[Vec<f64>],
+    f: &dyn Fn(&Bindings) -> Vec<Vec<f64>>,
+) -> Vec<Vec<f64>> {
     let h = 2e-3;
     let at = |step: f64| {
         let mut moved = b.clone();
@@ -111,7 +121,10 @@ fn with_total(e: &Small, total: Total) -> (Graph, NodeId, Bindings) {
             Total::Weighted => {
                 let dims = g.ty(o).dims.clone();
                 let ct = g.input(&format!("ct{k}"), Varies::Data, Kind::Real, &dims);
-                b.data.insert(format!("ct{k}"), Value::Real(shape.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()));
+                b.data.insert(
+                    format!("ct{k}"),
+                    Value::Real(shape.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()),
+                );
                 g.mul(o, ct)
             }
             Total::Squares => g.square(o),
@@ -182,7 +195,11 @@ fn forward(e: &Small, dense: bool) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         .map(|(t, &o)| {
             let dims = g.ty(o).dims.clone();
             let t = t.unwrap_or(zero);
-            assert!(g.ty(t).dims.iter().all(|d| dims.contains(d)), "{}: a tangent has dimensions of its own", e.name);
+            assert!(
+                g.ty(t).dims.iter().all(|d| dims.contains(d)),
+                "{}: a tangent has dimensions of its own",
+                e.name
+            );
             g.expand(t, &dims)
         })
         .collect();
@@ -195,7 +212,8 @@ fn forward_agrees_with_differences() {
         for dense in [false, true] {
             let (ours, direction) = forward(e, dense);
             let names: Vec<String> = e.lane_inputs().iter().map(|&w| name_of(&e.graph, w)).collect();
-            let theirs = difference(&e.bindings, &names, &direction, &|b| run(&e.name, &e.graph, &e.outputs, b));
+            let theirs =
+                difference(&e.bindings, &names, &direction, &|b| run(&e.name, &e.graph, &e.outputs, b));
             let error = distance(&ours, &theirs);
             assert!(error < 1e-7, "{} (dense: {dense}): {error:e}\n{ours:?}\n{theirs:?}", e.name);
         }
@@ -206,7 +224,8 @@ fn forward_agrees_with_differences() {
 fn forward_and_reverse_are_transposes() {
     for e in &examples() {
         let (g, sum, b) = with_total(e, Total::Weighted);
-        let v = vjp::value_and_grad(&g, sum, &e.lane_inputs(), &[]).unwrap_or_else(|err| panic!("{}: {err}", e.name));
+        let v = vjp::value_and_grad(&g, sum, &e.lane_inputs(), &[])
+            .unwrap_or_else(|err| panic!("{}: {err}", e.name));
         let grads = run(&e.name, &v.graph, &v.grads, &b);
         let (tangents, direction) = forward(e, true);
         let cts: Vec<Vec<f64>> =
@@ -223,18 +242,21 @@ fn second_derivatives_agree_with_differences_and_each_other() {
         for total in [Total::Weighted, Total::Squares] {
             let (g, sum, mut b) = with_total(e, total);
             let wrt = e.lane_inputs();
-            let v = vjp::value_and_grad(&g, sum, &wrt, &wrt).unwrap_or_else(|err| panic!("{}: {err}", e.name));
+            let v =
+                vjp::value_and_grad(&g, sum, &wrt, &wrt).unwrap_or_else(|err| panic!("{}: {err}", e.name));
             let names: Vec<String> = wrt.iter().map(|&w| name_of(&g, w)).collect();
 
             // Forward over reverse.
             let targets: Vec<NodeId> = v.grads.iter().chain(&v.others).copied().collect();
-            let (mut h, nodes) = jvp::prepare(&v.graph, &targets).unwrap_or_else(|err| panic!("{}: {err}", e.name));
+            let (mut h, nodes) =
+                jvp::prepare(&v.graph, &targets).unwrap_or_else(|err| panic!("{}: {err}", e.name));
             let (grads, inputs) = nodes.split_at(wrt.len());
             let mut rng = Numbers(5);
             let mut direction = Vec::new();
             let mut seeds = Vec::new();
             for (k, &x) in inputs.iter().enumerate() {
-                let d: Vec<f64> = (0..reals(&b.data[&names[k]]).len()).map(|_| rng.uniform(-1.0, 1.0)).collect();
+                let d: Vec<f64> =
+                    (0..reals(&b.data[&names[k]]).len()).map(|_| rng.uniform(-1.0, 1.0)).collect();
                 let dims = h.ty(x).dims.clone();
                 seeds.push((x, h.input(&format!("v{k}"), Varies::Data, Kind::Real, &dims)));
                 b.data.insert(format!("v{k}"), Value::Real(d.clone()));
@@ -265,7 +287,8 @@ fn second_derivatives_agree_with_differences_and_each_other() {
                 let s = r.sum_all(p);
                 along = r.add(along, s);
             }
-            let w = vjp::value_and_grad(&r, along, &v.others, &[]).unwrap_or_else(|err| panic!("{}: {err}", e.name));
+            let w = vjp::value_and_grad(&r, along, &v.others, &[])
+                .unwrap_or_else(|err| panic!("{}: {err}", e.name));
             let reverse = run(&e.name, &w.graph, &w.grads, &b);
             let error = distance(&ours, &reverse);
             assert!(error < 1e-11, "{} ({total:?}): {error:e}\n{ours:?}\n{reverse:?}", e.name);
@@ -371,7 +394,10 @@ const WORDS: &str = "neg abs sign recip sqrt square exp ln log1p expm1 tanh sigm
 
 #[test]
 fn every_op_is_enrolled() {
-    let seen: Vec<String> = examples().iter().flat_map(|e| e.graph.nodes().iter().map(|n| word(&n.op)).collect::<Vec<_>>()).collect();
+    let seen: Vec<String> = examples()
+        .iter()
+        .flat_map(|e| e.graph.nodes().iter().map(|n| word(&n.op)).collect::<Vec<_>>())
+        .collect();
     let missing: Vec<&str> = WORDS.split_whitespace().filter(|w| !seen.iter().any(|s| s == w)).collect();
     assert!(missing.is_empty(), "no example in op_examples.rs of {missing:?}");
     let unlisted: Vec<&String> = seen.iter().filter(|s| !WORDS.split_whitespace().any(|w| w == *s)).collect();

@@ -26,7 +26,8 @@ fn run(g: &Graph, outputs: &[NodeId], b: &Bindings) -> Vec<Vec<f64>> {
 fn distance(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
     let pairs = || a.iter().flatten().zip(b.iter().flatten());
     let scale = pairs().fold(1.0, |m: f64, (a, b)| m.max(a.abs()).max(b.abs()));
-    let off = |a: f64, b: f64| if a.is_finite() && b.is_finite() { (a - b).abs() / scale } else { f64::INFINITY };
+    let off =
+        |a: f64, b: f64| if a.is_finite() && b.is_finite() { (a - b).abs() / scale } else { f64::INFINITY };
     pairs().map(|(&a, &b)| off(a, b)).fold(0.0, f64::max)
 }
 
@@ -38,7 +39,11 @@ fn total(e: &Expression) -> (Graph, NodeId) {
         .iter()
         .map(|&o| {
             let dims = g.ty(o).dims.clone();
-            if dims.is_empty() { o } else { g.push(Op::Reduce(Reduction::Sum, dims), &[o]).expect("well typed") }
+            if dims.is_empty() {
+                o
+            } else {
+                g.push(Op::Reduce(Reduction::Sum, dims), &[o]).expect("well typed")
+            }
         })
         .collect();
     let total = sums
@@ -78,7 +83,8 @@ fn smart_constructors_change_no_gradient() {
         let raw = value_and_grad(&g, sum, &wrt, &[]).unwrap_or_else(|err| panic!("seed {seed}: {err}"));
         let targets: Vec<NodeId> = [sum].into_iter().chain(wrt.iter().copied()).collect();
         let o = passes::optimise_with(&g, &targets, None, &["simplify"]);
-        let smart = value_and_grad(&o.graph, o.outputs[0], &o.outputs[1..], &[]).unwrap_or_else(|err| panic!("seed {seed}: {err}"));
+        let smart = value_and_grad(&o.graph, o.outputs[0], &o.outputs[1..], &[])
+            .unwrap_or_else(|err| panic!("seed {seed}: {err}"));
         let (a, b) = (run(&raw.graph, &raw.grads, &e.make.b), run(&smart.graph, &smart.grads, &e.make.b));
         if a.iter().flatten().any(|x| x.abs() > 1e3) {
             return;
@@ -91,13 +97,16 @@ fn smart_constructors_change_no_gradient() {
         }
         // Along one direction, by differences of the raw value: NaN must not leak from where the value has none.
         let mut rng = Numbers(seed);
-        let direction: Vec<Vec<f64>> = a.iter().map(|v| v.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()).collect();
+        let direction: Vec<Vec<f64>> =
+            a.iter().map(|v| v.iter().map(|_| rng.uniform(-1.0, 1.0)).collect()).collect();
         let slope: f64 = b.iter().flatten().zip(direction.iter().flatten()).map(|(g, d)| g * d).sum();
         let at = |h: f64| {
             let mut moved = e.make.b.clone();
             for (w, d) in wrt.iter().zip(&direction) {
                 let Op::Input(i) = g.node(*w).op else { unreachable!("inputs") };
-                let Some(Value::Real(x)) = moved.data.get_mut(&g.inputs()[i.0 as usize].name) else { panic!("real") };
+                let Some(Value::Real(x)) = moved.data.get_mut(&g.inputs()[i.0 as usize].name) else {
+                    panic!("real")
+                };
                 x.iter_mut().zip(d).for_each(|(x, d)| *x += h * d);
             }
             run(&g, &[sum], &moved)[0][0]

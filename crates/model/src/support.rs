@@ -32,7 +32,9 @@ impl Support {
                 Support::Interval { lower: a, upper: b },
                 Support::Interval { lower: c, upper: d } | Support::Integers { lower: c, upper: d },
             )
-            | (Support::Integers { lower: a, upper: b }, Support::Integers { lower: c, upper: d }) => a <= c && d <= b,
+            | (Support::Integers { lower: a, upper: b }, Support::Integers { lower: c, upper: d }) => {
+                a <= c && d <= b
+            }
             (Support::Integers { .. }, Support::Interval { .. }) => false,
         }
     }

@@ -89,9 +89,19 @@ fn report(case: &Case, lanes: usize, rtol: f64, atol: f64) {
 fn main() {
     let cases = [
         Case { system: graphs::michaelis_menten(), y0: vec![10.0, 0.0], p: vec![1.2, 3.0], t_end: 20.0 },
-        Case { system: graphs::lotka_volterra(), y0: vec![33.9, 5.9], p: vec![0.55, 0.028, 0.80, 0.024], t_end: 10.0 },
+        Case {
+            system: graphs::lotka_volterra(),
+            y0: vec![33.9, 5.9],
+            p: vec![0.55, 0.028, 0.80, 0.024],
+            t_end: 10.0,
+        },
         Case { system: graphs::bateman(), y0: vec![30.0, 0.0], p: vec![1.5, 0.3, 2.0], t_end: 12.0 },
-        Case { system: graphs::chain(50), y0: (0..50).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect(), p: vec![1.0; 50], t_end: 20.0 },
+        Case {
+            system: graphs::chain(50),
+            y0: (0..50).map(|i| if i == 0 { 1.0 } else { 0.0 }).collect(),
+            p: vec![1.0; 50],
+            t_end: 20.0,
+        },
     ];
     println!("us a system        lanes     rtol    values   forward   reverse");
     for case in &cases {

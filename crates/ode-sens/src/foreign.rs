@@ -80,9 +80,14 @@ impl Core {
     /// The dimensions of states, parameters and rows, checked.
     fn dims(&self, g: &Graph, args: &[Ty]) -> Result<(DimId, Option<DimId>, DimId), TypeError> {
         if args.len() != self.n_args() {
-            return Err(TypeError::Arity { op: self.name.clone(), expected: self.n_args(), found: args.len() });
+            return Err(TypeError::Arity {
+                op: self.name.clone(),
+                expected: self.n_args(),
+                found: args.len(),
+            });
         }
-        let vector = |k: usize, what: &str, size: Option<usize>| match (args[k].kind, args[k].dims.as_slice()) {
+        let vector = |k: usize, what: &str, size: Option<usize>| match (args[k].kind, args[k].dims.as_slice())
+        {
             (Kind::Real, &[d]) if size.is_none_or(|n| g.dim(d).size == Size::Fixed(n)) => Ok(d),
             _ => Err(TypeError::Argument {
                 op: self.name.clone(),
@@ -123,7 +128,9 @@ enum Form {
     /// The tangents, one result each.
     Forward,
     /// A token, for the op that shares its memory.
-    Adjoint { id: u64 },
+    Adjoint {
+        id: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -154,7 +161,14 @@ impl SolveOp {
     }
 
     /// Cotangents of `size` elements from those of the ones that have a tangent.
-    fn scatter(&self, g: &mut Graph, dim: DimId, size: usize, active: &[usize], cts: &[NodeId]) -> Option<NodeId> {
+    fn scatter(
+        &self,
+        g: &mut Graph,
+        dim: DimId,
+        size: usize,
+        active: &[usize],
+        cts: &[NodeId],
+    ) -> Option<NodeId> {
         if active.is_empty() {
             return None;
         }

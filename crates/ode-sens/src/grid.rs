@@ -80,10 +80,7 @@ mod tests {
     #[test]
     fn times_before_the_start_or_not_finite_are_refused() {
         let e = TimeGrid::new("decay", 1.0, &[2.0, 0.5]).unwrap_err();
-        assert_eq!(
-            e.to_string(),
-            "ode decay: the solution is wanted at 0.5, before its start at 1"
-        );
+        assert_eq!(e.to_string(), "ode decay: the solution is wanted at 0.5, before its start at 1");
         let e = TimeGrid::new("decay", 1.0, &[f64::NAN]).unwrap_err();
         assert!(matches!(e, OdeError::TimeNotFinite { .. }));
     }

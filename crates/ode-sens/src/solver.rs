@@ -104,7 +104,9 @@ impl Solver {
         let (_, active_y0) = options.check(rhs.name(), rhs.n_states(), rhs.n_params())?;
         let linear = rhs.linear().is_some();
         let single = match options.method {
-            Method::MatrixExponential if !linear => return Err(OdeError::NotLinear { ode: rhs.name().into() }),
+            Method::MatrixExponential if !linear => {
+                return Err(OdeError::NotLinear { ode: rhs.name().into() });
+            }
             Method::MatrixExponential => Single::Exponential,
             Method::DiffsolTsit45 => Single::Implicit(Kind::Tsit45),
             Method::TrBdf2 => Single::Implicit(Kind::TrBdf2),
@@ -112,14 +114,17 @@ impl Solver {
             Method::Auto if linear => Single::Exponential,
             Method::Bdf | Method::Auto | Method::Tsit5 => Single::Implicit(Kind::Bdf),
         };
-        let lanes = LaneSolver::new(rhs.clone(), LaneOptions {
-            isa: options.isa.unwrap_or_else(Isa::detect),
-            rtol: options.rtol,
-            atol: options.atol,
-            max_steps: options.max_steps,
-            detect_stiffness: options.method == Method::Auto,
-            active_y0: active_y0.clone(),
-        });
+        let lanes = LaneSolver::new(
+            rhs.clone(),
+            LaneOptions {
+                isa: options.isa.unwrap_or_else(Isa::detect),
+                rtol: options.rtol,
+                atol: options.atol,
+                max_steps: options.max_steps,
+                detect_stiffness: options.method == Method::Auto,
+                active_y0: active_y0.clone(),
+            },
+        );
         Ok(Solver { rhs, options, active_y0, lanes, single })
     }
 
@@ -156,7 +161,13 @@ impl Solver {
     /// # Errors
     /// Times before the start or not finite, or arguments of the wrong size. A lane that cannot be
     /// solved is no error: it is NaN, and listed in [`Solution::failures`].
-    pub fn solve(&self, y0: &Lanes, p: &Lanes, times: &[f64], derivatives: Derivatives) -> Result<Solution, OdeError> {
+    pub fn solve(
+        &self,
+        y0: &Lanes,
+        p: &Lanes,
+        times: &[f64],
+        derivatives: Derivatives,
+    ) -> Result<Solution, OdeError> {
         self.solve_with(&mut self.workspace(), y0, p, times, derivatives)
     }
 
@@ -332,12 +343,20 @@ impl Solver {
         Ok(())
     }
 
-    fn solve_single(&self, grid: &TimeGrid, problem: &Problem<'_>, s: usize, tangents: bool) -> Result<Path, Stop> {
+    fn solve_single(
+        &self,
+        grid: &TimeGrid,
+        problem: &Problem<'_>,
+        s: usize,
+        tangents: bool,
+    ) -> Result<Path, Stop> {
         let (y0, p) = self.system(problem, s);
         let job = self.job(grid, &y0, &p);
         match self.single {
             Single::Implicit(kind) => implicit::solve(kind, &self.rhs, &self.active_y0, &job, tangents),
-            Single::Exponential => linear::solve(&Point::new(self.rhs.clone()), &self.active_y0, &job, tangents),
+            Single::Exponential => {
+                linear::solve(&Point::new(self.rhs.clone()), &self.active_y0, &job, tangents)
+            }
         }
     }
 
@@ -407,7 +426,11 @@ impl Solver {
         let lanes = problem.n_systems.div_ceil(LANES) * LANES;
         self.expect("y0", lanes * self.rhs.n_states(), problem.y0.len())?;
         self.expect("p", lanes * self.rhs.n_params(), problem.p.len())?;
-        if problem.skip.is_empty() { Ok(()) } else { self.expect("skip", problem.n_systems, problem.skip.len()) }
+        if problem.skip.is_empty() {
+            Ok(())
+        } else {
+            self.expect("skip", problem.n_systems, problem.skip.len())
+        }
     }
 
     fn expect(&self, what: &'static str, expected: usize, found: usize) -> Result<(), OdeError> {

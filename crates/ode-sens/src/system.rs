@@ -165,7 +165,8 @@ impl GraphRhs {
         let Inputs { state, n, m, .. } = inputs;
         let options = Options { isa, ..Options::default() };
         let compile = |g: &Graph, outputs: &[NodeId]| {
-            Program::compile(g, outputs, &system.bindings, &options).map_err(|e| system.malformed(e.to_string()))
+            Program::compile(g, outputs, &system.bindings, &options)
+                .map_err(|e| system.malformed(e.to_string()))
         };
 
         let mut c = Copy::of(system, &inputs)?;
@@ -211,7 +212,9 @@ impl GraphRhs {
         let is_linear = !depends(&c.g, coefficients, &[c.t, c.y]) && !depends(&c.g, &[c.dy], &[c.t]);
         let linear = match is_linear {
             false => None,
-            true => Some(compile_linear(system, &inputs, &mut c, active, (&pattern, coefficients), &compile)?),
+            true => {
+                Some(compile_linear(system, &inputs, &mut c, active, (&pattern, coefficients), &compile)?)
+            }
         };
         let name = system.name.clone();
         Ok(GraphRhs { name, n, m, active: active.to_vec(), pattern, rhs, jacobian, vjp: reverse, linear })

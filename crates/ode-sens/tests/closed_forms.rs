@@ -9,7 +9,8 @@ fn options(method: Method) -> SolverOptions {
     SolverOptions { method, ..SolverOptions::default() }
 }
 
-const ALL: [Method; 5] = [Method::Tsit5, Method::TrBdf2, Method::Esdirk34, Method::Bdf, Method::MatrixExponential];
+const ALL: [Method; 5] =
+    [Method::Tsit5, Method::TrBdf2, Method::Esdirk34, Method::Bdf, Method::MatrixExponential];
 
 #[test]
 fn decay_and_its_sensitivities_by_every_method() {
@@ -61,7 +62,9 @@ fn bateman_also_where_the_rates_are_equal() {
         close(bateman_exact(1.5, 0.3, 2.0, 30.0, t)[0], c, 6e-9, "the closed form itself");
     }
     let times: Vec<f64> = published.iter().map(|p| p.0).collect();
-    for (method, tolerance) in [(Method::Tsit5, 1e-7), (Method::MatrixExponential, 1e-12), (Method::Bdf, 3e-6)] {
+    for (method, tolerance) in
+        [(Method::Tsit5, 1e-7), (Method::MatrixExponential, 1e-12), (Method::Bdf, 3e-6)]
+    {
         let s = solver(bateman(), SolverOptions { active_y0: Some(vec![false, false]), ..options(method) });
         let ps: [[f64; 3]; 4] = [[1.5, 0.3, 2.0], [0.9, 0.9, 2.0], [0.9, 0.9 + 1e-9, 2.0], [0.9, 0.91, 3.0]];
         let p = lanes(&ps);
@@ -114,8 +117,12 @@ fn michaelis_menten_sensitivities_by_the_implicit_equation() {
 
 #[test]
 fn lotka_volterra_values_and_invariant() {
-    let exact =
-        [(1.0, 49.2569681, 7.1290067), (5.0, 18.8415881, 39.2480427), (10.0, 31.9505775, 5.9091125), (20.0, 30.1171538, 5.9597326)];
+    let exact = [
+        (1.0, 49.2569681, 7.1290067),
+        (5.0, 18.8415881, 39.2480427),
+        (10.0, 31.9505775, 5.9091125),
+        (20.0, 30.1171538, 5.9597326),
+    ];
     let times: Vec<f64> = exact.iter().map(|e| e.0).collect();
     let p = [0.55, 0.028, 0.80, 0.024];
     let s = solver(lotka_volterra(), options(Method::Auto));
@@ -160,7 +167,9 @@ fn robertson_is_found_stiff_and_solved() {
     let exact = [0.715827069, 9.18553476e-6, 0.284163746];
     for method in [Method::Auto, Method::Bdf, Method::Esdirk34] {
         let s = solver(robertson(), options(method));
-        let out = s.solve(&lanes(&[[1.0, 0.0, 0.0]]), &lanes(&[[0.04, 1e4, 3e7]]), &[40.0], Derivatives::None).unwrap();
+        let out = s
+            .solve(&lanes(&[[1.0, 0.0, 0.0]]), &lanes(&[[0.04, 1e4, 3e7]]), &[40.0], Derivatives::None)
+            .unwrap();
         assert!(out.failures.is_empty(), "{:?}", out.failures);
         for (i, x) in exact.into_iter().enumerate() {
             close(out.y.get(i, 0), x, 2e-6 * x.max(1e-4), &format!("{method:?}, species {i}"));

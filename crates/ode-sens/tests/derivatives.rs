@@ -73,7 +73,10 @@ fn lane_forward_and_reverse_agree_to_ten_digits() {
     for (system, y0, p, t_end) in cases() {
         let name = system.name;
         for rtol in [1e-5, 1e-8] {
-            let s = solver(System::new(name, system.n, system.m, system.f, system.d), SolverOptions { rtol, ..tsit5() });
+            let s = solver(
+                System::new(name, system.n, system.m, system.f, system.d),
+                SolverOptions { rtol, ..tsit5() },
+            );
             let (forward, reverse) = gradients(&s, &y0, &p, &grid(t_end));
             agree(&forward, &reverse, 1e-10, &format!("{name} at {rtol}"));
         }
@@ -106,7 +109,8 @@ fn implicit_forward_and_discrete_adjoint_agree() {
     for method in [Method::Bdf, Method::TrBdf2, Method::Esdirk34, Method::DiffsolTsit45] {
         for (system, y0, p, t_end) in cases() {
             let name = system.name;
-            let s = solver(system, SolverOptions { method, rtol: 1e-6, atol: 1e-8, ..SolverOptions::default() });
+            let s =
+                solver(system, SolverOptions { method, rtol: 1e-6, atol: 1e-8, ..SolverOptions::default() });
             let (forward, reverse) = gradients(&s, &y0, &p, &grid(t_end));
             agree(&forward, &reverse, 1e-4, &format!("{method:?}, {name}"));
         }
@@ -152,7 +156,8 @@ fn matrix_exponential_gradients() {
         (bateman(), vec![30.0, 1.0], vec![0.9, 0.9, 2.0], 12.0),
         (decay(), vec![2.0], vec![0.7], 5.0),
     ] {
-        let s = solver(system, SolverOptions { method: Method::MatrixExponential, ..SolverOptions::default() });
+        let s =
+            solver(system, SolverOptions { method: Method::MatrixExponential, ..SolverOptions::default() });
         let (forward, reverse) = gradients(&s, &y0, &p, &grid(t_end));
         agree(&forward, &reverse, 1e-13, "forward and reverse");
         agree(&reverse, &differences(&s, &y0, &p, &grid(t_end)), 1e-9, "differences");

@@ -128,7 +128,9 @@ fn gradients_of_an_objective_by_both_forms_and_by_differences() {
     for (system, y0, p) in cases {
         let (n, m) = (y0.len(), p.len());
         let points: Vec<Vec<f64>> = (0..3)
-            .map(|l| [vec![1.0 + 0.1 * l as f64], p.iter().map(|p| p * (1.0 + 0.05 * l as f64)).collect()].concat())
+            .map(|l| {
+                [vec![1.0 + 0.1 * l as f64], p.iter().map(|p| p * (1.0 + 0.05 * l as f64)).collect()].concat()
+            })
             .collect();
         let mut gradients = Vec::new();
         for sensitivity in [Sensitivity::Forward, Sensitivity::Adjoint] {
@@ -150,11 +152,23 @@ fn gradients_of_an_objective_by_both_forms_and_by_differences() {
                 close(out.get(0, l), exact, 1e-11 * exact.abs(), "value");
                 for k in 0..z.len() {
                     let h = 1e-4 * z[k];
-                    let at = |d: f64| value(&z.iter().enumerate().map(|(j, x)| if j == k { x + d } else { *x }).collect::<Vec<_>>());
+                    let at = |d: f64| {
+                        value(
+                            &z.iter()
+                                .enumerate()
+                                .map(|(j, x)| if j == k { x + d } else { *x })
+                                .collect::<Vec<_>>(),
+                        )
+                    };
                     let slope = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
                     let what = format!("{}, lane {l}, input {k}", system.name);
                     close(out.get(1 + k, l), slope, 1e-6 * slope.abs().max(1e-2 * exact), &what);
-                    close(out.get(1 + k, l), gradients[0].get(1 + k, l), 1e-10 * slope.abs().max(exact), &what);
+                    close(
+                        out.get(1 + k, l),
+                        gradients[0].get(1 + k, l),
+                        1e-10 * slope.abs().max(exact),
+                        &what,
+                    );
                 }
             }
         }
@@ -167,7 +181,8 @@ fn gradients_of_an_objective_by_both_forms_and_by_differences() {
         let tangent = jvp::jvp(&mut g, &seeds, &targets[..1]).unwrap()[0].unwrap();
         let (out, _) = evaluate(&g, &[tangent], &lanes(&points));
         for l in 0..points.len() {
-            let expected = 2.0 * gradients[0].get(1, l) + (0..m).map(|k| gradients[0].get(2 + k, l)).sum::<f64>();
+            let expected =
+                2.0 * gradients[0].get(1, l) + (0..m).map(|k| gradients[0].get(2 + k, l)).sum::<f64>();
             close(out.get(0, l), expected, 1e-9 * expected.abs(), "jvp");
         }
     }
@@ -188,7 +203,10 @@ fn a_failing_draw_is_masked_and_explained() {
         let (out, failures) = evaluate(&vg.graph, &outputs, &lanes(&[good, [1.0, 0.5], good]));
         assert_eq!(failures.len(), 1);
         assert_eq!((failures[0].lane, failures[0].op.as_str()), (1, "ode runaway"));
-        assert!(failures[0].why.contains("at t = 2 ") && failures[0].why.ends_with("with p = [0.5]"), "{failures:?}");
+        assert!(
+            failures[0].why.contains("at t = 2 ") && failures[0].why.ends_with("with p = [0.5]"),
+            "{failures:?}"
+        );
         assert!(out.lane(1).iter().all(|x| x.is_nan()), "{:?}", out.lane(1));
         let (alone, none) = evaluate(&vg.graph, &outputs, &lanes(&[good]));
         assert!(none.is_empty() && alone.lane(0) == out.lane(0) && alone.lane(0) == out.lane(2));
@@ -215,7 +233,8 @@ fn a_system_without_parameters_takes_two_arguments() {
     let (g, total, wrt) = objective(op, 2, 0, &[1.0, 0.0]);
     let vg = value_and_grad(&g, total, &wrt, &[]).unwrap();
     let (out, _) = evaluate(&vg.graph, &[vg.value, vg.grads[0]], &lanes(&[[1.5]]));
-    let norm = |a: f64| 1e-2 * TIMES.iter().map(|t| a * a * (t.cos().powi(2) + 2.0 * t.sin().powi(2))).sum::<f64>();
+    let norm =
+        |a: f64| 1e-2 * TIMES.iter().map(|t| a * a * (t.cos().powi(2) + 2.0 * t.sin().powi(2))).sum::<f64>();
     close(out.get(0, 0), norm(1.5), 1e-8, "value");
     close(out.get(1, 0), 2.0 * norm(1.5) / 1.5, 1e-8, "gradient");
 }
@@ -247,7 +266,9 @@ fn linear_systems_are_recognised() {
 fn matrix_exponential_of_a_compiled_system() {
     let all: Vec<usize> = (0..3).collect();
     let rhs = graphs::bateman().compile(&all, Isa::detect()).unwrap();
-    let with = |method| Solver::new(rhs.clone(), SolverOptions { method, rtol: 1e-11, atol: 1e-13, ..Default::default() });
+    let with = |method| {
+        Solver::new(rhs.clone(), SolverOptions { method, rtol: 1e-11, atol: 1e-13, ..Default::default() })
+    };
     let solve = |method| {
         let (y0, p) = (lanes(&[[30.0, 0.0]]), lanes(&[[1.5, 0.3, 2.0]]));
         let out = with(method).unwrap().solve(&y0, &p, &TIMES, Derivatives::Forward).unwrap();

@@ -74,7 +74,8 @@ fn gradients_too_and_memory_that_is_kept_changes_nothing() {
         solver.solve_with(w, &y0, &p, &times, Derivatives::Adjoint).unwrap();
         let ct = lanes(&vec![(0..60).map(|i| f64::sin(i as f64)).collect::<Vec<_>>(); ps.len()]);
         let g = solver.gradient(w, &y0, &p, &times, &ct).unwrap();
-        let lane = |l: usize| [g.y0.lane(l), g.p.lane(l)].concat().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        let lane =
+            |l: usize| [g.y0.lane(l), g.p.lane(l)].concat().into_iter().map(f64::to_bits).collect::<Vec<_>>();
         (0..ps.len()).map(lane).collect::<Vec<_>>()
     };
     let all = gradient(&mut w, &ps);
@@ -94,7 +95,8 @@ fn instruction_sets_with_fused_products_agree() {
     let solve = |isa| {
         let rhs = graphs::lotka_volterra().compile(&[0, 1, 2, 3], isa).unwrap();
         let s = Solver::new(rhs, SolverOptions { isa: Some(isa), ..with(Method::Auto) }).unwrap();
-        s.solve(&lanes(&[[33.9, 5.9]]), &lanes(&[[0.55, 0.028, 0.80, 0.024]]), &times, Derivatives::Forward).unwrap()
+        s.solve(&lanes(&[[33.9, 5.9]]), &lanes(&[[0.55, 0.028, 0.80, 0.024]]), &times, Derivatives::Forward)
+            .unwrap()
     };
     assert_eq!(bits(&solve(Isa::Avx2), 0), bits(&solve(Isa::Avx512), 0));
 }
@@ -191,11 +193,17 @@ fn any_grid_of_times_will_do() {
         let solve = |times: &[f64], d| s.solve(&lanes(&[[2.0]]), &lanes(&[[0.5]]), times, d).unwrap();
         assert_eq!(solve(&[], Derivatives::Forward).y.n(), 0, "{method:?}");
         let only = solve(&[0.0, 0.0], Derivatives::Forward);
-        assert_eq!((only.y.lane(0), only.tangents[0].lane(0)), (vec![2.0, 2.0], vec![0.0, 0.0]), "{method:?}");
+        assert_eq!(
+            (only.y.lane(0), only.tangents[0].lane(0)),
+            (vec![2.0, 2.0], vec![0.0, 0.0]),
+            "{method:?}"
+        );
         assert_eq!(only.tangents[1].lane(0), [1.0, 1.0], "{method:?}");
         let sorted = solve(&[0.0, 1.0, 2.0], Derivatives::Forward);
         let mixed = solve(&[2.0, 0.0, 1.0, 2.0, 1.0], Derivatives::Forward);
-        for (a, b) in [&sorted.y].into_iter().chain(&sorted.tangents).zip([&mixed.y].into_iter().chain(&mixed.tangents)) {
+        for (a, b) in
+            [&sorted.y].into_iter().chain(&sorted.tangents).zip([&mixed.y].into_iter().chain(&mixed.tangents))
+        {
             let (a, b) = (a.lane(0), b.lane(0));
             assert_eq!([b[1], b[2], b[0]], a[..], "{method:?}");
             assert_eq!([b[4], b[3]], a[1..], "{method:?}");
@@ -256,7 +264,10 @@ fn sizes_and_options_are_checked() {
     let e = s.solve(&lanes(&[[1.0, 2.0]]), &lanes(&[[0.5]]), &[1.0], Derivatives::None).unwrap_err();
     assert_eq!(e.to_string(), "ode decay: y0 needs 1 elements, found 2");
     let bad = |o: SolverOptions| Solver::new(Arc::new(decay()), o).unwrap_err().to_string();
-    assert_eq!(bad(SolverOptions { rtol: 0.0, ..Default::default() }), "ode decay: rtol must be in (0, 0.1], found 0");
+    assert_eq!(
+        bad(SolverOptions { rtol: 0.0, ..Default::default() }),
+        "ode decay: rtol must be in (0, 0.1], found 0"
+    );
     assert_eq!(
         bad(SolverOptions { active_p: Some(vec![true; 2]), ..Default::default() }),
         "ode decay: active_p needs 1 elements, found 2"
@@ -271,7 +282,8 @@ fn steps_are_pinned() {
     let count = |system: System, y0: &[f64], p: &[f64], t: f64, options: SolverOptions| {
         // The same on every machine.
         let options = SolverOptions { isa: Some(Isa::Baseline), ..options };
-        let out = solver(system, options).solve(&lanes(&[y0]), &lanes(&[p]), &[t], Derivatives::None).unwrap();
+        let out =
+            solver(system, options).solve(&lanes(&[y0]), &lanes(&[p]), &[t], Derivatives::None).unwrap();
         (out.steps[0].accepted, out.steps[0].rejected)
     };
     let lv = [0.55, 0.028, 0.80, 0.024];
@@ -307,8 +319,10 @@ fn only_the_stiff_lane_changes_method() {
 #[test]
 fn a_stiff_linear_system_is_solved_exactly() {
     let s = solver(bateman(), SolverOptions::default());
-    let exact = |ka: f64, ke: f64, t: f64| 30.0 * ka / (2.0 * (ka - ke)) * (f64::exp(-ke * t) - f64::exp(-ka * t));
-    let out = s.solve(&lanes(&[[30.0, 0.0]]), &lanes(&[[1e5, 0.3, 2.0]]), &[1.0, 10.0], Derivatives::None).unwrap();
+    let exact =
+        |ka: f64, ke: f64, t: f64| 30.0 * ka / (2.0 * (ka - ke)) * (f64::exp(-ke * t) - f64::exp(-ka * t));
+    let out =
+        s.solve(&lanes(&[[30.0, 0.0]]), &lanes(&[[1e5, 0.3, 2.0]]), &[1.0, 10.0], Derivatives::None).unwrap();
     close(out.y.get(1, 0), exact(1e5, 0.3, 1.0), 1e-9, "stiff absorption");
     close(out.y.get(3, 0), exact(1e5, 0.3, 10.0), 1e-9, "stiff absorption");
     // Some 300,000 by an explicit method.
@@ -317,12 +331,21 @@ fn a_stiff_linear_system_is_solved_exactly() {
 
 #[test]
 fn the_shape_of_a_hand_written_system() {
-    let s = System::new("pair", 2, 0, |_, y, _, f| f.copy_from_slice(&[y[1], -y[0]]), |_, _, _, j, _| {
-        j.copy_from_slice(&[0.0, 1.0, -1.0, 0.0]);
-    });
+    let s = System::new(
+        "pair",
+        2,
+        0,
+        |_, y, _, f| f.copy_from_slice(&[y[1], -y[0]]),
+        |_, _, _, j, _| {
+            j.copy_from_slice(&[0.0, 1.0, -1.0, 0.0]);
+        },
+    );
     assert_eq!((s.n_params(), s.pattern().output_rows(2)), (0, 6));
     for method in [Method::Auto, Method::Bdf] {
-        let solver = Solver::new(Arc::new(System::new("pair", 2, 0, s.f, s.d)), SolverOptions { method, ..Default::default() });
+        let solver = Solver::new(
+            Arc::new(System::new("pair", 2, 0, s.f, s.d)),
+            SolverOptions { method, ..Default::default() },
+        );
         let none = Lanes::zeros(0, 1);
         let out = solver.unwrap().solve(&lanes(&[[0.0, 1.0]]), &none, &[1.5], Derivatives::Forward).unwrap();
         close(out.y.get(0, 0), f64::sin(1.5), 1e-6, "no parameters at all");

@@ -42,10 +42,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             message: message.into(),
-            primary: Label {
-                span,
-                text: String::new(),
-            },
+            primary: Label { span, text: String::new() },
             secondary: Vec::new(),
             help: None,
         }
@@ -58,10 +55,7 @@ impl Diagnostic {
     }
 
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.secondary.push(Label {
-            span,
-            text: text.into(),
-        });
+        self.secondary.push(Label { span, text: text.into() });
         self
     }
 
@@ -72,10 +66,7 @@ impl Diagnostic {
 
     /// With its source, ready for any miette handler.
     pub fn on(self, source: &Source) -> Located {
-        Located {
-            diagnostic: self,
-            source: source.clone(),
-        }
+        Located { diagnostic: self, source: source.clone() }
     }
 }
 
@@ -100,10 +91,8 @@ impl miette::Diagnostic for Diagnostic {
         let place = |label: &Label| (label.span.start as usize, label.span.len());
         let text = |label: &Label| (!label.text.is_empty()).then(|| label.text.clone());
         let primary = LabeledSpan::new_primary_with_span(text(&self.primary), place(&self.primary));
-        let others = self
-            .secondary
-            .iter()
-            .map(move |label| LabeledSpan::new_with_span(text(label), place(label)));
+        let others =
+            self.secondary.iter().map(move |label| LabeledSpan::new_with_span(text(label), place(label)));
         Some(Box::new(std::iter::once(primary).chain(others)))
     }
 }
@@ -139,10 +128,7 @@ impl miette::Diagnostic for Located {
             last = last.max(self.source.line_column(label.span.end as usize).0);
         }
         let shown = first.saturating_sub(1).max(1)..=last + 1;
-        shown
-            .into_iter()
-            .all(|line| self.source.line_span(line).len() <= MAX_LINE)
-            .then_some(&self.source)
+        shown.into_iter().all(|line| self.source.line_span(line).len() <= MAX_LINE).then_some(&self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -160,19 +146,12 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source) -> String {
 }
 
 /// As [`render`], through any handler (with colours, of another width).
-pub fn render_with(
-    handler: &GraphicalReportHandler,
-    diagnostics: &[Diagnostic],
-    source: &Source,
-) -> String {
+pub fn render_with(handler: &GraphicalReportHandler, diagnostics: &[Diagnostic], source: &Source) -> String {
     let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
     ordered.sort_by_key(|diagnostic| diagnostic.primary.span);
     let mut out = String::new();
     for diagnostic in ordered.iter().take(MAX_SHOWN) {
-        let located = Located {
-            diagnostic: (*diagnostic).clone(),
-            source: source.clone(),
-        };
+        let located = Located { diagnostic: (*diagnostic).clone(), source: source.clone() };
         if handler.render_report(&mut out, &located).is_err() {
             // A label outside the file is a bug of ours; the message is still worth more.
             out.push_str(&format!("{located}\n"));

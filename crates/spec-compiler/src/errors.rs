@@ -56,12 +56,8 @@ pub(crate) fn empty_file() -> Diagnostic {
 
 pub(crate) fn not_a_spec(span: Span, found: &str) -> Diagnostic {
     let start = Span::at(span.start as usize);
-    mistake(
-        "not_a_mapping",
-        start,
-        format!("a spec is a mapping of sections, found {found}"),
-    )
-    .help("write `model: name` and the sections below each other, each with a colon")
+    mistake("not_a_mapping", start, format!("a spec is a mapping of sections, found {found}"))
+        .help("write `model: name` and the sections below each other, each with a colon")
 }
 
 pub(crate) fn second_document(span: Span) -> Diagnostic {
@@ -77,12 +73,7 @@ pub(crate) fn tab(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn indentation(span: Span) -> Diagnostic {
-    mistake(
-        "indentation",
-        span,
-        "this line does not fit the indentation around it",
-    )
-    .help(
+    mistake("indentation", span, "this line does not fit the indentation around it").help(
         "entries of one mapping begin in the same column, and each one is `name:` followed by a \
          space and its value",
     )
@@ -98,65 +89,37 @@ pub(crate) fn deeper_than_above(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn space_after_colon(colon: Span) -> Diagnostic {
-    mistake(
-        "space_after_colon",
-        colon,
-        "a space is missing after the colon",
-    )
-    .help("write `name: value`")
+    mistake("space_after_colon", colon, "a space is missing after the colon").help("write `name: value`")
 }
 
 pub(crate) fn second_colon(span: Span) -> Diagnostic {
-    mistake(
-        "second_colon",
-        span,
-        "a value on one line cannot hold a second `: `",
-    )
-    .help("quote the value, or indent the mapping on lines of its own")
+    mistake("second_colon", span, "a value on one line cannot hold a second `: `")
+        .help("quote the value, or indent the mapping on lines of its own")
 }
 
 pub(crate) fn unclosed_bracket(open: Span, source: &Source) -> Diagnostic {
     let bracket = source.slice(open);
-    mistake(
-        "unclosed_bracket",
-        open,
-        format!("`{bracket}` is never closed"),
-    )
-    .label("opened here")
-    .help("close it, or quote the value if it is an expression")
+    mistake("unclosed_bracket", open, format!("`{bracket}` is never closed"))
+        .label("opened here")
+        .help("close it, or quote the value if it is an expression")
 }
 
 pub(crate) fn wrong_bracket(open: Span, close: char, source: &Source) -> Diagnostic {
     let bracket = source.slice(open);
-    mistake(
-        "unclosed_bracket",
-        open,
-        format!("`{close}` does not close `{bracket}`"),
-    )
-    .label("opened here")
+    mistake("unclosed_bracket", open, format!("`{close}` does not close `{bracket}`")).label("opened here")
 }
 
 pub(crate) fn bracket_in_flow(value: Span, source: &Source) -> Diagnostic {
     let text = shown(source.slice(value));
-    mistake(
-        "comma_ended_value",
-        value,
-        format!("the value `{text}` ends at the bracket that follows it"),
-    )
-    .help("inside `{}` and `[]`, quote a value that holds `, [ ] { }`")
+    mistake("comma_ended_value", value, format!("the value `{text}` ends at the bracket that follows it"))
+        .help("inside `{}` and `[]`, quote a value that holds `, [ ] { }`")
 }
 
 pub(crate) fn comma_ended_value(piece: Span, whole: Span, source: &Source) -> Diagnostic {
     let text = shown(source.slice(whole));
-    mistake(
-        "comma_ended_value",
-        piece,
-        "the comma ended this YAML value; quote it",
-    )
-    .label("its bracket is still open here")
-    .help(format!(
-        "inside `{{}}` and `[]`, quote a value that holds `, [ ] {{ }}`: \"{text}\""
-    ))
+    mistake("comma_ended_value", piece, "the comma ended this YAML value; quote it")
+        .label("its bracket is still open here")
+        .help(format!("inside `{{}}` and `[]`, quote a value that holds `, [ ] {{ }}`: \"{text}\""))
 }
 
 pub(crate) fn text_after_bracket(value: Span, source: &Source) -> Diagnostic {
@@ -180,12 +143,8 @@ pub(crate) fn unclosed_quote(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn bad_escape(span: Span) -> Diagnostic {
-    mistake(
-        "bad_escape",
-        span,
-        "unknown escape in a double-quoted value",
-    )
-    .help("write `\\\\` for a backslash, or use single quotes")
+    mistake("bad_escape", span, "unknown escape in a double-quoted value")
+        .help("write `\\\\` for a backslash, or use single quotes")
 }
 
 /// A value that begins with a character of YAML's own.
@@ -216,57 +175,33 @@ pub(crate) fn tag(span: Span, source: &Source) -> Diagnostic {
 }
 
 pub(crate) fn alias_inside_itself(span: Span) -> Diagnostic {
-    mistake(
-        "alias_inside_itself",
-        span,
-        "this alias stands inside the value that it repeats",
-    )
+    mistake("alias_inside_itself", span, "this alias stands inside the value that it repeats")
 }
 
 pub(crate) fn complex_key(span: Span, found: &str) -> Diagnostic {
-    mistake(
-        "complex_key",
-        span,
-        format!("a key is a name, found {found}"),
-    )
-    .help("quote the value if it is an expression")
+    mistake("complex_key", span, format!("a key is a name, found {found}"))
+        .help("quote the value if it is an expression")
 }
 
 pub(crate) fn duplicate_key(key: &str, again: Span, first: Span) -> Diagnostic {
     let key = shown(key);
-    mistake(
-        "duplicate_key",
-        again,
-        format!("the key `{key}` stands here twice"),
-    )
-    .label("again")
-    .also(first, "first here")
-    .help("keep one of them, or give them different names")
+    mistake("duplicate_key", again, format!("the key `{key}` stands here twice"))
+        .label("again")
+        .also(first, "first here")
+        .help("keep one of them, or give them different names")
 }
 
 pub(crate) fn too_deep(span: Span) -> Diagnostic {
-    mistake(
-        "too_deep",
-        span,
-        format!("more than {MAX_NESTING} mappings and lists inside each other"),
-    )
+    mistake("too_deep", span, format!("more than {MAX_NESTING} mappings and lists inside each other"))
 }
 
 pub(crate) fn too_many_nodes(span: Span) -> Diagnostic {
-    mistake(
-        "too_many_nodes",
-        span,
-        format!("the spec holds more than {MAX_NODES} values"),
-    )
-    .help("keep data in CSV or Parquet files and name them under `data:`")
+    mistake("too_many_nodes", span, format!("the spec holds more than {MAX_NODES} values"))
+        .help("keep data in CSV or Parquet files and name them under `data:`")
 }
 
 pub(crate) fn too_many_aliases(span: Span) -> Diagnostic {
-    mistake(
-        "too_many_aliases",
-        span,
-        format!("the spec uses more than {MAX_ALIASES} aliases"),
-    )
+    mistake("too_many_aliases", span, format!("the spec uses more than {MAX_ALIASES} aliases"))
 }
 
 pub(crate) fn yaml_syntax(span: Span, what: &str) -> Diagnostic {
@@ -283,20 +218,11 @@ pub(crate) fn unknown_key(key: &str, span: Span, block: &str, candidates: &[&str
 
 /// A word of the language that this version does not understand yet.
 pub(crate) fn later_version(span: Span, what: &str) -> Diagnostic {
-    mistake(
-        "later_version",
-        span,
-        format!("{what} is not part of this version yet"),
-    )
+    mistake("later_version", span, format!("{what} is not part of this version yet"))
 }
 
 pub(crate) fn missing_key(key: &str, block: &str, span: Span) -> Diagnostic {
-    mistake(
-        "missing_key",
-        span,
-        format!("`{key}:` is missing in {block}"),
-    )
-    .label(format!("needs `{key}:`"))
+    mistake("missing_key", span, format!("`{key}:` is missing in {block}")).label(format!("needs `{key}:`"))
 }
 
 pub(crate) fn missing_model(span: Span) -> Diagnostic {
@@ -305,24 +231,14 @@ pub(crate) fn missing_model(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn row_dimension_missing(table: &Ident) -> Diagnostic {
-    mistake(
-        "missing_key",
-        table.span,
-        format!("the table `{}` does not say what its rows are", table.name),
-    )
-    .help(
-        "add `rows: name` to name the rows, or `key: column` if a column labels each row uniquely",
-    )
+    mistake("missing_key", table.span, format!("the table `{}` does not say what its rows are", table.name))
+        .help("add `rows: name` to name the rows, or `key: column` if a column labels each row uniquely")
 }
 
 pub(crate) fn rows_and_key(key: Span, rows: Span) -> Diagnostic {
-    mistake(
-        "rows_and_key",
-        key,
-        "a table has `rows:` or `key:`, not both",
-    )
-    .also(rows, "the rows are named here")
-    .help("keep `key:` if its column is unique, else `rows:`; other columns can index anyway")
+    mistake("rows_and_key", key, "a table has `rows:` or `key:`, not both")
+        .also(rows, "the rows are named here")
+        .help("keep `key:` if its column is unique, else `rows:`; other columns can index anyway")
 }
 
 pub(crate) fn wrong_shape(span: Span, slot: &str, expected: &str, found: &str) -> Diagnostic {
@@ -335,12 +251,7 @@ pub(crate) fn wrong_shape(span: Span, slot: &str, expected: &str, found: &str) -
 
 pub(crate) fn not_a_name(span: Span, slot: &str, found: &str) -> Diagnostic {
     let found = shown(found);
-    mistake(
-        "not_a_name",
-        span,
-        format!("{slot} is a name, found `{found}`"),
-    )
-    .help(
+    mistake("not_a_name", span, format!("{slot} is a name, found `{found}`")).help(
         "names are letters, digits and `_` and do not begin with a digit; `columns:` of a table \
          renames its columns",
     )
@@ -348,20 +259,11 @@ pub(crate) fn not_a_name(span: Span, slot: &str, found: &str) -> Diagnostic {
 
 pub(crate) fn not_a_model_name(span: Span, found: &str) -> Diagnostic {
     let found = shown(found);
-    mistake(
-        "not_a_name",
-        span,
-        format!("`model:` is a name, found `{found}`"),
-    )
-    .help("use at most 200 letters, digits, `_` and `-`: it names the folder of the results")
+    mistake("not_a_name", span, format!("`model:` is a name, found `{found}`"))
+        .help("use at most 200 letters, digits, `_` and `-`: it names the folder of the results")
 }
 
-pub(crate) fn unknown_choice(
-    span: Span,
-    slot: &str,
-    found: &str,
-    candidates: &[&str],
-) -> Diagnostic {
+pub(crate) fn unknown_choice(span: Span, slot: &str, found: &str, candidates: &[&str]) -> Diagnostic {
     let text = shown(found);
     let message = format!("unknown value `{text}` of `{slot}:`");
     suggest(mistake("unknown_choice", span, message), found, candidates)
@@ -374,43 +276,27 @@ pub(crate) fn not_a_number(span: Span, slot: &str) -> Diagnostic {
 }
 
 pub(crate) fn number_out_of_range(span: Span, slot: &str, expected: &str) -> Diagnostic {
-    mistake(
-        "number_out_of_range",
-        span,
-        format!("`{slot}:` is {expected}"),
-    )
+    mistake("number_out_of_range", span, format!("`{slot}:` is {expected}"))
 }
 
 pub(crate) fn law_expected(span: Span, slot: &str, found: &str) -> Diagnostic {
     let found = shown(found);
-    mistake(
-        "law_expected",
-        span,
-        format!("{slot} is a distribution, found `{found}`"),
-    )
-    .help("write a distribution such as `normal(0, 1)`; what is computed stands in `let:`")
+    mistake("law_expected", span, format!("{slot} is a distribution, found `{found}`"))
+        .help("write a distribution such as `normal(0, 1)`; what is computed stands in `let:`")
 }
 
 pub(crate) fn duplicate_name(name: &Ident, first: Span) -> Diagnostic {
-    mistake(
-        "duplicate_name",
-        name.span,
-        format!("`{}` names two things", name.name),
-    )
-    .label("again")
-    .also(first, "first here")
-    .help("give one of them another name")
+    mistake("duplicate_name", name.span, format!("`{}` names two things", name.name))
+        .label("again")
+        .also(first, "first here")
+        .help("give one of them another name")
 }
 
 pub(crate) fn duplicate_label(label: &str, again: Span, first: Span) -> Diagnostic {
     let label = shown(label);
-    mistake(
-        "duplicate_label",
-        again,
-        format!("`{label}` stands in this list twice"),
-    )
-    .label("again")
-    .also(first, "first here")
+    mistake("duplicate_label", again, format!("`{label}` stands in this list twice"))
+        .label("again")
+        .also(first, "first here")
 }
 
 pub(crate) fn low_rank_needs_rank(span: Span) -> Diagnostic {
@@ -432,30 +318,18 @@ pub(crate) fn empty_expression(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn expected_value(span: Span, found: &str) -> Diagnostic {
-    mistake(
-        "expected_value",
-        span,
-        format!("expected a number, a name or a bracket, found {found}"),
-    )
+    mistake("expected_value", span, format!("expected a number, a name or a bracket, found {found}"))
 }
 
 pub(crate) fn missing_operand(span: Span, op: &str, op_span: Span, found: &str) -> Diagnostic {
-    mistake(
-        "missing_operand",
-        span,
-        format!("`{op}` needs a value on its right, found {found}"),
-    )
-    .also(op_span, "for this operator")
+    mistake("missing_operand", span, format!("`{op}` needs a value on its right, found {found}"))
+        .also(op_span, "for this operator")
 }
 
 pub(crate) fn missing_operator(span: Span, found: &str) -> Diagnostic {
-    mistake(
-        "missing_operator",
-        span,
-        format!("expected an operator or the end, found {found}"),
-    )
-    .label("an operator is missing before this")
-    .help("a product is written with `*`")
+    mistake("missing_operator", span, format!("expected an operator or the end, found {found}"))
+        .label("an operator is missing before this")
+        .help("a product is written with `*`")
 }
 
 pub(crate) fn missing_argument(span: Span, after: Span) -> Diagnostic {
@@ -463,12 +337,8 @@ pub(crate) fn missing_argument(span: Span, after: Span) -> Diagnostic {
 }
 
 pub(crate) fn stray_comma(span: Span) -> Diagnostic {
-    mistake(
-        "stray_comma",
-        span,
-        "a comma stands only between arguments, indices and list items",
-    )
-    .help("write a list in square brackets: `[1, 2]`")
+    mistake("stray_comma", span, "a comma stands only between arguments, indices and list items")
+        .help("write a list in square brackets: `[1, 2]`")
 }
 
 pub(crate) fn stray_close(span: Span, close: char) -> Diagnostic {
@@ -476,64 +346,36 @@ pub(crate) fn stray_close(span: Span, close: char) -> Diagnostic {
 }
 
 pub(crate) fn mismatched_close(span: Span, found: char, open: Span, wanted: char) -> Diagnostic {
-    mistake(
-        "stray_bracket",
-        span,
-        format!("expected `{wanted}`, found `{found}`"),
-    )
-    .also(open, "opened here")
+    mistake("stray_bracket", span, format!("expected `{wanted}`, found `{found}`")).also(open, "opened here")
 }
 
 pub(crate) fn unclosed(open: Span, bracket: char, close: char, end: Span) -> Diagnostic {
-    let mistake = mistake(
-        "unclosed_bracket",
-        open,
-        format!("`{bracket}` is never closed"),
-    )
-    .label("opened here");
+    let mistake =
+        mistake("unclosed_bracket", open, format!("`{bracket}` is never closed")).label("opened here");
     mistake.also(end, format!("expected `{close}` by here"))
 }
 
 pub(crate) fn unclosed_text(span: Span, quote: char) -> Diagnostic {
-    mistake(
-        "unclosed_quote",
-        span,
-        format!("the quote {quote} is never closed"),
-    )
+    mistake("unclosed_quote", span, format!("the quote {quote} is never closed"))
 }
 
 pub(crate) fn empty_brackets(span: Span) -> Diagnostic {
-    mistake(
-        "empty_expression",
-        span,
-        "there is nothing in these brackets",
-    )
+    mistake("empty_expression", span, "there is nothing in these brackets")
 }
 
 pub(crate) fn empty_index(span: Span) -> Diagnostic {
-    mistake(
-        "empty_expression",
-        span,
-        "there is no index in these brackets",
-    )
-    .help("write a column, `alpha[county]`, or one element, `theta[i=2]`")
+    mistake("empty_expression", span, "there is no index in these brackets")
+        .help("write a column, `alpha[county]`, or one element, `theta[i=2]`")
 }
 
 pub(crate) fn single_equals(span: Span) -> Diagnostic {
-    mistake(
-        "single_equals",
-        span,
-        "a single `=` only names an argument or a dimension",
-    )
-    .help("to compare, write `==`")
+    mistake("single_equals", span, "a single `=` only names an argument or a dimension")
+        .help("to compare, write `==`")
 }
 
 pub(crate) fn foreign_operator(span: Span, found: &str, instead: &str) -> Diagnostic {
-    let mistake = mistake(
-        "foreign_operator",
-        span,
-        format!("`{}` is not part of an expression", found.escape_debug()),
-    );
+    let mistake =
+        mistake("foreign_operator", span, format!("`{}` is not part of an expression", found.escape_debug()));
     match instead {
         "" => mistake,
         instead => mistake.help(format!("use `{instead}`")),
@@ -541,21 +383,13 @@ pub(crate) fn foreign_operator(span: Span, found: &str, instead: &str) -> Diagno
 }
 
 pub(crate) fn query_only(span: Span, found: &str) -> Diagnostic {
-    mistake(
-        "query_only",
-        span,
-        format!("{found} belongs to `queries:`, not to an expression"),
-    )
+    mistake("query_only", span, format!("{found} belongs to `queries:`, not to an expression"))
 }
 
 /// `number` is followed by something glued to it; its first `valid` bytes are a number.
 pub(crate) fn malformed_number(span: Span, number: &str, valid: usize) -> Diagnostic {
     let text = shown(number);
-    let mistake = mistake(
-        "malformed_number",
-        span,
-        format!("`{text}` is not a number"),
-    );
+    let mistake = mistake("malformed_number", span, format!("`{text}` is not a number"));
     let rest = &number[valid..];
     let plain = number.replace('_', "");
     if plain != number && plain.parse::<f64>().is_ok() {
@@ -563,32 +397,19 @@ pub(crate) fn malformed_number(span: Span, number: &str, valid: usize) -> Diagno
     }
     if rest.is_empty() {
         let plain = number.trim_start_matches('0');
-        let zero = if plain.starts_with(|c: char| c.is_ascii_digit()) {
-            ""
-        } else {
-            "0"
-        };
-        return mistake.help(format!(
-            "write `{zero}{plain}`, or quote it if it is a label"
-        ));
+        let zero = if plain.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+        return mistake.help(format!("write `{zero}{plain}`, or quote it if it is a label"));
     }
     if rest.starts_with(|c: char| c.is_alphabetic()) && !number.starts_with("0x") {
-        return mistake.help(format!(
-            "a product is written `{} * {rest}`",
-            &number[..valid]
-        ));
+        return mistake.help(format!("a product is written `{} * {rest}`", &number[..valid]));
     }
     mistake
 }
 
 pub(crate) fn number_too_large(span: Span, number: &str) -> Diagnostic {
     let text = shown(number);
-    mistake(
-        "number_out_of_range",
-        span,
-        format!("`{text}` is larger than any 64-bit float"),
-    )
-    .help("for no bound at all, leave the argument out")
+    mistake("number_out_of_range", span, format!("`{text}` is larger than any 64-bit float"))
+        .help("for no bound at all, leave the argument out")
 }
 
 pub(crate) fn chained_comparison(span: Span, left: Span) -> Diagnostic {
@@ -598,53 +419,32 @@ pub(crate) fn chained_comparison(span: Span, left: Span) -> Diagnostic {
 }
 
 pub(crate) fn bracket_not(span: Span) -> Diagnostic {
-    mistake(
-        "bracket_not",
-        span,
-        "`not` binds less tightly than what stands before it",
-    )
-    .help("put it into brackets: `a == (not b)`")
+    mistake("bracket_not", span, "`not` binds less tightly than what stands before it")
+        .help("put it into brackets: `a == (not b)`")
 }
 
 pub(crate) fn not_callable(open: Span, base: Span) -> Diagnostic {
-    mistake(
-        "not_callable",
-        open,
-        "only a function's name can be followed by `(`",
-    )
-    .also(base, "this is no name of a function")
-    .help("a product is written with `*`")
+    mistake("not_callable", open, "only a function's name can be followed by `(`")
+        .also(base, "this is no name of a function")
+        .help("a product is written with `*`")
 }
 
 pub(crate) fn repeated_argument(again: &Ident, first: Span) -> Diagnostic {
-    mistake(
-        "repeated_argument",
-        again.span,
-        format!("the argument `{}` is given twice", again.name),
-    )
-    .label("again")
-    .also(first, "first here")
+    mistake("repeated_argument", again.span, format!("the argument `{}` is given twice", again.name))
+        .label("again")
+        .also(first, "first here")
 }
 
 pub(crate) fn positional_after_named(span: Span, named: &Ident) -> Diagnostic {
-    mistake(
-        "positional_after_named",
-        span,
-        "an argument without a name follows one with a name",
-    )
-    .also(named.span, "the first with a name")
-    .help("put the arguments without names first, or name this one too")
+    mistake("positional_after_named", span, "an argument without a name follows one with a name")
+        .also(named.span, "the first with a name")
+        .help("put the arguments without names first, or name this one too")
 }
 
 pub(crate) fn repeated_dimension(again: &DimName, first: Span) -> Diagnostic {
-    let mistake = mistake(
-        "repeated_dimension",
-        again.span,
-        format!("the dimension `{again}` stands here twice"),
-    );
-    mistake
-        .also(first, "first here")
-        .help(format!("the second copy of a dimension is `{again}'`"))
+    let mistake =
+        mistake("repeated_dimension", again.span, format!("the dimension `{again}` stands here twice"));
+    mistake.also(first, "first here").help(format!("the second copy of a dimension is `{again}'`"))
 }
 
 pub(crate) fn not_a_declaration(span: Span, found: String) -> Diagnostic {
@@ -657,28 +457,16 @@ pub(crate) fn not_a_declaration(span: Span, found: String) -> Diagnostic {
 }
 
 pub(crate) fn expected_name(span: Span, expected: &str, found: &str) -> Diagnostic {
-    mistake(
-        "expected_name",
-        span,
-        format!("expected {expected}, found {found}"),
-    )
+    mistake("expected_name", span, format!("expected {expected}, found {found}"))
 }
 
 pub(crate) fn unexpected_prime(span: Span, name: &str) -> Diagnostic {
-    mistake(
-        "unexpected_prime",
-        span,
-        format!("only a dimension can carry a prime, not `{name}`"),
-    )
+    mistake("unexpected_prime", span, format!("only a dimension can carry a prime, not `{name}`"))
 }
 
 pub(crate) fn expression_too_deep(span: Span) -> Diagnostic {
-    mistake(
-        "expression_too_deep",
-        span,
-        "this expression is nested too deeply",
-    )
-    .help("give a part of it a name in `let:`")
+    mistake("expression_too_deep", span, "this expression is nested too deeply")
+        .help("give a part of it a name in `let:`")
 }
 
 pub(crate) fn expression_too_long(span: Span) -> Diagnostic {

@@ -27,14 +27,10 @@ impl Display for Spec {
             out.line(format_args!("{} = {}", entry.target, entry.value))
         })?;
         out.section("ode", &self.ode, ode)?;
-        out.section(
-            "observe",
-            &self.observe,
-            |out, Observe { target, law, rows }| match rows {
-                Some(rows) => out.line(format_args!("{target} ~ {law} where {rows}")),
-                None => out.line(format_args!("{target} ~ {law}")),
-            },
-        )?;
+        out.section("observe", &self.observe, |out, Observe { target, law, rows }| match rows {
+            Some(rows) => out.line(format_args!("{target} ~ {law} where {rows}")),
+            None => out.line(format_args!("{target} ~ {law}")),
+        })?;
         inference(&mut out, &self.inference)?;
         if let Some(names) = &self.output.report {
             let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
@@ -105,11 +101,7 @@ fn table(out: &mut Lines, table: &Table) -> fmt::Result {
             out.line(format_args!("stack {name}[{dim}] = {columns}"))?;
         }
         for (column, missing) in &table.missing {
-            out.line(format_args!(
-                "missing {} {}",
-                column.name,
-                missing.value.word()
-            ))?;
+            out.line(format_args!("missing {} {}", column.name, missing.value.word()))?;
         }
         match &table.ordered_by {
             Some(column) => out.line(format_args!("ordered_by {}", column.name)),
@@ -138,18 +130,9 @@ fn ode(out: &mut Lines, ode: &Ode) -> fmt::Result {
         let solver = &ode.solver;
         let mut words = Words::default();
         words.add("method", solver.method.as_ref().map(|m| m.value.word()));
-        words.add(
-            "rtol",
-            solver.rtol.as_ref().map(|x| format!("{:?}", x.value)),
-        );
-        words.add(
-            "atol",
-            solver.atol.as_ref().map(|x| format!("{:?}", x.value)),
-        );
-        words.add(
-            "sensitivity",
-            solver.sensitivity.as_ref().map(|s| s.value.word()),
-        );
+        words.add("rtol", solver.rtol.as_ref().map(|x| format!("{:?}", x.value)));
+        words.add("atol", solver.atol.as_ref().map(|x| format!("{:?}", x.value)));
+        words.add("sensitivity", solver.sensitivity.as_ref().map(|s| s.value.word()));
         words.line(out, "solver")
     })
 }
@@ -163,15 +146,9 @@ fn inference(out: &mut Lines, inference: &Inference) -> fmt::Result {
         Family::LowRank(rank) => format!("low_rank({rank})"),
     });
     words.add("family", family);
-    words.add(
-        "gradient",
-        inference.gradient.as_ref().map(|g| g.value.word()),
-    );
+    words.add("gradient", inference.gradient.as_ref().map(|g| g.value.word()));
     words.add("draws", inference.draws.as_ref().map(|n| n.value));
-    words.add(
-        "posterior_draws",
-        inference.posterior_draws.as_ref().map(|n| n.value),
-    );
+    words.add("posterior_draws", inference.posterior_draws.as_ref().map(|n| n.value));
     words.add("seed", inference.seed.as_ref().map(|n| n.value));
     words.add("steps", inference.steps.as_ref().map(|n| n.value));
     words.line(out, "inference")
@@ -198,9 +175,6 @@ impl Words {
 }
 
 fn list(texts: &[Spanned<String>]) -> String {
-    let quoted: Vec<String> = texts
-        .iter()
-        .map(|text| format!("{:?}", text.value))
-        .collect();
+    let quoted: Vec<String> = texts.iter().map(|text| format!("{:?}", text.value)).collect();
     quoted.join(", ")
 }

@@ -58,18 +58,12 @@ fn distance(wrong: &str, folded: &[char], candidate: &str) -> Option<usize> {
 }
 
 fn fold(name: &str) -> Vec<char> {
-    name.chars()
-        .filter(|c| !is_separator(*c))
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| !is_separator(*c)).flat_map(char::to_lowercase).collect()
 }
 
 fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = name
-        .split(is_separator)
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let mut words: Vec<String> =
+        name.split(is_separator).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     words.sort();
     words
 }
@@ -109,11 +103,7 @@ mod tests {
     fn near_names_are_found_and_far_ones_are_not() {
         check("Kn", "Km vmax sigma", "Km");
         check("vamx", "km vmax sigma", "vmax");
-        check(
-            "halfnormal",
-            "half_normal normal half_cauchy",
-            "half_normal",
-        );
+        check("halfnormal", "half_normal normal half_cauchy", "half_normal");
         check("HalfNormal", "half_normal normal", "half_normal");
         check("sd_log", "log_mean log_sd", "log_sd");
         check("bern", "bernoulli beta", "bernoulli");

@@ -33,9 +33,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let fields = reader.root(root, &words::SPEC);
     // All sections are read before any is missed, so that all mistakes are found.
     let model = fields.get("model").and_then(|node| reader.model_name(node));
-    let description = fields
-        .get("description")
-        .and_then(|node| reader.text(node, "`description:`"));
+    let description = fields.get("description").and_then(|node| reader.text(node, "`description:`"));
     let data = data::tables(reader, fields.get("data"));
     let dims = data::dims(reader, fields.get("dims"));
     let latent = model::latents(reader, fields.get("latent"));
@@ -44,16 +42,5 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let observe = model::observations(reader, fields.get("observe"));
     let inference = inference::inference(reader, fields.get("inference"));
     let output = inference::output(reader, fields.get("output"));
-    Some(Spec {
-        model: model?,
-        description,
-        data,
-        dims,
-        latent,
-        lets,
-        ode,
-        observe,
-        inference,
-        output,
-    })
+    Some(Spec { model: model?, description, data, dims, latent, lets, ode, observe, inference, output })
 }

@@ -19,10 +19,7 @@ impl Span {
     /// The bytes `start..end`. A source is shorter than [`MAX_BYTES`], so `u32` always suffices.
     pub fn new(start: usize, end: usize) -> Span {
         let clip = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span {
-            start: clip(start),
-            end: clip(end.max(start)),
-        }
+        Span { start: clip(start), end: clip(end.max(start)) }
     }
 
     /// The place before byte `at`.
@@ -32,10 +29,7 @@ impl Span {
 
     /// The smallest span that holds both.
     pub fn to(self, other: Span) -> Span {
-        Span {
-            start: self.start.min(other.start),
-            end: self.end.max(other.end),
-        }
+        Span { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
     pub fn len(self) -> usize {
@@ -61,12 +55,7 @@ pub enum SourceError {
     TooLong { name: String },
     #[error("{name}:{line}:{column}: the spec is not UTF-8 text (byte 0x{byte:02x})")]
     #[diagnostic(help("save the file with the encoding UTF-8"))]
-    NotUtf8 {
-        name: String,
-        line: usize,
-        column: usize,
-        byte: u8,
-    },
+    NotUtf8 { name: String, line: usize, column: usize, byte: u8 },
 }
 
 /// The text of one spec with the name to print. Cheap to clone.
@@ -96,11 +85,7 @@ impl Source {
                 line_starts.push(at as u32 + 1);
             }
         }
-        Ok(Source {
-            name: name.into(),
-            text: text.into(),
-            line_starts: line_starts.into(),
-        })
+        Ok(Source { name: name.into(), text: text.into(), line_starts: line_starts.into() })
     }
 
     /// Reads a file; an absolute path inside the working folder is printed relative to it.
@@ -108,15 +93,10 @@ impl Source {
     /// # Errors
     /// All of [`SourceError`]. No more than [`MAX_BYTES`] are ever read.
     pub fn read(path: &Path) -> Result<Source, SourceError> {
-        let shown = std::env::current_dir()
-            .ok()
-            .and_then(|here| path.strip_prefix(here).ok())
-            .unwrap_or(path);
+        let shown =
+            std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
         let name = shown.display().to_string();
-        let unreadable = |error| SourceError::Unreadable {
-            name: name.clone(),
-            error,
-        };
+        let unreadable = |error| SourceError::Unreadable { name: name.clone(), error };
         let mut bytes = Vec::new();
         std::fs::File::open(path)
             .map_err(unreadable)?
@@ -134,12 +114,7 @@ impl Source {
                 // The part before the fault is UTF-8, so this loses nothing.
                 let before = Source::new(name, String::from_utf8_lossy(&bytes[..at]))?;
                 let (line, column) = before.line_column(at);
-                Err(SourceError::NotUtf8 {
-                    name: before.name.to_string(),
-                    line,
-                    column,
-                    byte: bytes[at],
-                })
+                Err(SourceError::NotUtf8 { name: before.name.to_string(), line, column, byte: bytes[at] })
             }
         }
     }
@@ -167,10 +142,7 @@ impl Source {
         let at = at.min(self.text.len());
         let line = self.line_starts.partition_point(|&s| s as usize <= at);
         let start = self.line_starts[line - 1] as usize;
-        let before = self.text.as_bytes()[start..at]
-            .iter()
-            .filter(|&&byte| !is_continuation(byte))
-            .count();
+        let before = self.text.as_bytes()[start..at].iter().filter(|&&byte| !is_continuation(byte)).count();
         (line, before + 1)
     }
 
@@ -262,10 +234,7 @@ mod tests {
     #[test]
     fn a_hundred_megabytes_are_refused() {
         let text = "[".repeat(100 << 20);
-        assert!(matches!(
-            Source::new("bomb.yaml", text),
-            Err(SourceError::TooLong { .. })
-        ));
+        assert!(matches!(Source::new("bomb.yaml", text), Err(SourceError::TooLong { .. })));
     }
 
     #[test]

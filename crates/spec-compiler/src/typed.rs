@@ -48,13 +48,25 @@ pub struct Typed {
 pub enum Kind {
     Const(f64),
     /// Constants over `dims` as declared: row-major in that order.
-    Array { values: Vec<f64>, order: Vec<DimRef> },
+    Array {
+        values: Vec<f64>,
+        order: Vec<DimRef>,
+    },
     Latent(usize),
     Let(usize),
-    Column { table: usize, column: usize },
-    Stack { table: usize, stack: usize },
+    Column {
+        table: usize,
+        column: usize,
+    },
+    Stack {
+        table: usize,
+        stack: usize,
+    },
     /// A solution at the rows.
-    State { solve: usize, state: usize },
+    State {
+        solve: usize,
+        state: usize,
+    },
     /// Inside a rate: the running state and time, and lets over them.
     Running(usize),
     Time,
@@ -62,13 +74,31 @@ pub enum Kind {
     Apply1(Unary, Box<Typed>),
     Apply2(Binary, Box<Typed>, Box<Typed>),
     Select(Box<Typed>, Box<Typed>, Box<Typed>),
-    Reduce { how: Reducer, over: Vec<DimRef>, arg: Box<Typed> },
+    Reduce {
+        how: Reducer,
+        over: Vec<DimRef>,
+        arg: Box<Typed>,
+    },
     /// Sum of products over one dimension, after renaming the right side's.
-    Contract { left: Box<Typed>, right: Box<Typed>, over: DimRef },
+    Contract {
+        left: Box<Typed>,
+        right: Box<Typed>,
+        over: DimRef,
+    },
     /// `base` at each row's level.
-    Lookup { base: Box<Typed>, index: usize },
-    Element { base: Box<Typed>, dim: DimRef, at: usize },
-    Rename { base: Box<Typed>, map: Vec<(DimRef, DimRef)> },
+    Lookup {
+        base: Box<Typed>,
+        index: usize,
+    },
+    Element {
+        base: Box<Typed>,
+        dim: DimRef,
+        at: usize,
+    },
+    Rename {
+        base: Box<Typed>,
+        map: Vec<(DimRef, DimRef)>,
+    },
 }
 
 /// Reductions a user can write.
@@ -219,7 +249,13 @@ impl fmt::Display for Model {
                 Def::Latent(i) => {
                     let l = &self.latents[i];
                     let law = l.law.distribution.name();
-                    writeln!(f, "  latent  {}{} ~ {law}: {}", l.name, self.show_dims(&l.dims), l.law.support)?;
+                    writeln!(
+                        f,
+                        "  latent  {}{} ~ {law}: {}",
+                        l.name,
+                        self.show_dims(&l.dims),
+                        l.law.support
+                    )?;
                 }
                 Def::Let(i) => {
                     let l = &self.lets[i];

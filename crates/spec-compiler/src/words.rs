@@ -25,10 +25,7 @@ pub enum Status {
 impl Block {
     /// The words that this version understands.
     pub fn understood(&'static self) -> impl Iterator<Item = &'static str> {
-        self.words
-            .iter()
-            .filter(|word| word.status != Status::Later)
-            .map(|word| word.word)
+        self.words.iter().filter(|word| word.status != Status::Later).map(|word| word.word)
     }
 
     pub fn status(&self, key: &str) -> Option<Status> {
@@ -95,15 +92,9 @@ pub static TABLE: Block = Block {
     ],
 };
 
-pub static STACK: Block = Block {
-    name: "a stack",
-    words: &[required("columns"), required("dim")],
-};
+pub static STACK: Block = Block { name: "a stack", words: &[required("columns"), required("dim")] };
 
-pub static LATENT: Block = Block {
-    name: "a latent",
-    words: &[required("prior"), later("unit")],
-};
+pub static LATENT: Block = Block { name: "a latent", words: &[required("prior"), later("unit")] };
 
 pub static ODE: Block = Block {
     name: "an `ode:` block",
@@ -121,25 +112,14 @@ pub static ODE: Block = Block {
     ],
 };
 
-pub static STATE: Block = Block {
-    name: "a state",
-    words: &[required("initial"), required("rate")],
-};
+pub static STATE: Block = Block { name: "a state", words: &[required("initial"), required("rate")] };
 
 pub static SOLVER: Block = Block {
     name: "`solver:`",
-    words: &[
-        optional("method"),
-        optional("rtol"),
-        optional("atol"),
-        optional("sensitivity"),
-    ],
+    words: &[optional("method"), optional("rtol"), optional("atol"), optional("sensitivity")],
 };
 
-pub static OBSERVE: Block = Block {
-    name: "a likelihood",
-    words: &[required("law"), optional("where")],
-};
+pub static OBSERVE: Block = Block { name: "a likelihood", words: &[required("law"), optional("where")] };
 
 pub static INFERENCE: Block = Block {
     name: "`inference:`",
@@ -160,7 +140,4 @@ pub static INFERENCE: Block = Block {
     ],
 };
 
-pub static OUTPUT: Block = Block {
-    name: "`output:`",
-    words: &[optional("report"), later("draws")],
-};
+pub static OUTPUT: Block = Block { name: "`output:`", words: &[optional("report"), later("draws")] };

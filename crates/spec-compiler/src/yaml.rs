@@ -11,8 +11,7 @@ mod text;
 use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{
-    Event, Options, Parser, ScalarStyle, ScanError, Span as Range, StrInput, StructureStyle,
-    options,
+    Event, Options, Parser, ScalarStyle, ScanError, Span as Range, StrInput, StructureStyle, options,
 };
 
 use crate::diagnostic::Diagnostic;
@@ -183,13 +182,7 @@ impl<'a> Builder<'a> {
 
     fn fault(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().byte_offset().unwrap_or(0);
-        fault::explain(
-            self.source,
-            error.kind(),
-            self.source.floor(at),
-            self.open.last().copied(),
-            self.last,
-        )
+        fault::explain(self.source, error.kind(), self.source.floor(at), self.open.last().copied(), self.last)
     }
 
     fn document(&mut self) -> Result<Option<Map>, Fatal> {
@@ -229,11 +222,7 @@ impl<'a> Builder<'a> {
                     }
                     _ => span,
                 };
-                self.last = Some(Last {
-                    span,
-                    flow_collection: false,
-                    plain: style == Style::Plain,
-                });
+                self.last = Some(Last { span, flow_collection: false, plain: style == Style::Plain });
                 // The parser spells a value that is not there as `~`.
                 let text = match style {
                     Style::Plain if span.is_empty() => String::new(),
@@ -286,11 +275,7 @@ impl<'a> Builder<'a> {
             StructureStyle::Flow => {
                 self.open.pop();
                 let span = start.to(end);
-                self.last = Some(Last {
-                    span,
-                    flow_collection: true,
-                    plain: false,
-                });
+                self.last = Some(Last { span, flow_collection: true, plain: false });
                 span
             }
             StructureStyle::Block => Span::at(start.start as usize).to(last.unwrap_or(start)),
@@ -327,9 +312,7 @@ impl<'a> Builder<'a> {
             let value = self.node(event, span)?;
             entries.push((key, value));
         };
-        let last = entries
-            .last()
-            .map(|(key, value)| key.span().to(value.span()));
+        let last = entries.last().map(|(key, value)| key.span().to(value.span()));
         let span = self.close(style, start, end, last);
         if style == StructureStyle::Flow {
             entries = self.rejoin_entries(entries);
@@ -354,10 +337,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        Ok(Node::Map(Map {
-            entries: unique,
-            span,
-        }))
+        Ok(Node::Map(Map { entries: unique, span }))
     }
 
     /// Finds values that a comma cut in two: `[normal(0, 1), a]` is read as three items.
@@ -377,8 +357,7 @@ impl<'a> Builder<'a> {
                 depth += plain_depth(&piece);
                 span = span.to(piece.span());
             }
-            self.out
-                .push(errors::comma_ended_value(item.span(), span, self.source));
+            self.out.push(errors::comma_ended_value(item.span(), span, self.source));
             whole.push(Node::Bad(span));
         }
         whole
@@ -403,8 +382,7 @@ impl<'a> Builder<'a> {
                 depth += plain_depth(&key) + plain_depth(&value);
                 span = span.to(key.span()).to(value.span());
             }
-            self.out
-                .push(errors::comma_ended_value(first, span, self.source));
+            self.out.push(errors::comma_ended_value(first, span, self.source));
             whole.push((key, Node::Bad(span)));
         }
         whole

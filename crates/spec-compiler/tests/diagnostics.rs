@@ -47,93 +47,39 @@ fn hostile_files_are_refused_quickly() {
         let items = vec![format!("*{this}"); 9].join(", ");
         bomb.push_str(&format!("{next}: &{next} [{items}]\n"));
     }
-    let blocks: String = (0..5_000)
-        .map(|n| format!("{}a:\n", " ".repeat(n % 3_000)))
-        .collect();
+    let blocks: String = (0..5_000).map(|n| format!("{}a:\n", " ".repeat(n % 3_000))).collect();
     let anchors = format!("a: {}x\n", "&a [".repeat(60));
     let expression = |text: String| format!("model: m\nlet:\n  a: \"{text}\"\n");
     let chain = |op: &str| expression(vec!["x"; 20_000].join(op));
     let cases = [
         ("aliases", bomb, "too_many_nodes"),
         ("flow", "[".repeat(8 << 20), "too_deep"),
-        (
-            "flow_100_000",
-            format!("a: {}", "[".repeat(100_000)),
-            "too_deep",
-        ),
+        ("flow_100_000", format!("a: {}", "[".repeat(100_000)), "too_deep"),
         ("maps", "{a: ".repeat(100_000), "too_deep"),
         ("blocks", blocks, "too_deep"),
         ("dashes", "- ".repeat(100_000), "too_deep"),
         ("anchors", anchors, "unclosed_bracket"),
-        (
-            "many_aliases",
-            format!("a: &a 1\nb: [{}]\n", "*a, ".repeat(2_000)),
-            "too_many_aliases",
-        ),
-        (
-            "many",
-            format!("a: [{}]\n", "1, ".repeat(300_000)),
-            "too_many_nodes",
-        ),
-        (
-            "brackets",
-            expression("(".repeat(100_000)),
-            "expression_too_long",
-        ),
-        (
-            "brackets_40_000",
-            expression("(".repeat(40_000)),
-            "expression_too_deep",
-        ),
-        (
-            "arrays",
-            expression("[".repeat(40_000)),
-            "expression_too_deep",
-        ),
-        (
-            "calls",
-            expression("f(".repeat(20_000)),
-            "expression_too_deep",
-        ),
-        (
-            "signs",
-            expression("-".repeat(40_000)),
-            "expression_too_deep",
-        ),
-        (
-            "nots",
-            expression("not ".repeat(40_000)),
-            "expression_too_deep",
-        ),
+        ("many_aliases", format!("a: &a 1\nb: [{}]\n", "*a, ".repeat(2_000)), "too_many_aliases"),
+        ("many", format!("a: [{}]\n", "1, ".repeat(300_000)), "too_many_nodes"),
+        ("brackets", expression("(".repeat(100_000)), "expression_too_long"),
+        ("brackets_40_000", expression("(".repeat(40_000)), "expression_too_deep"),
+        ("arrays", expression("[".repeat(40_000)), "expression_too_deep"),
+        ("calls", expression("f(".repeat(20_000)), "expression_too_deep"),
+        ("signs", expression("-".repeat(40_000)), "expression_too_deep"),
+        ("nots", expression("not ".repeat(40_000)), "expression_too_deep"),
         ("powers", chain("^"), "expression_too_deep"),
         ("sums", chain("+"), "expression_too_deep"),
-        (
-            "members",
-            expression(format!("x{}", ".y".repeat(20_000))),
-            "expression_too_deep",
-        ),
-        (
-            "indices",
-            expression(format!("x{}", "[y]".repeat(10_000))),
-            "expression_too_deep",
-        ),
+        ("members", expression(format!("x{}", ".y".repeat(20_000))), "expression_too_deep"),
+        ("indices", expression(format!("x{}", "[y]".repeat(10_000))), "expression_too_deep"),
         ("one_line", "x".repeat(8 << 20), "not_a_mapping"),
-        (
-            "one_key",
-            format!("model: m\n? {}\n: 1\n", "x".repeat(4 << 20)),
-            "unknown_key",
-        ),
+        ("one_key", format!("model: m\n? {}\n: 1\n", "x".repeat(4 << 20)), "unknown_key"),
     ];
     for (name, text, code) in cases {
         let start = std::time::Instant::now();
         let shown = messages(name, &text);
         let taken = start.elapsed();
         assert!(shown.contains(&format!("[{code}]")), "{name}: {shown}");
-        assert!(
-            shown.len() < 10_000,
-            "{name}: {} bytes of messages",
-            shown.len()
-        );
+        assert!(shown.len() < 10_000, "{name}: {} bytes of messages", shown.len());
         assert!(taken.as_millis() < 1_000, "{name}: {taken:?}");
         eprintln!("{name}: {taken:?}");
     }

@@ -80,10 +80,7 @@ fn comparisons_and_words_bind_as_the_language_says() {
     check("a and b or c and d", "(or (and a b) (and c d))");
     check("a < b and b <= c", "(and (< a b) (<= b c))");
     check("(a < b) == c", "(== (< a b) c)");
-    check(
-        "a != b or a > c or a >= d",
-        "(or (or (!= a b) (> a c)) (>= a d))",
-    );
+    check("a != b or a > c or a >= d", "(or (or (!= a b) (> a c)) (>= a d))");
 }
 
 #[test]
@@ -96,25 +93,16 @@ fn numbers_have_every_usual_form() {
 
 #[test]
 fn names_lookups_and_calls() {
-    check(
-        "alpha[county] + slope * floor",
-        "(+ ([] alpha county) (* slope floor))",
-    );
+    check("alpha[county] + slope * floor", "(+ ([] alpha county) (* slope floor))");
     check("sigma[part=2]", "([] sigma part: 2.0)");
     check("theta[i=2, state'=calm]", "([] theta i: 2.0 state': calm)");
     check("beta[county, feature]", "([] beta county feature)");
     check("x @ beta[county]", "(@ x ([] beta county))");
     check("m[f(x)][y]", "([] ([] m (f x)) y)");
-    check(
-        "dirichlet(alpha, over=state')",
-        "(dirichlet alpha over: state')",
-    );
+    check("dirichlet(alpha, over=state')", "(dirichlet alpha over: state')");
     check("homes.county", "(. homes county)");
     check("encoder(x).mu[k]", "([] (. (encoder x) mu) k)");
-    check(
-        "bernoulli(logit = b0 + x @ b)",
-        "(bernoulli logit: (+ b0 (@ x b)))",
-    );
+    check("bernoulli(logit = b0 + x @ b)", "(bernoulli logit: (+ b0 (@ x b)))");
     check("f(a == b, c = d == e)", "(f (== a b) c: (== d e))");
     check("flat()", "(flat )");
     check("[[4, 2], [2, 4]]", "[[4.0 2.0] [2.0 4.0]]");
@@ -205,9 +193,7 @@ const OPS: [BinaryOp; 14] = [
 
 fn ident(random: &mut Random) -> Ident {
     Ident {
-        name: random
-            .one(&["x", "mu", "\u{3b2}_1", "no", "E", "notx", "e1"])
-            .to_string(),
+        name: random.one(&["x", "mu", "\u{3b2}_1", "no", "E", "notx", "e1"]).to_string(),
         span: Span::default(),
     }
 }
@@ -222,68 +208,38 @@ fn dim(random: &mut Random) -> DimName {
 fn generate(random: &mut Random, depth: usize) -> Expr {
     let inner = |random: &mut Random| Box::new(generate(random, depth - 1));
     let kind = match random.below(if depth == 0 { 3 } else { 10 }) {
-        0 => {
-            ExprKind::Number(random.one(&[0.0, 1.0, 0.1, 1e-8, 2.5e300, 5e-324, 1e15, 1e22, 123.0]))
-        }
+        0 => ExprKind::Number(random.one(&[0.0, 1.0, 0.1, 1e-8, 2.5e300, 5e-324, 1e15, 1e22, 123.0])),
         1 => ExprKind::Name(dim(random)),
         2 => ExprKind::Text(random.one(&["a b", "it's", "\"", "", "''"]).to_string()),
-        3 => ExprKind::Member {
-            base: inner(random),
-            member: ident(random),
-        },
+        3 => ExprKind::Member { base: inner(random), member: ident(random) },
         4 => {
             let positional = random.below(3);
             let mut args = Vec::new();
             for _ in 0..positional {
-                args.push(Arg {
-                    name: None,
-                    value: *inner(random),
-                });
+                args.push(Arg { name: None, value: *inner(random) });
             }
             let mut names = BTreeSet::new();
             for _ in 0..random.below(3) {
                 let name = ident(random);
                 if names.insert(name.name.clone()) {
-                    args.push(Arg {
-                        name: Some(name),
-                        value: *inner(random),
-                    });
+                    args.push(Arg { name: Some(name), value: *inner(random) });
                 }
             }
-            ExprKind::Call {
-                function: ident(random),
-                args,
-            }
+            ExprKind::Call { function: ident(random), args }
         }
         5 => {
             let indices = (0..1 + random.below(2)).map(|_| match random.below(2) {
                 0 => Index::Lookup(*inner(random)),
-                _ => Index::Element {
-                    dim: dim(random),
-                    value: *inner(random),
-                },
+                _ => Index::Element { dim: dim(random), value: *inner(random) },
             });
             let indices = indices.collect();
-            ExprKind::Index {
-                base: inner(random),
-                indices,
-            }
+            ExprKind::Index { base: inner(random), indices }
         }
-        6 => ExprKind::Unary {
-            op: random.one(&[UnaryOp::Neg, UnaryOp::Not]),
-            operand: inner(random),
-        },
+        6 => ExprKind::Unary { op: random.one(&[UnaryOp::Neg, UnaryOp::Not]), operand: inner(random) },
         7 => ExprKind::Array((0..random.below(3)).map(|_| *inner(random)).collect()),
-        _ => ExprKind::Binary {
-            op: random.one(&OPS),
-            left: inner(random),
-            right: inner(random),
-        },
+        _ => ExprKind::Binary { op: random.one(&OPS), left: inner(random), right: inner(random) },
     };
-    Expr {
-        kind,
-        span: Span::default(),
-    }
+    Expr { kind, span: Span::default() }
 }
 
 #[test]

@@ -13,13 +13,7 @@ fn damaged_specs_do_no_harm() {
     let mut seeds = support::files("good", "yaml");
     let bad = support::files("bad", "yaml");
     // As many good ones as bad ones.
-    seeds = seeds
-        .iter()
-        .cycle()
-        .take(bad.len())
-        .cloned()
-        .chain(bad)
-        .collect();
+    seeds = seeds.iter().cycle().take(bad.len()).cloned().chain(bad).collect();
     let pieces = [
         "",
         " ",
@@ -97,10 +91,7 @@ fn damaged_specs_do_no_harm() {
                 for mistake in &mistakes {
                     let labels = std::iter::once(&mistake.primary).chain(&mistake.secondary);
                     for label in labels {
-                        assert!(
-                            text.get(label.span.range()).is_some(),
-                            "{mistake:?}\n{text}"
-                        );
+                        assert!(text.get(label.span.range()).is_some(), "{mistake:?}\n{text}");
                     }
                 }
                 let shown = spec_compiler::render(&mistakes, &source);
@@ -127,11 +118,7 @@ fn places_are_right(node: &Node, source: &Source) -> usize {
                     _ => false,
                 };
                 let same = raw.chars().eq([c]) || escaped || c.is_whitespace();
-                assert!(
-                    same,
-                    "{c:?} is not at {raw:?} of {scalar:?} in {:?}",
-                    source.text()
-                );
+                assert!(same, "{c:?} is not at {raw:?} of {scalar:?} in {:?}", source.text());
                 count += 1;
             }
             count

@@ -54,11 +54,7 @@ fn same(ours: &Node, theirs: &Value, place: &str) {
             for entry in &map.entries {
                 let place = format!("{place}.{}", entry.key.text);
                 let theirs = entries.get(entry.key.text.as_str());
-                same(
-                    &entry.value,
-                    theirs.unwrap_or_else(|| panic!("{place}")),
-                    &place,
-                );
+                same(&entry.value, theirs.unwrap_or_else(|| panic!("{place}")), &place);
             }
         }
         _ => panic!("{place}: {ours:?} is {theirs:?} to the other parser"),

@@ -57,12 +57,7 @@ impl AtomicDir {
         check_replaceable(&target, marker)?;
         let temporary = sibling(&target, "tmp");
         fs::create_dir(&temporary).map_err(|e| io_error(&temporary, "make the folder", e))?;
-        Ok(AtomicDir {
-            target,
-            marker: marker.into(),
-            temporary,
-            keep: false,
-        })
+        Ok(AtomicDir { target, marker: marker.into(), temporary, keep: false })
     }
 
     /// The temporary folder: write here.
@@ -114,10 +109,7 @@ impl AtomicDir {
         let _ = self.target.parent().map(flush_folder);
 
         let leftover = aside.filter(|aside| fs::remove_dir_all(aside).is_err());
-        Ok(Committed {
-            path: self.target.clone(),
-            leftover,
-        })
+        Ok(Committed { path: self.target.clone(), leftover })
     }
 }
 
@@ -133,29 +125,20 @@ impl Drop for AtomicDir {
 /// The target as an absolute path without links, so that it stays the same whatever the working
 /// folder becomes; makes the folders above it.
 fn resolved(target: &Path) -> Result<PathBuf, TableError> {
-    let failed = |e| TableError::Io {
-        path: target.to_path_buf(),
-        action: "use the folder",
-        source: e,
-    };
+    let failed = |e| TableError::Io { path: target.to_path_buf(), action: "use the folder", source: e };
     if target.exists() {
         return target.canonicalize().map_err(failed);
     }
-    let name = target.file_name().ok_or_else(|| {
-        failed(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the path has no last name",
-        ))
-    })?;
+    let name = target
+        .file_name()
+        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidInput, "the path has no last name")))?;
     let parent = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     if target.is_symlink() {
         // A link to nowhere; a rename onto it would fail when the work is done.
-        return Err(TableError::NotAFolder {
-            path: target.to_path_buf(),
-        });
+        return Err(TableError::NotAFolder { path: target.to_path_buf() });
     }
     fs::create_dir_all(parent).map_err(failed)?;
     Ok(parent.canonicalize().map_err(failed)?.join(name))
@@ -170,10 +153,7 @@ fn check_replaceable(target: &Path, marker: &str) -> Result<(), TableError> {
         return Err(TableError::NotAFolder { path });
     }
     if target.parent().is_none() {
-        return Err(TableError::Protected {
-            path,
-            what: "file system",
-        });
+        return Err(TableError::Protected { path, what: "file system" });
     }
     let home = std::env::home_dir();
     let working = std::env::current_dir().ok();
@@ -194,27 +174,17 @@ fn check_replaceable(target: &Path, marker: &str) -> Result<(), TableError> {
         return Ok(());
     }
     found.sort();
-    Err(TableError::NotOurs {
-        path,
-        marker: marker.into(),
-        found,
-    })
+    Err(TableError::NotOurs { path, marker: marker.into(), found })
 }
 
 /// `.NAME.ROLE-PROCESS-TIME-COUNTER` in the same folder: renames never cross file systems, and no
 /// two processes or calls share a name.
 fn sibling(target: &Path, role: &str) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let time = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_nanos());
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
-    name.push(format!(
-        ".{role}-{}-{time:x}-{}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    ));
+    name.push(format!(".{role}-{}-{time:x}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     target.with_file_name(name)
 }
 
@@ -227,10 +197,7 @@ fn flush(folder: &Path) -> io::Result<()> {
             flush(&entry.path())?;
         } else if kind.is_file() {
             // Some systems flush only what is open for writing.
-            fs::OpenOptions::new()
-                .write(true)
-                .open(entry.path())?
-                .sync_all()?;
+            fs::OpenOptions::new().write(true).open(entry.path())?.sync_all()?;
         }
     }
     flush_folder(folder)

@@ -127,9 +127,9 @@ impl Column {
     /// columns that are not real.
     pub fn non_finite(&self) -> Vec<usize> {
         match &self.data {
-            ColumnData::Real(values) => (0..values.len())
-                .filter(|&row| !values[row].is_finite() && !self.is_null(row))
-                .collect(),
+            ColumnData::Real(values) => {
+                (0..values.len()).filter(|&row| !values[row].is_finite() && !self.is_null(row)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -170,14 +170,16 @@ impl Column {
                 self.nulls.iter().for_each(|&row| real[row] = f64::NAN);
                 Ok(Cow::Owned(real))
             }
-            ColumnData::Text(values) => self
-                .each(values, f64::NAN, |value| value.parse().ok())
-                .map_err(|(row, value)| TableError::NotANumber {
-                    path: self.origin.path.clone(),
-                    column: self.name.clone(),
-                    place: self.place(row),
-                    value,
-                }),
+            ColumnData::Text(values) => {
+                self.each(values, f64::NAN, |value| value.parse().ok()).map_err(|(row, value)| {
+                    TableError::NotANumber {
+                        path: self.origin.path.clone(),
+                        column: self.name.clone(),
+                        place: self.place(row),
+                        value,
+                    }
+                })
+            }
         }
     }
 
@@ -241,10 +243,7 @@ impl Column {
     }
 
     fn first_places(&self, rows: &[usize]) -> Vec<Place> {
-        rows.iter()
-            .take(LISTED)
-            .map(|&row| self.place(row))
-            .collect()
+        rows.iter().take(LISTED).map(|&row| self.place(row)).collect()
     }
 }
 
@@ -264,10 +263,7 @@ mod tests {
             name: "x".into(),
             data,
             nulls,
-            origin: Arc::new(Origin {
-                path: "t.csv".into(),
-                lines: Lines::Regular { first: 2 },
-            }),
+            origin: Arc::new(Origin { path: "t.csv".into(), lines: Lines::Regular { first: 2 } }),
         }
     }
 
@@ -297,10 +293,7 @@ mod tests {
     #[test]
     fn real_numbers_are_no_labels_and_fractions_no_integers() {
         let real = column(ColumnData::Real(vec![1.0, 2.5]), vec![]);
-        assert!(matches!(
-            real.as_labels(),
-            Err(TableError::NotLabels { .. })
-        ));
+        assert!(matches!(real.as_labels(), Err(TableError::NotLabels { .. })));
         let message = real.as_integer().unwrap_err().to_string();
         assert!(message.starts_with("'2.5' is not a whole number"));
         assert!(message.contains("column `x`, row 2 (line 3) of t.csv"));
@@ -308,10 +301,7 @@ mod tests {
 
     #[test]
     fn a_null_is_not_a_nan() {
-        let real = column(
-            ColumnData::Real(vec![f64::NAN, f64::NAN, f64::INFINITY, 1.0]),
-            vec![0],
-        );
+        let real = column(ColumnData::Real(vec![f64::NAN, f64::NAN, f64::INFINITY, 1.0]), vec![0]);
         assert_eq!(real.non_finite(), [1, 2]);
     }
 }

@@ -21,10 +21,7 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Table, TableErr
     let bytes = std::fs::read(path).map_err(|e| read_error(path, e))?;
     let layout = layout::check(path, bytes, options.separator)?;
     let n_rows = layout.n_rows;
-    let origin = Arc::new(Origin {
-        path: path.to_path_buf(),
-        lines: layout.lines,
-    });
+    let origin = Arc::new(Origin { path: path.to_path_buf(), lines: layout.lines });
 
     let texts = if n_rows == 0 {
         vec![None; layout.header.len()]
@@ -64,29 +61,15 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Table, TableErr
             let (data, nulls) = match &text {
                 None => cells::typed(&[]),
                 Some(text) => {
-                    let text = text
-                        .str()
-                        .map_err(|e| polars_error(path, "read the rows", e))?;
-                    let cells: Vec<Option<&str>> = text
-                        .iter()
-                        .map(|cell| cells::present(cell, &options.null_values))
-                        .collect();
+                    let text = text.str().map_err(|e| polars_error(path, "read the rows", e))?;
+                    let cells: Vec<Option<&str>> =
+                        text.iter().map(|cell| cells::present(cell, &options.null_values)).collect();
                     cells::typed(&cells)
                 }
             };
-            Ok(Column {
-                name,
-                data,
-                nulls,
-                origin: Arc::clone(&origin),
-            })
+            Ok(Column { name, data, nulls, origin: Arc::clone(&origin) })
         })
         .collect::<Result<Vec<_>, TableError>>()?;
 
-    Ok(Table {
-        path: path.to_path_buf(),
-        n_rows,
-        columns,
-        unsupported: Vec::new(),
-    })
+    Ok(Table { path: path.to_path_buf(), n_rows, columns, unsupported: Vec::new() })
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use polars::prelude as pl;
 use polars::prelude::{
-    ArrowDataType, DataFrame, IntoColumn, NamedFrom, ParquetCompression, ParquetReader,
-    ParquetWriter, PolarsError, PolarsResult, SerReader, Series, polars_ensure,
+    ArrowDataType, DataFrame, IntoColumn, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter,
+    PolarsError, PolarsResult, SerReader, Series, polars_ensure,
 };
 
 use crate::column::{Column, ColumnData, Lines, Origin};
@@ -26,18 +26,12 @@ use crate::table::{Table, Unsupported, check_unique, io_error, polars_error, rea
 /// # Errors
 /// [`TableError::NoColumns`], [`TableError::DuplicateColumn`], [`TableError::UnequalLengths`], or
 /// whatever the operating system says.
-pub fn write_parquet(
-    path: impl AsRef<Path>,
-    columns: &[(String, ColumnData)],
-) -> Result<(), TableError> {
+pub fn write_parquet(path: impl AsRef<Path>, columns: &[(String, ColumnData)]) -> Result<(), TableError> {
     let path = path.as_ref();
-    let n_rows =
-        columns
-            .first()
-            .map(|(_, data)| data.len())
-            .ok_or_else(|| TableError::NoColumns {
-                path: path.to_path_buf(),
-            })?;
+    let n_rows = columns
+        .first()
+        .map(|(_, data)| data.len())
+        .ok_or_else(|| TableError::NoColumns { path: path.to_path_buf() })?;
     check_unique(path, columns.iter().map(|(name, _)| name.as_str()))?;
     if let Some((column, data)) = columns.iter().find(|(_, data)| data.len() != n_rows) {
         return Err(TableError::UnequalLengths {
@@ -61,50 +55,33 @@ pub fn write_parquet(
     let mut frame = DataFrame::new(n_rows, columns.iter().map(series).collect())
         .map_err(|e| polars_error(path, "build the table", e))?;
     let file = File::create(path).map_err(|e| io_error(path, "write the file", e))?;
-    ParquetWriter::new(file)
-        .with_compression(ParquetCompression::Zstd(None))
-        .finish(&mut frame)
-        .map_err(|error| match error {
-            PolarsError::IO { error, .. } => io_error(
-                path,
-                "write the file",
-                std::io::Error::new(error.kind(), error.to_string()),
-            ),
+    ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame).map_err(
+        |error| match error {
+            PolarsError::IO { error, .. } => {
+                io_error(path, "write the file", std::io::Error::new(error.kind(), error.to_string()))
+            }
             error => polars_error(path, "write the table", error),
-        })?;
+        },
+    )?;
     Ok(())
 }
 
 pub(crate) fn read(path: &Path) -> Result<Table, TableError> {
     let mut file = File::open(path).map_err(|e| read_error(path, e))?;
     check_magic(path, &mut file)?;
-    let damaged = |reason| TableError::NotParquet {
-        path: path.to_path_buf(),
-        reason,
-    };
+    let damaged = |reason| TableError::NotParquet { path: path.to_path_buf(), reason };
     // Polars believes what a file says about itself, and panics where a damaged one lies.
-    let Frame {
-        n_rows,
-        columns,
-        unsupported,
-    } = std::panic::catch_unwind(AssertUnwindSafe(|| supported_columns(file)))
-        .map_err(|_| damaged("its contents contradict one another".into()))?
-        .map_err(|error| damaged(error.to_string()))?;
+    let Frame { n_rows, columns, unsupported } =
+        std::panic::catch_unwind(AssertUnwindSafe(|| supported_columns(file)))
+            .map_err(|_| damaged("its contents contradict one another".into()))?
+            .map_err(|error| damaged(error.to_string()))?;
 
-    let origin = Arc::new(Origin {
-        path: path.to_path_buf(),
-        lines: Lines::Absent,
-    });
+    let origin = Arc::new(Origin { path: path.to_path_buf(), lines: Lines::Absent });
     let columns = columns
         .into_iter()
         .map(|column| plain(path, column, &origin))
         .collect::<Result<Vec<_>, TableError>>()?;
-    Ok(Table {
-        path: path.to_path_buf(),
-        n_rows,
-        columns,
-        unsupported,
-    })
+    Ok(Table { path: path.to_path_buf(), n_rows, columns, unsupported })
 }
 
 struct Frame {
@@ -125,10 +102,7 @@ fn supported_columns(file: File) -> PolarsResult<Frame> {
         if is_supported(&field.dtype) {
             projection.push(i);
         } else {
-            unsupported.push(Unsupported {
-                name: field.name.to_string(),
-                dtype: type_name(&field.dtype),
-            });
+            unsupported.push(Unsupported { name: field.name.to_string(), dtype: type_name(&field.dtype) });
         }
     }
     let columns = if projection.is_empty() {
@@ -138,11 +112,7 @@ fn supported_columns(file: File) -> PolarsResult<Frame> {
         polars_ensure!(frame.height() == n_rows, ComputeError: "rows are missing");
         frame.into_columns()
     };
-    Ok(Frame {
-        n_rows,
-        columns,
-        unsupported,
-    })
+    Ok(Frame { n_rows, columns, unsupported })
 }
 
 /// A Parquet file begins and ends with four letters; polars would map any file into memory first.
@@ -154,9 +124,7 @@ fn check_magic(path: &Path, file: &mut File) -> Result<(), TableError> {
     let length = file.metadata().map_err(failed)?.len();
     let mut reason = None;
     if length == 0 {
-        return Err(TableError::Empty {
-            path: path.to_path_buf(),
-        });
+        return Err(TableError::Empty { path: path.to_path_buf() });
     } else if length < SHORTEST {
         reason = Some(format!("it has only {length} bytes"));
     } else {
@@ -172,10 +140,7 @@ fn check_magic(path: &Path, file: &mut File) -> Result<(), TableError> {
     }
     match reason {
         None => Ok(()),
-        Some(reason) => Err(TableError::NotParquet {
-            path: path.to_path_buf(),
-            reason,
-        }),
+        Some(reason) => Err(TableError::NotParquet { path: path.to_path_buf(), reason }),
     }
 }
 
@@ -200,9 +165,7 @@ fn type_name(dtype: &ArrowDataType) -> String {
         A::Time32(_) | A::Time64(_) => "time".into(),
         A::Timestamp(..) => "timestamp".into(),
         A::Duration(_) | A::Interval(_) => "duration".into(),
-        A::Decimal(..) | A::Decimal32(..) | A::Decimal64(..) | A::Decimal256(..) => {
-            "decimal".into()
-        }
+        A::Decimal(..) | A::Decimal32(..) | A::Decimal64(..) | A::Decimal256(..) => "decimal".into(),
         A::List(_) | A::LargeList(_) | A::FixedSizeList(..) | A::Map(..) => "list".into(),
         A::Struct(_) => "struct".into(),
         other => format!("{other:?}"),
@@ -231,19 +194,9 @@ fn plain(path: &Path, column: pl::Column, origin: &Arc<Origin>) -> Result<Column
         // Text, categoricals, and numbers that are labels (as in CSV).
         let series = series.strict_cast(&pl::DataType::String).map_err(failed)?;
         let values = series.str().map_err(failed)?;
-        ColumnData::Text(
-            values
-                .iter()
-                .map(|v| v.unwrap_or_default().to_owned())
-                .collect(),
-        )
+        ColumnData::Text(values.iter().map(|v| v.unwrap_or_default().to_owned()).collect())
     };
-    Ok(Column {
-        name,
-        data,
-        nulls,
-        origin: Arc::clone(origin),
-    })
+    Ok(Column { name, data, nulls, origin: Arc::clone(origin) })
 }
 
 fn null_rows(series: &Series) -> Vec<usize> {
@@ -251,10 +204,7 @@ fn null_rows(series: &Series) -> Vec<usize> {
         return Vec::new();
     }
     let is_null = series.is_null();
-    (0..)
-        .zip(is_null.iter())
-        .filter_map(|(row, null)| (null == Some(true)).then_some(row))
-        .collect()
+    (0..).zip(is_null.iter()).filter_map(|(row, null)| (null == Some(true)).then_some(row)).collect()
 }
 
 fn fits_64_bits(series: &Series) -> bool {

@@ -23,11 +23,7 @@ impl Default for ReadOptions {
     /// Separator from the header; empty cells and `NA` are missing (as in R's readr); at least one
     /// row.
     fn default() -> Self {
-        ReadOptions {
-            separator: None,
-            null_values: vec![String::new(), "NA".into()],
-            allow_no_rows: false,
-        }
+        ReadOptions { separator: None, null_values: vec![String::new(), "NA".into()], allow_no_rows: false }
     }
 }
 
@@ -64,19 +60,14 @@ impl Table {
             Format::Parquet => parquet::read(path)?,
         };
         if table.n_rows == 0 && !options.allow_no_rows {
-            return Err(TableError::NoRows {
-                path: path.to_path_buf(),
-            });
+            return Err(TableError::NoRows { path: path.to_path_buf() });
         }
         Ok(table)
     }
 
     /// The names of the usable columns, in the order of the file.
     pub fn column_names(&self) -> Vec<&str> {
-        self.columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect()
+        self.columns.iter().map(|column| column.name.as_str()).collect()
     }
 
     /// The column of that name.
@@ -104,10 +95,7 @@ impl Table {
     /// Name and kind (`"real"`, `"integer"`, `"text"`, `"bool"`) of every usable column, in the
     /// order of the file: what a digest of the data's shape needs.
     pub fn schema(&self) -> Vec<(String, &'static str)> {
-        self.columns
-            .iter()
-            .map(|column| (column.name.clone(), column.kind()))
-            .collect()
+        self.columns.iter().map(|column| (column.name.clone(), column.kind())).collect()
     }
 }
 
@@ -131,10 +119,7 @@ impl Format {
 }
 
 /// Refuses two columns of one name.
-pub(crate) fn check_unique<'a>(
-    path: &Path,
-    names: impl Iterator<Item = &'a str>,
-) -> Result<(), TableError> {
+pub(crate) fn check_unique<'a>(path: &Path, names: impl Iterator<Item = &'a str>) -> Result<(), TableError> {
     let mut seen = std::collections::HashMap::new();
     for (position, name) in names.enumerate() {
         if let Some(first) = seen.insert(name, position + 1) {
@@ -152,9 +137,7 @@ pub(crate) fn check_unique<'a>(
 /// Maps an error of the operating system while reading, a missing file to its own variant.
 pub(crate) fn read_error(path: &Path, source: std::io::Error) -> TableError {
     if source.kind() == std::io::ErrorKind::NotFound {
-        TableError::NotFound {
-            path: path.to_path_buf(),
-        }
+        TableError::NotFound { path: path.to_path_buf() }
     } else {
         io_error(path, "read the file", source)
     }
@@ -162,11 +145,7 @@ pub(crate) fn read_error(path: &Path, source: std::io::Error) -> TableError {
 
 /// Maps an error of the operating system.
 pub(crate) fn io_error(path: &Path, action: &'static str, source: std::io::Error) -> TableError {
-    TableError::Io {
-        path: path.to_path_buf(),
-        action,
-        source,
-    }
+    TableError::Io { path: path.to_path_buf(), action, source }
 }
 
 /// Maps an error of polars, whose text is all it has.
@@ -175,9 +154,5 @@ pub(crate) fn polars_error(
     action: &'static str,
     error: polars::prelude::PolarsError,
 ) -> TableError {
-    TableError::Polars {
-        path: path.to_path_buf(),
-        action,
-        message: error.to_string(),
-    }
+    TableError::Polars { path: path.to_path_buf(), action, message: error.to_string() }
 }

@@ -44,9 +44,7 @@ fn nothing_is_seen_before_the_commit() {
 fn an_earlier_result_is_replaced_as_a_whole() {
     let scratch = Scratch::new("replaced");
     let target = scratch.path("model");
-    write_run(&target, &["fit.json", "old.parquet"])
-        .commit()
-        .unwrap();
+    write_run(&target, &["fit.json", "old.parquet"]).commit().unwrap();
     let run = write_run(&target, &["fit.json", "new.parquet"]);
     assert_eq!(names(&target), ["fit.json", "old.parquet"]);
     run.commit().unwrap();
@@ -58,9 +56,7 @@ fn an_earlier_result_is_replaced_as_a_whole() {
 fn dropped_without_commit_nothing_remains() {
     let scratch = Scratch::new("dropped");
     let target = scratch.path("model");
-    write_run(&target, &["fit.json", "old.parquet"])
-        .commit()
-        .unwrap();
+    write_run(&target, &["fit.json", "old.parquet"]).commit().unwrap();
     let run = write_run(&target, &["fit.json"]);
     fs::create_dir(run.path().join("folder")).unwrap();
     drop(run);
@@ -92,14 +88,7 @@ fn a_leftover_of_a_crash_is_not_taken_for_a_result() {
     write_run(&target, &["fit.json"]).commit().unwrap();
     assert_eq!(names(&target), ["fit.json"]);
     assert_eq!(names(&leftover), ["half.parquet"]);
-    assert!(
-        leftover
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with(".model.tmp-")
-    );
+    assert!(leftover.file_name().unwrap().to_str().unwrap().starts_with(".model.tmp-"));
 }
 
 #[test]
@@ -128,10 +117,7 @@ fn a_strangers_folder_is_refused() {
     assert_eq!(names(&scratch.path("")), ["thesis"]);
 
     let file = scratch.file("notes", "");
-    assert!(matches!(
-        AtomicDir::create(&file, "fit.json"),
-        Err(TableError::NotAFolder { .. })
-    ));
+    assert!(matches!(AtomicDir::create(&file, "fit.json"), Err(TableError::NotAFolder { .. })));
 }
 
 #[test]
@@ -139,20 +125,12 @@ fn the_working_and_home_folders_are_refused_even_with_a_marker() {
     let working = std::env::current_dir().unwrap();
     // This crate's folder holds a Cargo.toml, so with that marker it looks like a result.
     assert!(working.join("Cargo.toml").is_file());
-    for target in [
-        Path::new("."),
-        &working,
-        working.parent().unwrap(),
-        Path::new("/"),
-    ] {
+    for target in [Path::new("."), &working, working.parent().unwrap(), Path::new("/")] {
         let error = AtomicDir::create(target, "Cargo.toml").unwrap_err();
         assert!(matches!(error, TableError::Protected { .. }), "{error}");
     }
     if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
-        assert!(matches!(
-            AtomicDir::create(home, "fit.json"),
-            Err(TableError::Protected { .. })
-        ));
+        assert!(matches!(AtomicDir::create(home, "fit.json"), Err(TableError::Protected { .. })));
     }
 }
 
@@ -175,9 +153,7 @@ fn a_refused_commit_keeps_both_results() {
 fn a_failed_rename_brings_the_earlier_result_back() {
     let scratch = Scratch::new("failed");
     let target = scratch.path("model");
-    write_run(&target, &["fit.json", "old.parquet"])
-        .commit()
-        .unwrap();
+    write_run(&target, &["fit.json", "old.parquet"]).commit().unwrap();
     let run = write_run(&target, &["fit.json"]);
     // What is not there cannot be renamed.
     fs::remove_dir_all(run.path()).unwrap();

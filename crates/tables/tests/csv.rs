@@ -14,11 +14,8 @@ fn read(scratch: &Scratch, text: impl AsRef<[u8]>) -> Result<Table, TableError> 
 fn check(test: &str, text: &str, expected: &[&str]) {
     let scratch = Scratch::new(test);
     let table = read(&scratch, text).unwrap();
-    let found: Vec<String> = table
-        .columns
-        .iter()
-        .map(|c| format!("{}: {:?} {:?}", c.name, c.data, c.nulls))
-        .collect();
+    let found: Vec<String> =
+        table.columns.iter().map(|c| format!("{}: {:?} {:?}", c.name, c.data, c.nulls)).collect();
     assert_eq!(found, expected);
 }
 
@@ -67,11 +64,7 @@ fn blanks_windows_line_ends_and_byte_order_mark() {
 
 #[test]
 fn a_tab_may_begin_a_row_of_a_tab_separated_file() {
-    check(
-        "tabs",
-        "x\ty\n\t2\n3\t\n",
-        &["x: Integer([0, 3]) [0]", "y: Integer([2, 0]) [1]"],
-    );
+    check("tabs", "x\ty\n\t2\n3\t\n", &["x: Integer([0, 3]) [0]", "y: Integer([2, 0]) [1]"]);
 }
 
 #[test]
@@ -83,11 +76,7 @@ fn the_last_line_may_lack_its_end() {
             &["x: Integer([1, 3]) []", "y: Integer([2, 0]) [1]"],
         );
     }
-    check(
-        "last-comma",
-        "x,y\n1,2\n3,",
-        &["x: Integer([1, 3]) []", "y: Integer([2, 0]) [1]"],
-    );
+    check("last-comma", "x,y\n1,2\n3,", &["x: Integer([1, 3]) []", "y: Integer([2, 0]) [1]"]);
 }
 
 #[test]
@@ -97,11 +86,7 @@ fn r_row_names_and_a_single_column() {
         "\"\",\"speed\"\n\"1\",4\n\"2\",7\n",
         &["unnamed_1: Integer([1, 2]) []", "speed: Integer([4, 7]) []"],
     );
-    check(
-        "single",
-        "x\n1\n\n\"\"\n3\n",
-        &["x: Integer([1, 0, 3]) [1]"],
-    );
+    check("single", "x\n1\n\n\"\"\n3\n", &["x: Integer([1, 0, 3]) [1]"]);
 }
 
 #[test]
@@ -113,10 +98,7 @@ fn kinds_follow_from_all_rows() {
     }
     text += "0.5,n/a\n";
     let table = read(&scratch, &text).unwrap();
-    assert_eq!(
-        table.schema(),
-        [("count".into(), "real"), ("word".into(), "text")]
-    );
+    assert_eq!(table.schema(), [("count".into(), "real"), ("word".into(), "text")]);
     assert_eq!(table.column("count").unwrap().as_real().unwrap()[5000], 0.5);
     assert_eq!(
         scratch.message(table.column("word").unwrap().as_real().unwrap_err()),
@@ -129,10 +111,7 @@ fn words_among_numbers_are_named() {
     let scratch = Scratch::new("words");
     let table = read(&scratch, "conc,dose\n1,\"1,5\"\n\n\"2\n\",2\nn/a,3\nx,4\n").unwrap();
     let word = table.column("conc").unwrap().as_real().unwrap_err();
-    assert_eq!(
-        scratch.message(word),
-        "'n/a' is not a number; column `conc`, row 3 (line 6) of t.csv"
-    );
+    assert_eq!(scratch.message(word), "'n/a' is not a number; column `conc`, row 3 (line 6) of t.csv");
     let comma = table.column("dose").unwrap().as_real().unwrap_err();
     assert_eq!(
         scratch.message(comma),
@@ -185,11 +164,8 @@ fn complete_and_finite_data_can_be_required() {
 fn options_choose_separator_and_null_values() {
     let scratch = Scratch::new("options");
     let path = scratch.file("t.csv", "a|b\n1|-\n2|NA\n");
-    let options = ReadOptions {
-        separator: Some(b'|'),
-        null_values: vec!["-".into()],
-        ..ReadOptions::default()
-    };
+    let options =
+        ReadOptions { separator: Some(b'|'), null_values: vec!["-".into()], ..ReadOptions::default() };
     let table = Table::read(&path, &options).unwrap();
     assert_eq!(table.column_names(), ["a", "b"]);
     let b = table.column("b").unwrap();
@@ -199,36 +175,12 @@ fn options_choose_separator_and_null_values() {
 
 #[test]
 fn files_that_are_no_tables() {
-    check_error(
-        "empty",
-        "",
-        "t.csv: the file is empty; expected a header line and at least one row",
-    );
-    check_error(
-        "header",
-        "a,b\n",
-        "t.csv: the table has columns but no rows",
-    );
-    check_error(
-        "twice",
-        "a,b,a\n1,2,3\n",
-        "t.csv: two columns are called `a` (columns 1 and 3)",
-    );
-    check_error(
-        "short",
-        "a,b\n1,2\n\n3\n",
-        "t.csv: row 2 (line 4) has 1 cell, but the header has 2",
-    );
-    check_error(
-        "long",
-        "a,b\n1,2,3\n",
-        "t.csv: row 1 (line 2) has 3 cells, but the header has 2",
-    );
-    check_error(
-        "open",
-        "a,b\n1,2\n\"3,4\n5,6\n",
-        "t.csv: the quote opened on line 3 is never closed",
-    );
+    check_error("empty", "", "t.csv: the file is empty; expected a header line and at least one row");
+    check_error("header", "a,b\n", "t.csv: the table has columns but no rows");
+    check_error("twice", "a,b,a\n1,2,3\n", "t.csv: two columns are called `a` (columns 1 and 3)");
+    check_error("short", "a,b\n1,2\n\n3\n", "t.csv: row 2 (line 4) has 1 cell, but the header has 2");
+    check_error("long", "a,b\n1,2,3\n", "t.csv: row 1 (line 2) has 3 cells, but the header has 2");
+    check_error("open", "a,b\n1,2\n\"3,4\n5,6\n", "t.csv: the quote opened on line 3 is never closed");
     check_error(
         "latin1",
         b"name\nAda\nJos\xe9\n",
@@ -245,10 +197,7 @@ fn files_that_are_no_tables() {
 fn a_header_alone_is_accepted_on_request() {
     let scratch = Scratch::new("header-only");
     let path = scratch.file("t.csv", "a,b\n");
-    let options = ReadOptions {
-        allow_no_rows: true,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { allow_no_rows: true, ..ReadOptions::default() };
     let table = Table::read(&path, &options).unwrap();
     assert_eq!((table.n_rows, table.column_names()), (0, vec!["a", "b"]));
 }
@@ -267,15 +216,9 @@ fn names_of_files_and_columns() {
         "t: cannot tell the format from a name without an extension; tables are read from .csv \
          and .parquet files"
     );
-    assert_eq!(
-        scratch.message(read(scratch.path("no.csv")).unwrap_err()),
-        "no.csv: there is no such file"
-    );
+    assert_eq!(scratch.message(read(scratch.path("no.csv")).unwrap_err()), "no.csv: there is no such file");
     std::fs::create_dir(scratch.path("folder.csv")).unwrap();
-    assert!(matches!(
-        read(scratch.path("folder.csv")),
-        Err(TableError::Io { .. })
-    ));
+    assert!(matches!(read(scratch.path("folder.csv")), Err(TableError::Io { .. })));
     let table = read(scratch.file("t.CSV", "a,b\n1,2\n")).unwrap();
     assert_eq!(
         scratch.message(table.column("c").unwrap_err()),
@@ -304,19 +247,11 @@ fn a_large_file_comes_back_cell_by_cell() {
     }
     let table = read(&scratch, &text).unwrap();
     assert_eq!(table.n_rows, n_rows);
-    let [row, note, value] = &table.columns[..] else {
-        panic!("three columns")
-    };
+    let [row, note, value] = &table.columns[..] else { panic!("three columns") };
     assert_eq!(row.data, ColumnData::Integer((0..n_rows as i64).collect()));
-    assert_eq!(
-        value.data,
-        ColumnData::Real((0..n_rows).map(|row| row as f64 / 7.0).collect())
-    );
+    assert_eq!(value.data, ColumnData::Real((0..n_rows).map(|row| row as f64 / 7.0).collect()));
     let notes = ["plain", "a\nb, \"c\"", "", "x;\r\n\ny"];
-    assert_eq!(
-        note.data,
-        ColumnData::Text((0..n_rows).map(|row| notes[row % 4].into()).collect())
-    );
+    assert_eq!(note.data, ColumnData::Text((0..n_rows).map(|row| notes[row % 4].into()).collect()));
     assert_eq!(note.nulls, (2..n_rows).step_by(4).collect::<Vec<_>>());
     for (at, &line) in lines.iter().enumerate() {
         assert_eq!(row.place(at).line, Some(line));
@@ -330,9 +265,7 @@ fn arbitrary_cells_round_trip() {
     let mut random = 1_u64;
     let mut next = |n: usize| {
         // Knuth's MMIX constants (The Art of Computer Programming 2, 3.3.4).
-        random = random
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (random >> 33) as usize % n
     };
     let alphabet = ["a", "\"", ",", "\n", ";", "\r\n", "\t", "\u{e9}", "1", "."];

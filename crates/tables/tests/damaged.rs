@@ -10,25 +10,15 @@ fn a_damaged_file_is_an_error() {
     let scratch = Scratch::new("damaged");
     let whole = scratch.path("whole.parquet");
     let columns = [
-        (
-            "x".to_string(),
-            ColumnData::Real((0..50).map(|i| f64::from(i) / 7.0).collect()),
-        ),
-        (
-            "level".to_string(),
-            ColumnData::Text((0..50).map(|i| format!("l{}", i % 7)).collect()),
-        ),
+        ("x".to_string(), ColumnData::Real((0..50).map(|i| f64::from(i) / 7.0).collect())),
+        ("level".to_string(), ColumnData::Text((0..50).map(|i| format!("l{}", i % 7)).collect())),
     ];
     write_parquet(&whole, &columns).unwrap();
     let bytes = std::fs::read(&whole).unwrap();
-    let read =
-        |bytes: &[u8]| Table::read(scratch.file("t.parquet", bytes), &ReadOptions::default());
+    let read = |bytes: &[u8]| Table::read(scratch.file("t.parquet", bytes), &ReadOptions::default());
 
     for length in 1..bytes.len() {
-        assert!(matches!(
-            read(&bytes[..length]),
-            Err(TableError::NotParquet { .. })
-        ));
+        assert!(matches!(read(&bytes[..length]), Err(TableError::NotParquet { .. })));
     }
 
     // The footer says where everything is; one wrong byte in it misleads a reader in every way.

@@ -18,30 +18,16 @@ fn write_frame(path: &Path, columns: Vec<Series>) {
     let n_rows = columns[0].len();
     let columns = columns.into_iter().map(Series::into_column).collect();
     let mut frame = DataFrame::new(n_rows, columns).unwrap();
-    ParquetWriter::new(File::create(path).unwrap())
-        .finish(&mut frame)
-        .unwrap();
+    ParquetWriter::new(File::create(path).unwrap()).finish(&mut frame).unwrap();
 }
 
 fn sample(n_rows: usize) -> Vec<(String, ColumnData)> {
     let rows = 0..n_rows;
     vec![
-        (
-            "x[a, 1]".into(),
-            ColumnData::Real(rows.clone().map(|i| (i as f64).sin() / 3.0).collect()),
-        ),
-        (
-            "n".into(),
-            ColumnData::Integer(rows.clone().map(|i| i64::MAX - i as i64).collect()),
-        ),
-        (
-            "caf\u{e9}".into(),
-            ColumnData::Text(rows.clone().map(|i| format!("level {}", i % 7)).collect()),
-        ),
-        (
-            "flag".into(),
-            ColumnData::Bool(rows.map(|i| i % 3 == 0).collect()),
-        ),
+        ("x[a, 1]".into(), ColumnData::Real(rows.clone().map(|i| (i as f64).sin() / 3.0).collect())),
+        ("n".into(), ColumnData::Integer(rows.clone().map(|i| i64::MAX - i as i64).collect())),
+        ("caf\u{e9}".into(), ColumnData::Text(rows.clone().map(|i| format!("level {}", i % 7)).collect())),
+        ("flag".into(), ColumnData::Bool(rows.map(|i| i % 3 == 0).collect())),
     ]
 }
 
@@ -129,10 +115,7 @@ fn a_table_without_rows() {
     let path = scratch.path("t.parquet");
     write_parquet(&path, &sample(0)).unwrap();
     assert!(matches!(read(&path), Err(TableError::NoRows { .. })));
-    let options = ReadOptions {
-        allow_no_rows: true,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions { allow_no_rows: true, ..ReadOptions::default() };
     let table = Table::read(&path, &options).unwrap();
     assert_eq!(table.n_rows, 0);
     assert_eq!(
@@ -146,9 +129,8 @@ fn tables_that_are_refused() {
     let scratch = Scratch::new("refused");
     let path = scratch.path("t.parquet");
     let integer = |name: &str, n: i64| (name.to_string(), ColumnData::Integer((0..n).collect()));
-    let message = |columns: &[(String, ColumnData)]| {
-        scratch.message(write_parquet(&path, columns).unwrap_err())
-    };
+    let message =
+        |columns: &[(String, ColumnData)]| scratch.message(write_parquet(&path, columns).unwrap_err());
     assert_eq!(message(&[]), "t.parquet: a table needs at least one column");
     assert_eq!(
         message(&[integer("a", 2), integer("b", 3)]),
@@ -161,10 +143,7 @@ fn tables_that_are_refused() {
     assert!(!path.exists());
     assert!(matches!(
         write_parquet(scratch.path("no/t.parquet"), &[integer("a", 1)]),
-        Err(TableError::Io {
-            action: "write the file",
-            ..
-        })
+        Err(TableError::Io { action: "write the file", .. })
     ));
 }
 
@@ -183,18 +162,13 @@ fn types_of_other_programs_are_widened() {
             Series::new("f32".into(), [Some(0.5_f32), None, Some(f32::NAN)]),
             Series::new("bool".into(), [None, Some(true), Some(false)]),
             Series::new("text".into(), [Some("a"), Some(" b "), None]),
-            Series::new("category".into(), [Some("lo"), None, Some("hi")])
-                .cast(&category)
-                .unwrap(),
+            Series::new("category".into(), [Some("lo"), None, Some("hi")]).cast(&category).unwrap(),
             Series::new_null("null".into(), 3),
         ],
     );
     let table = read(&path).unwrap();
-    let found: Vec<String> = table
-        .columns
-        .iter()
-        .map(|c| format!("{}: {:?} {:?}", c.name, c.data, c.nulls))
-        .collect();
+    let found: Vec<String> =
+        table.columns.iter().map(|c| format!("{}: {:?} {:?}", c.name, c.data, c.nulls)).collect();
     assert_eq!(
         found,
         [
@@ -222,14 +196,7 @@ fn other_types_are_named_when_asked_for() {
     let path = scratch.path("t.parquet");
     let days = Series::new("day".into(), [19000_i32, 19001]);
     let list = Series::new("list".into(), [days.clone(), days.clone()]);
-    write_frame(
-        &path,
-        vec![
-            days.cast(&DataType::Date).unwrap(),
-            Series::new("y".into(), [1.5, 2.5]),
-            list,
-        ],
-    );
+    write_frame(&path, vec![days.cast(&DataType::Date).unwrap(), Series::new("y".into(), [1.5, 2.5]), list]);
     let table = read(&path).unwrap();
     assert_eq!(table.column_names(), ["y"]);
     assert_eq!(
@@ -238,10 +205,7 @@ fn other_types_are_named_when_asked_for() {
          categorical columns can be used, so convert it first (a date to days as a number, for \
          example)"
     );
-    assert!(matches!(
-        table.column("list"),
-        Err(TableError::UnsupportedType { .. })
-    ));
+    assert!(matches!(table.column("list"), Err(TableError::UnsupportedType { .. })));
 }
 
 #[test]
@@ -262,16 +226,9 @@ fn integers_beyond_64_bits_are_labels() {
 #[test]
 fn files_that_are_not_parquet() {
     let scratch = Scratch::new("not-parquet");
-    let message =
-        |content: &[u8]| scratch.message(read(scratch.file("t.parquet", content)).unwrap_err());
-    assert_eq!(
-        message(b""),
-        "t.parquet: the file is empty; expected a header line and at least one row"
-    );
-    assert_eq!(
-        message(b"a,b\n1,2\n"),
-        "t.parquet: this is not a readable Parquet file: it has only 8 bytes"
-    );
+    let message = |content: &[u8]| scratch.message(read(scratch.file("t.parquet", content)).unwrap_err());
+    assert_eq!(message(b""), "t.parquet: the file is empty; expected a header line and at least one row");
+    assert_eq!(message(b"a,b\n1,2\n"), "t.parquet: this is not a readable Parquet file: it has only 8 bytes");
     assert_eq!(
         message(b"a,b\n1,2\n3,4\n5,6\n"),
         "t.parquet: this is not a readable Parquet file: it does not begin with the letters PAR1"

@@ -8,10 +8,16 @@ use graph::value::{Bindings, Value};
 use model::Support;
 use numerics::random::{Counter, Key};
 
+/// Parameters by name.
+pub type Given = &'static [(&'static str, f64)];
+
+/// A truncation: base, parameters, lower, upper, constants only.
+type Windowed = (&'static str, Given, f64, f64, bool);
+
 /// A distribution with parameters.
 pub struct Case {
     pub law: &'static dyn Distribution,
-    pub given: &'static [(&'static str, f64)],
+    pub given: Given,
     pub label: String,
     /// Truncated laws whose tails the graph cannot express: their parameters must be constants.
     pub constants_only: bool,
@@ -35,7 +41,7 @@ const INF: f64 = f64::INFINITY;
 /// Examples of each distribution. A new one adds its lines here; nothing else is needed for it to be
 /// tested.
 pub fn cases() -> Vec<Case> {
-    let table: &[(&str, &'static [(&'static str, f64)])] = &[
+    let table: &[(&str, Given)] = &[
         ("normal", &[("mean", 0.3), ("sd", 1.7)]),
         ("normal", &[("mean", -2.0), ("sd", 0.05)]),
         ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)]),
@@ -68,8 +74,7 @@ pub fn cases() -> Vec<Case> {
         ("poisson", &[("rate", 4.2)]),
         ("poisson", &[("log_rate", 4.6)]),
     ];
-    // Truncation: (base, parameters, lower, upper, constants only).
-    let windows: &[(&str, &'static [(&'static str, f64)], f64, f64, bool)] = &[
+    let windows: &[Windowed] = &[
         ("normal", &[("mean", 1.0), ("sd", 0.5)], 0.0, INF, false),
         ("normal", &[("mean", 0.0), ("sd", 1.0)], 40.0, INF, false),
         ("normal", &[("mean", 0.0), ("sd", 1.0)], -INF, -40.0, false),

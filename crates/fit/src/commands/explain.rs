@@ -36,7 +36,8 @@ pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
                     format!("{:#?} {outputs:?}", graph.nodes())
                 }
                 _ => {
-                    let density = CompiledDensity::new(target, &args.machine.options()).map_err(Problem::failed)?;
+                    let density =
+                        CompiledDensity::new(target, &args.machine.options()).map_err(Problem::failed)?;
                     density.explain().to_string()
                 }
             }

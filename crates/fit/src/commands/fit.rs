@@ -91,9 +91,8 @@ fn state(
     compiled: &spec_compiler::Compiled,
 ) -> Result<State, Problem> {
     let file = folder.join(results::STATE);
-    let bytes = std::fs::read(&file).map_err(|_| {
-        Problem::input(format!("{} has no interrupted fit to resume", folder.display()))
-    })?;
+    let bytes = std::fs::read(&file)
+        .map_err(|_| Problem::input(format!("{} has no interrupted fit to resume", folder.display())))?;
     let digest = results::digest(source, compiled);
     let old = std::fs::read_to_string(folder.join(results::MARKER)).unwrap_or_default();
     let old: serde_json::Value = serde_json::from_str(&old).unwrap_or_default();

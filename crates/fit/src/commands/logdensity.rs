@@ -36,7 +36,9 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
             let u = bijector.inverse(x);
             if !u.is_finite() {
                 let place = column.place(row);
-                return Err(Problem::input(format!("{file}: `{name}` is {x} in {place}; it must be {support}")));
+                return Err(Problem::input(format!(
+                    "{file}: `{name}` is {x} in {place}; it must be {support}"
+                )));
             }
             z.set(k, row, u);
         }

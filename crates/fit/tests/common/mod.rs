@@ -66,7 +66,8 @@ pub struct Run {
 pub fn fit(name: &str) -> Run {
     let folder = Scratch::new(&format!("fit-{name}"));
     let out = run(folder.path(), &[&spec(name), "--out", "run"]);
-    let (stdout, stderr) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8_lossy(&out.stderr).into_owned());
+    let (stdout, stderr) =
+        (String::from_utf8(out.stdout).unwrap(), String::from_utf8_lossy(&out.stderr).into_owned());
     assert_eq!(out.status.code(), Some(0), "{stdout}{stderr}");
     Run { folder, stdout }
 }

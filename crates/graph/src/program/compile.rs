@@ -363,10 +363,10 @@ fn rows_pass(
     }
     for &n in &pass.stores {
         let dims = &graph.ty(n).dims;
-        if !dest.contains_key(&n) {
+        dest.entry(n).or_insert_with(|| {
             let buf = Some(shared.buffer(sizes.count(dims), false, Some(n)));
-            dest.insert(n, View { buf, ..contiguous(Space::Tile, 0, dims, sizes) });
-        }
+            View { buf, ..contiguous(Space::Tile, 0, dims, sizes) }
+        });
     }
     let mut lower =
         Lower { items, shared, row: Some(pass.dim), views, fixed, values, dest, tuples, code: Vec::new() };

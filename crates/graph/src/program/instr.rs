@@ -304,8 +304,8 @@ unsafe fn nest<const K: usize>(
     let mut p = p;
     for _ in 0..first.times(f) {
         unsafe { nest(rest, f, p, leaf) };
-        for k in 0..K {
-            p[k] = p[k].wrapping_add(first.step[k]);
+        for (p, step) in p.iter_mut().zip(first.step) {
+            *p = p.wrapping_add(step);
         }
     }
 }
@@ -365,8 +365,8 @@ impl ForeignCode {
                 failures: &mut state.why,
                 state: state.states[self.state].as_mut(),
             });
-            for lane in 0..8 {
-                if state.failed[lane] && !before[lane] {
+            for (lane, (now, then)) in state.failed.iter().zip(before).enumerate() {
+                if *now && !then {
                     // The op promised NaN; a zero here would be a wrong gradient.
                     outs.iter_mut()
                         .for_each(|o| o.iter_mut().skip(lane).step_by(8).for_each(|x| *x = f64::NAN));

@@ -129,19 +129,19 @@ impl Lower<'_, '_, '_> {
         }
         // A next carry that lies in another carry's memory is set aside first.
         let mut next: Vec<View> = (0..scan.n_carry).map(|k| lower.view(scan.outputs[k])).collect();
-        for k in 0..scan.n_carry {
+        for (k, next) in next.iter_mut().enumerate() {
             let elsewhere =
-                carries.iter().enumerate().any(|(i, c)| i != k && c.buf == next[k].buf && c.buf.is_some());
+                carries.iter().enumerate().any(|(i, c)| i != k && c.buf == next.buf && c.buf.is_some());
             if elsewhere {
                 let dims = body.ty(scan.outputs[k]).dims.clone();
                 let aside = lower.fresh(&dims);
                 let sides = lower.sides(&dims);
-                lower.copy("carry aside".into(), &sides, &aside, &next[k]);
-                next[k] = aside;
+                lower.copy("carry aside".into(), &sides, &aside, next);
+                *next = aside;
             }
         }
-        for k in 0..scan.n_carry {
-            lower.copy_unless_there(scan.outputs[k], "carry", &carries[k], &next[k]);
+        for ((&o, to), from) in scan.outputs.iter().zip(&carries).zip(&next) {
+            lower.copy_unless_there(o, "carry", to, from);
         }
         let mut code: Vec<Instr> = lower.code;
 

@@ -75,13 +75,18 @@ impl LaneSolver {
                 self.first_step(w, fresh & verdict.accepted, mode);
             }
             if mode == Mode::Record {
-                w.log.push(&w.control, &w.z, &w.k, Trial {
-                    accepted: verdict.accepted,
-                    fresh,
-                    system: lanes.map(|l| l.system),
-                    first_output: lanes.map(|l| l.output),
-                    end_output: [0; LANES],
-                });
+                w.log.push(
+                    &w.control,
+                    &w.z,
+                    &w.k,
+                    Trial {
+                        accepted: verdict.accepted,
+                        fresh,
+                        system: lanes.map(|l| l.system),
+                        first_output: lanes.map(|l| l.output),
+                        end_output: [0; LANES],
+                    },
+                );
             }
             self.emit(w, batch, &mut lanes, verdict.accepted, outs, mode);
             if let Some(trial) = w.log.last_mut() {
@@ -91,7 +96,15 @@ impl LaneSolver {
             let started = fresh;
             fresh = 0;
             for l in 0..LANES {
-                if lanes[l].system != NO_SYSTEM && self.account(w, &mut lanes[l], l, verdict, &Trialled { rows, fresh: started >> l & 1 == 1 }) {
+                if lanes[l].system != NO_SYSTEM
+                    && self.account(
+                        w,
+                        &mut lanes[l],
+                        l,
+                        verdict,
+                        &Trialled { rows, fresh: started >> l & 1 == 1 },
+                    )
+                {
                     self.load(w, batch, &mut lanes, l, &mut fresh, mode);
                 }
             }
@@ -112,7 +125,15 @@ impl LaneSolver {
     }
 
     /// Puts the next system of the queue into lane `l`, or leaves it idle.
-    fn load(&self, w: &mut LaneWork, batch: &Batch<'_>, lanes: &mut [Lane; LANES], l: usize, fresh: &mut u8, mode: Mode) {
+    fn load(
+        &self,
+        w: &mut LaneWork,
+        batch: &Batch<'_>,
+        lanes: &mut [Lane; LANES],
+        l: usize,
+        fresh: &mut u8,
+        mode: Mode,
+    ) {
         let (n, m, rows) = (self.n(), self.rhs.n_params(), self.scales(mode).rows);
         let start = batch.grid.start();
         let c = &mut w.control;
@@ -215,7 +236,15 @@ impl LaneSolver {
     }
 
     /// Writes the outputs that the accepted steps passed, one of each lane at a time.
-    fn emit(&self, w: &mut LaneWork, batch: &Batch<'_>, lanes: &mut [Lane; LANES], accepted: u8, outs: &mut [&mut [f64]], mode: Mode) {
+    fn emit(
+        &self,
+        w: &mut LaneWork,
+        batch: &Batch<'_>,
+        lanes: &mut [Lane; LANES],
+        accepted: u8,
+        outs: &mut [&mut [f64]],
+        mode: Mode,
+    ) {
         let (n, q, rows) = (self.n(), self.tangents_in(mode), self.scales(mode).rows);
         let (times, tile_len) = (batch.grid.unique(), batch.grid.n_rows() * n * LANES);
         loop {
@@ -254,7 +283,14 @@ impl LaneSolver {
     }
 
     /// Counts the trial of lane `l`; true if its system is finished, one way or another.
-    fn account(&self, w: &mut LaneWork, lane: &mut Lane, l: usize, verdict: Verdict, trial: &Trialled) -> bool {
+    fn account(
+        &self,
+        w: &mut LaneWork,
+        lane: &mut Lane,
+        l: usize,
+        verdict: Verdict,
+        trial: &Trialled,
+    ) -> bool {
         let &Trialled { rows, fresh } = trial;
         let (t, h, end) = (w.control.t.0[l], w.control.h.0[l], w.control.t_end.0[l]);
         let accepted = verdict.accepted >> l & 1 == 1;

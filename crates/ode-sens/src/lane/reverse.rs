@@ -61,7 +61,8 @@ impl LaneSolver {
                 let s = trial.system[l];
                 if s != *loaded && s != NO_SYSTEM {
                     for j in 0..m {
-                        w.tile[j * LANES + l] = batch.p[(s as usize / LANES * m + j) * LANES + s as usize % LANES];
+                        w.tile[j * LANES + l] =
+                            batch.p[(s as usize / LANES * m + j) * LANES + s as usize % LANES];
                     }
                     *loaded = s;
                 }
@@ -75,7 +76,15 @@ impl LaneSolver {
     }
 
     /// The start of system `s` is reached: its gradient is complete.
-    fn unload(&self, w: &LaneWork, r: &mut ReverseWork, s: usize, l: usize, y0_ct: &mut [f64], p_ct: &mut [f64]) {
+    fn unload(
+        &self,
+        w: &LaneWork,
+        r: &mut ReverseWork,
+        s: usize,
+        l: usize,
+        y0_ct: &mut [f64],
+        p_ct: &mut [f64],
+    ) {
         let (n, a) = (self.n(), self.rhs.active().len());
         let (tile, lane) = (s / LANES, s % LANES);
         let done = w.outcomes[s] == Outcome::Done;
@@ -94,7 +103,14 @@ impl LaneSolver {
         }
     }
 
-    fn reverse_trial(&self, w: &mut LaneWork, r: &mut ReverseWork, batch: &Batch<'_>, cotangent: &[f64], i: usize) {
+    fn reverse_trial(
+        &self,
+        w: &mut LaneWork,
+        r: &mut ReverseWork,
+        batch: &Batch<'_>,
+        cotangent: &[f64],
+        i: usize,
+    ) {
         let (n, m, a) = (self.n(), self.rhs.n_params(), self.rhs.active().len());
         let x_rows = (m + 1 + n) * LANES;
         let (z, stored) = w.log.read(i, &mut w.control);
@@ -128,7 +144,11 @@ impl LaneSolver {
         if !w.log.has_stages() {
             for j in 1..=5 {
                 run_stage(&w.control, j);
-                self.rhs.rhs(w.rhs.0.as_mut(), &w.tile[..x_rows], &mut r.k[j * n * LANES..(j + 1) * n * LANES]);
+                self.rhs.rhs(
+                    w.rhs.0.as_mut(),
+                    &w.tile[..x_rows],
+                    &mut r.k[j * n * LANES..(j + 1) * n * LANES],
+                );
             }
         }
         self.reverse_outputs(w, &sweep, &mut r.output, batch, cotangent, i);

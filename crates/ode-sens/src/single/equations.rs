@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use diffsol::{
     ConstantOp, ConstantOpSens, ConstantOpSensAdjoint, Matrix, NalgebraContext, NalgebraMat, NalgebraVec,
-    NonLinearOp, NonLinearOpAdjoint, NonLinearOpJacobian, NonLinearOpSens, NonLinearOpSensAdjoint, OdeEquations,
-    OdeEquationsRef, Op, UnitCallable, Vector, VectorCommon,
+    NonLinearOp, NonLinearOpAdjoint, NonLinearOpJacobian, NonLinearOpSens, NonLinearOpSensAdjoint,
+    OdeEquations, OdeEquationsRef, Op, UnitCallable, Vector, VectorCommon,
 };
 
 use super::point::Point;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use diffsol::error::{DiffsolError, OdeSolverError};
 use diffsol::{
-    NalgebraLU, Op, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverState, OdeSolverStopReason, StepVjp, VectorCommon,
-    Vector,
+    NalgebraLU, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverState, OdeSolverStopReason, Op,
+    StepVjp, Vector, VectorCommon,
 };
 
 use super::equations::{Equations, M, V};
@@ -114,7 +114,9 @@ pub(crate) fn gradient(
     let swept = with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34, tsit45], solver => {
         sweep(&mut solver, &problem.eqn, job, cotangent)?
     });
-    if std::env::var("SWEPT").is_ok() { eprintln!("SWEPT {kind:?} {}", swept.is_some()); }
+    if std::env::var("SWEPT").is_ok() {
+        eprintln!("SWEPT {kind:?} {}", swept.is_some());
+    }
     if let Some(found) = swept {
         return Ok(found);
     }
@@ -173,7 +175,11 @@ where
     Ok(finite.then_some((y0, p)))
 }
 
-fn problem(rhs: &Arc<dyn Rhs>, active_y0: &[usize], job: &Job<'_>) -> Result<OdeSolverProblem<Equations>, Stop> {
+fn problem(
+    rhs: &Arc<dyn Rhs>,
+    active_y0: &[usize],
+    job: &Job<'_>,
+) -> Result<OdeSolverProblem<Equations>, Stop> {
     let start = job.grid.start();
     let mut eqn = Equations::new(rhs.clone(), active_y0);
     eqn.point.set_params(job.p);

@@ -39,9 +39,8 @@ pub(crate) fn solve(point: &Point, active_y0: &[usize], job: &Job<'_>, tangents:
             // Equal gaps, to the rounding of the times, share their exponential.
             let flow = match last.take() {
                 Some((g, flow)) if f64::abs(g - gap) <= 2.0 * f64::EPSILON * t.abs() => flow,
-                _ => Flow::over(&c, &derivatives, gap).ok_or_else(|| {
-                    fail(Reason::NotFinite, time, &y.as_slice()[..n])
-                })?,
+                _ => Flow::over(&c, &derivatives, gap)
+                    .ok_or_else(|| fail(Reason::NotFinite, time, &y.as_slice()[..n]))?,
             };
             s = &flow.step * s;
             for (k, l) in &flow.tangents {

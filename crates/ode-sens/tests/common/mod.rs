@@ -39,8 +39,7 @@ impl System {
     pub fn linear(mut self, a: A) -> System {
         let (n, m) = (self.n, self.m);
         self.a = Some(a);
-        self.coefficients =
-            (0..n * n * m).map(|e| (e / (n * m), e / m % n, e % m)).collect();
+        self.coefficients = (0..n * n * m).map(|e| (e / (n * m), e / m % n, e % m)).collect();
         self
     }
 

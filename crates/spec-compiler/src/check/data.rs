@@ -167,11 +167,18 @@ impl Loaded {
         });
     }
 
-    fn stack(&mut self, ast: &ast::Stack, data: &model::Table, table: &str, names: &[String]) -> Option<Stack> {
+    fn stack(
+        &mut self,
+        ast: &ast::Stack,
+        data: &model::Table,
+        table: &str,
+        names: &[String],
+    ) -> Option<Stack> {
         let columns: Vec<usize> = match &ast.columns {
             StackColumns::Glob(glob) => {
-                let mut hits: Vec<usize> =
-                    (0..data.columns.len()).filter(|&i| glob_matches(&glob.value, &data.columns[i].name)).collect();
+                let mut hits: Vec<usize> = (0..data.columns.len())
+                    .filter(|&i| glob_matches(&glob.value, &data.columns[i].name))
+                    .collect();
                 hits.sort_by(|&a, &b| natural(&data.columns[a].name).cmp(&natural(&data.columns[b].name)));
                 if hits.is_empty() {
                     self.mistakes.push(mistakes::empty_glob(glob.span, &glob.value, table, names));
@@ -241,10 +248,21 @@ fn rename(ast: &ast::Table, data: &mut model::Table, out: &mut Vec<Diagnostic>) 
 }
 
 /// The label of each row: a unique text or integer column.
-fn key_labels(data: &model::Table, at: usize, key: &Ident, table: &str) -> Result<Vec<String>, Box<Diagnostic>> {
+fn key_labels(
+    data: &model::Table,
+    at: usize,
+    key: &Ident,
+    table: &str,
+) -> Result<Vec<String>, Box<Diagnostic>> {
     let column = &data.columns[at];
     if let Some(&row) = column.nulls.first() {
-        return Err(Box::new(mistakes::null(key.span, &key.name, table, &data.locate(row), column.nulls.len())));
+        return Err(Box::new(mistakes::null(
+            key.span,
+            &key.name,
+            table,
+            &data.locate(row),
+            column.nulls.len(),
+        )));
     }
     let Some(labels) = cell_labels(&column.cells) else {
         return Err(Box::new(mistakes::not_labels(key.span, &key.name, column.cells.kind())));
@@ -319,7 +337,9 @@ mod tests {
 
     #[test]
     fn globs_match_and_sort_naturally() {
-        assert!(glob_matches("x*", "x12") && glob_matches("*_mg", "dose_mg") && glob_matches("a*b*c", "aXbYc"));
+        assert!(
+            glob_matches("x*", "x12") && glob_matches("*_mg", "dose_mg") && glob_matches("a*b*c", "aXbYc")
+        );
         assert!(!glob_matches("x*", "y1") && !glob_matches("ab*ba", "aba"));
         let mut names = vec!["x10", "x2", "x1"];
         names.sort_by_key(|n| natural(n));

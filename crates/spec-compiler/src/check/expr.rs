@@ -91,7 +91,11 @@ fn truth(t: Typed) -> Typed {
 
 fn binary(op: BinaryOp, l: Typed, r: Typed, span: Span) -> Typed {
     let dims = union(&l.dims, &r.dims);
-    let make = |op, a: Typed, b: Typed| Typed { kind: Kind::Apply2(op, Box::new(a), Box::new(b)), dims: dims.clone(), span };
+    let make = |op, a: Typed, b: Typed| Typed {
+        kind: Kind::Apply2(op, Box::new(a), Box::new(b)),
+        dims: dims.clone(),
+        span,
+    };
     match op {
         BinaryOp::Add => make(Binary::Add, l, r),
         BinaryOp::Sub => make(Binary::Sub, l, r),
@@ -150,7 +154,9 @@ fn name(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Typed> {
             let tables: Vec<String> = found
                 .iter()
                 .filter_map(|s| match s {
-                    Symbol::Column { table, .. } | Symbol::Stack { table, .. } => Some(scope.tables[*table].name.clone()),
+                    Symbol::Column { table, .. } | Symbol::Stack { table, .. } => {
+                        Some(scope.tables[*table].name.clone())
+                    }
                     _ => None,
                 })
                 .collect();
@@ -210,7 +216,8 @@ fn column(scope: &mut Scope, table: usize, column: usize, span: Span) -> Option<
         return fail(scope, mistakes::null(span, &c.name, &t.name, &place, c.nulls.len()));
     }
     if let model::Cells::Real(v) = &c.cells
-        && let Some(row) = v.iter().enumerate().position(|(r, x)| !x.is_finite() && c.nulls.binary_search(&r).is_err())
+        && let Some(row) =
+            v.iter().enumerate().position(|(r, x)| !x.is_finite() && c.nulls.binary_search(&r).is_err())
     {
         let place = t.data.locate(row);
         return fail(scope, mistakes::not_finite(span, &c.name, &place, v[row]));
@@ -311,9 +318,10 @@ pub fn table_of_columns(scope: &Scope, e: &Expr) -> Option<usize> {
         .filter_map(|n| match scope.lookup(n)[..] {
             [Symbol::Column { table, .. } | Symbol::Stack { table, .. }] => Some(table),
             [Symbol::State { solve, .. }] => scope.solves[solve].rows.and_then(|r| scope.table_of(&[r])),
-            [Symbol::Let(i)] => scope.lets[i].done.as_ref().and_then(|l| {
-                (0..scope.tables.len()).find(|&t| l.dims.contains(&scope.tables[t].rows))
-            }),
+            [Symbol::Let(i)] => scope.lets[i]
+                .done
+                .as_ref()
+                .and_then(|l| (0..scope.tables.len()).find(|&t| l.dims.contains(&scope.tables[t].rows))),
             _ => None,
         })
         .collect();
@@ -322,8 +330,9 @@ pub fn table_of_columns(scope: &Scope, e: &Expr) -> Option<usize> {
     match tables[..] {
         [one] => Some(one),
         [] => {
-            let having: Vec<usize> =
-                (0..scope.tables.len()).filter(|&t| by.iter().all(|n| scope.tables[t].column(n).is_some())).collect();
+            let having: Vec<usize> = (0..scope.tables.len())
+                .filter(|&t| by.iter().all(|n| scope.tables[t].column(n).is_some()))
+                .collect();
             if let [one] = having[..] { Some(one) } else { None }
         }
         _ => None,
@@ -368,7 +377,8 @@ fn look_up(scope: &mut Scope, base: Typed, base_expr: &Expr, by: &Expr, context:
         return fail(scope, mistakes::lookup_by_column(by.span, &shown, dim.as_deref()));
     };
     let table = context.table.or_else(|| {
-        let having: Vec<usize> = (0..scope.tables.len()).filter(|&t| scope.tables[t].column(name).is_some()).collect();
+        let having: Vec<usize> =
+            (0..scope.tables.len()).filter(|&t| scope.tables[t].column(name).is_some()).collect();
         if let [one] = having[..] { Some(one) } else { None }
     });
     let column = table.and_then(|t| scope.tables[t].column(name).map(|c| (t, c)));
@@ -494,7 +504,10 @@ fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context: &C
                 if !x.dims.contains(&over) {
                     let has = crate::typed::show_dims(&scope.dims, &x.dims);
                     let dim = scope.dims[over.0].name.clone();
-                    return fail(scope, mistakes::not_over(arg.value.span, &arg.value.to_string(), &has, &dim));
+                    return fail(
+                        scope,
+                        mistakes::not_over(arg.value.span, &arg.value.to_string(), &has, &dim),
+                    );
                 }
             }
             Some(contracted(a, b, over, span))
@@ -562,7 +575,12 @@ fn arguments<'e>(
             Some(ident) => match allowed.iter().position(|w| *w == ident.name) {
                 Some(k) => named[k] = Some(&a.value),
                 None => {
-                    scope.mistakes.push(mistakes::unknown_argument(ident.span, &ident.name, &function.name, allowed));
+                    scope.mistakes.push(mistakes::unknown_argument(
+                        ident.span,
+                        &ident.name,
+                        &function.name,
+                        allowed,
+                    ));
                     good = false;
                 }
             },
@@ -627,7 +645,10 @@ fn contract(scope: &mut Scope, span: Span, l: Typed, r: Typed) -> Option<Typed> 
         }
         ([], &[d]) => Some(contracted(l, r, d, span)),
         _ => {
-            let (a, b) = (crate::typed::show_dims(&scope.dims, &l.dims), crate::typed::show_dims(&scope.dims, &r.dims));
+            let (a, b) = (
+                crate::typed::show_dims(&scope.dims, &l.dims),
+                crate::typed::show_dims(&scope.dims, &r.dims),
+            );
             let names: Vec<String> = shared.iter().map(|d| scope.dims[d.0].name.clone()).collect();
             fail(scope, mistakes::contraction(span, &a, &b, &names))
         }

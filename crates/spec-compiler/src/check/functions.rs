@@ -24,10 +24,8 @@ pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
 ];
 
 /// Of two arguments.
-pub const PAIRWISE: &[(&str, Binary, &str)] = &[
-    ("maximum", Binary::Max, "the larger of two"),
-    ("minimum", Binary::Min, "the smaller of two"),
-];
+pub const PAIRWISE: &[(&str, Binary, &str)] =
+    &[("maximum", Binary::Max, "the larger of two"), ("minimum", Binary::Min, "the smaller of two")];
 
 /// With forms of their own: name and signature.
 pub const SPECIAL: &[(&str, &str)] = &[

@@ -45,15 +45,26 @@ pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
         if let Some((name, support)) = latent_behind(scope, arg)
             && !parameter.domain.includes(support)
         {
-            let d = mistakes::latent_domain(arg.span, distribution.name(), parameter.name, parameter.domain, name, support);
+            let d = mistakes::latent_domain(
+                arg.span,
+                distribution.name(),
+                parameter.name,
+                parameter.domain,
+                name,
+                support,
+            );
             scope.mistakes.push(d);
             return None;
         }
         for x in array_values(scope, arg) {
             if !parameter.domain.contains(x) {
                 let (parameter, expected) = (parameter.name, parameter.domain);
-                let error =
-                    DistributionError::OutOfDomain { distribution: distribution.name(), parameter, expected, found: x };
+                let error = DistributionError::OutOfDomain {
+                    distribution: distribution.name(),
+                    parameter,
+                    expected,
+                    found: x,
+                };
                 scope.mistakes.push(mistakes::arguments(arg.span, &error, distribution));
                 return None;
             }
@@ -61,7 +72,9 @@ pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
     }
     let support = distribution.check(&constants).and_then(|()| distribution.support(&constants));
     match support {
-        Ok(support) => Some(Law { distribution, args: args_typed, params, truncated: None, support, span: e.span }),
+        Ok(support) => {
+            Some(Law { distribution, args: args_typed, params, truncated: None, support, span: e.span })
+        }
         Err(error) => {
             let at = offender(&error, distribution, &params).map_or(e.span, |i| args[i].value.span);
             scope.mistakes.push(mistakes::arguments(at, &error, distribution));
@@ -71,9 +84,14 @@ pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
 }
 
 /// The argument an error is about.
-fn offender(error: &DistributionError, distribution: &dyn Distribution, params: &Params<usize>) -> Option<usize> {
+fn offender(
+    error: &DistributionError,
+    distribution: &dyn Distribution,
+    params: &Params<usize>,
+) -> Option<usize> {
     let name = match error {
-        DistributionError::OutOfDomain { parameter, .. } | DistributionError::NeedsConstant { parameter, .. } => *parameter,
+        DistributionError::OutOfDomain { parameter, .. }
+        | DistributionError::NeedsConstant { parameter, .. } => *parameter,
         _ => return None,
     };
     params

@@ -32,7 +32,11 @@ impl Scope<'_> {
                 found = true;
                 numbers &= column.cells.kind() == "integer";
                 labels.extend(
-                    cells.into_iter().enumerate().filter(|(r, _)| column.nulls.binary_search(r).is_err()).map(|(_, l)| l),
+                    cells
+                        .into_iter()
+                        .enumerate()
+                        .filter(|(r, _)| column.nulls.binary_search(r).is_err())
+                        .map(|(_, l)| l),
                 );
             }
         }
@@ -52,13 +56,19 @@ impl Scope<'_> {
             }
             labels = order;
         }
-        self.dims.push(ModelDim { name: name.into(), rows_of: None, size: labels.len(), labels: Some(labels) });
+        self.dims.push(ModelDim {
+            name: name.into(),
+            rows_of: None,
+            size: labels.len(),
+            labels: Some(labels),
+        });
         Some(DimRef(self.dims.len() - 1))
     }
 
     /// The index that a column is into `dim`; `span` is where it is used.
     pub fn index(&mut self, table: usize, column: usize, dim: DimRef, span: Span) -> Option<usize> {
-        if let Some(i) = self.indices.iter().position(|x| (x.table, x.column, x.dim) == (table, column, dim)) {
+        if let Some(i) = self.indices.iter().position(|x| (x.table, x.column, x.dim) == (table, column, dim))
+        {
             return Some(i);
         }
         let (t, d) = (&self.tables[table], &self.dims[dim.0]);
@@ -81,7 +91,8 @@ impl Scope<'_> {
                 None => {
                     let known: Vec<String> = (0..d.size.min(1000)).map(|i| d.label(i)).collect();
                     let place = t.data.locate(row);
-                    self.mistakes.push(mistakes::unknown_level(span, &c.name, &place, label, &d.name, &known));
+                    self.mistakes
+                        .push(mistakes::unknown_level(span, &c.name, &place, label, &d.name, &known));
                     return None;
                 }
             }

@@ -52,7 +52,9 @@ pub fn null(span: Span, column: &str, table: &str, place: &str, count: usize) ->
     let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
     mistake("null", span, format!("column `{column}` of `{table}` has no value in {place}{more}"))
         .label("used here")
-        .help(format!("say what that means, in `{table}:`, with `missing: {{{column}: drop}}`, or complete the data"))
+        .help(format!(
+            "say what that means, in `{table}:`, with `missing: {{{column}: drop}}`, or complete the data"
+        ))
 }
 
 pub fn not_finite(span: Span, column: &str, place: &str, found: f64) -> Diagnostic {
@@ -61,7 +63,8 @@ pub fn not_finite(span: Span, column: &str, place: &str, found: f64) -> Diagnost
 
 pub fn text_column(span: Span, column: &str, example: Option<(String, String)>, mostly: bool) -> Diagnostic {
     let at = example.map_or(String::new(), |(place, text)| format!(": {place} holds `{text}`"));
-    let d = mistake("text_column", span, format!("column `{column}` is not numbers{at}")).label("a number is needed here");
+    let d = mistake("text_column", span, format!("column `{column}` is not numbers{at}"))
+        .label("a number is needed here");
     if mostly {
         d.help("correct the cell, or leave it empty and say what a null means with `missing:`")
     } else {
@@ -75,17 +78,32 @@ pub fn not_labels(span: Span, column: &str, kind: &str) -> Diagnostic {
 }
 
 pub fn key_twice(key: &Ident, label: &str, first: &str, again: &str) -> Diagnostic {
-    mistake("key_twice", key.span, format!("`{}` is not unique: `{label}` is in {first} and {again}", key.name))
-        .label("the key")
-        .help("a key labels each row once; use `rows:` for rows without labels")
+    mistake(
+        "key_twice",
+        key.span,
+        format!("`{}` is not unique: `{label}` is in {first} and {again}", key.name),
+    )
+    .label("the key")
+    .help("a key labels each row once; use `rows:` for rows without labels")
 }
 
 pub fn level_missing(span: Span, dim: &str, level: &str) -> Diagnostic {
     mistake("level_missing", span, format!("`levels:` of `{dim}` leaves out `{level}`, which the data have"))
 }
 
-pub fn unknown_level(span: Span, column: &str, place: &str, label: &str, dim: &str, labels: &[String]) -> Diagnostic {
-    let d = mistake("unknown_level", span, format!("`{label}` in {place} of column `{column}` is no level of `{dim}`"));
+pub fn unknown_level(
+    span: Span,
+    column: &str,
+    place: &str,
+    label: &str,
+    dim: &str,
+    labels: &[String],
+) -> Diagnostic {
+    let d = mistake(
+        "unknown_level",
+        span,
+        format!("`{label}` in {place} of column `{column}` is no level of `{dim}`"),
+    );
     suggest(d, label, &known(labels))
 }
 
@@ -93,11 +111,21 @@ pub fn stack_dim(dim: &Ident, has: usize, stacked: usize) -> Diagnostic {
     mistake(
         "dim_twice",
         dim.span,
-        format!("dimension `{}` is known with other labels ({has} elements, here {stacked} columns)", dim.name),
+        format!(
+            "dimension `{}` is known with other labels ({has} elements, here {stacked} columns)",
+            dim.name
+        ),
     )
 }
 
-pub fn unsupported_outcome(span: Span, column: &str, place: &str, found: f64, law: &str, support: Support) -> Diagnostic {
+pub fn unsupported_outcome(
+    span: Span,
+    column: &str,
+    place: &str,
+    found: f64,
+    law: &str,
+    support: Support,
+) -> Diagnostic {
     mistake("outside_support", span, format!("`{column}` is {found} in {place}, which {law} cannot produce"))
         .label(format!("{law} gives {support}"))
         .help("check the data and the choice of the law")
@@ -180,7 +208,8 @@ pub fn primed_value(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn text_value(span: Span) -> Diagnostic {
-    mistake("text_value", span, "a text has no numeric value").help("texts stand for labels, as in `sigma[part='left']`")
+    mistake("text_value", span, "a text has no numeric value")
+        .help("texts stand for labels, as in `sigma[part='left']`")
 }
 
 pub fn member(span: Span) -> Diagnostic {
@@ -204,7 +233,8 @@ pub fn cycle(names: &[(String, Span)]) -> Diagnostic {
 }
 
 pub fn later(span: Span, what: &str, when: &str) -> Diagnostic {
-    mistake("later", span, format!("{what} is not part of this version yet")).label(format!("comes with {when}"))
+    mistake("later", span, format!("{what} is not part of this version yet"))
+        .label(format!("comes with {when}"))
 }
 
 // ---- dimensions -----------------------------------------------------------------------------
@@ -215,7 +245,11 @@ pub fn not_over(span: Span, shown: &str, has: &str, dim: &str) -> Diagnostic {
 }
 
 pub fn already_over(span: Span, shown: &str, rows: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, format!("`{shown}` already varies over `{rows}`, the rows it would be looked up by"))
+    mistake(
+        "wrong_dimension",
+        span,
+        format!("`{shown}` already varies over `{rows}`, the rows it would be looked up by"),
+    )
 }
 
 pub fn extra_dim(span: Span, dim: &str, name: &str, has: &str, target: Span, by: Option<&str>) -> Diagnostic {
@@ -229,8 +263,12 @@ pub fn extra_dim(span: Span, dim: &str, name: &str, has: &str, target: Span, by:
 }
 
 pub fn let_dims(span: Span, dim: &str, name: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, format!("the value of `{name}` varies over `{dim}`, which is not declared"))
-        .help(format!("add `{dim}` to the brackets, or leave them away: a let infers its dimensions"))
+    mistake(
+        "wrong_dimension",
+        span,
+        format!("the value of `{name}` varies over `{dim}`, which is not declared"),
+    )
+    .help(format!("add `{dim}` to the brackets, or leave them away: a let infers its dimensions"))
 }
 
 pub fn contraction(span: Span, left: &str, right: &str, shared: &[String]) -> Diagnostic {
@@ -243,11 +281,13 @@ pub fn contraction(span: Span, left: &str, right: &str, shared: &[String]) -> Di
 }
 
 pub fn not_square(span: Span, has: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, "`transpose` needs dimensions d and d'").label(format!("this {}", over(has)))
+    mistake("wrong_dimension", span, "`transpose` needs dimensions d and d'")
+        .label(format!("this {}", over(has)))
 }
 
 pub fn prime_of_vector(span: Span, has: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, "`prime` renames the one dimension of a vector").label(format!("this {}", over(has)))
+    mistake("wrong_dimension", span, "`prime` renames the one dimension of a vector")
+        .label(format!("this {}", over(has)))
 }
 
 pub fn over_is_dim(span: Span) -> Diagnostic {
@@ -297,14 +337,17 @@ pub fn unknown_distribution(span: Span, name: &str) -> Diagnostic {
     let names = distribution_names();
     let d = mistake("unknown_distribution", span, format!("unknown distribution `{name}`"));
     if functions::names().contains(&name) {
-        return d.help("a law is a distribution; put the expression among its arguments, as in `normal(log(x), s)`");
+        return d.help(
+            "a law is a distribution; put the expression among its arguments, as in `normal(log(x), s)`",
+        );
     }
     suggest(d, name, &names)
 }
 
 pub fn not_a_law(span: Span, e: &Expr) -> Diagnostic {
-    mistake("not_a_law", span, format!("`{e}` is not a distribution"))
-        .help("right of the colon stands a distribution, such as `normal(0, 1)`; an equation belongs into `let:`")
+    mistake("not_a_law", span, format!("`{e}` is not a distribution")).help(
+        "right of the colon stands a distribution, such as `normal(0, 1)`; an equation belongs into `let:`",
+    )
 }
 
 pub fn distribution_here(span: Span, name: &str) -> Diagnostic {
@@ -349,9 +392,13 @@ pub fn latent_domain(
     name: &str,
     support: Support,
 ) -> Diagnostic {
-    mistake("outside_support", span, format!("{parameter} of {distribution} must be {domain}, but `{name}` is {support}"))
-        .label(format!("{support}"))
-        .help(format!("give `{name}` a prior with that support, such as `half_normal(1)` for a scale"))
+    mistake(
+        "outside_support",
+        span,
+        format!("{parameter} of {distribution} must be {domain}, but `{name}` is {support}"),
+    )
+    .label(format!("{support}"))
+    .help(format!("give `{name}` a prior with that support, such as `half_normal(1)` for a scale"))
 }
 
 pub fn bound_is_constant(span: Span, word: &str) -> Diagnostic {
@@ -366,11 +413,16 @@ pub fn truncated_form(span: Span) -> Diagnostic {
 }
 
 pub fn discrete_latent(span: Span, name: &str, law: &str) -> Diagnostic {
-    mistake("discrete_latent", span, format!("`{name}` would be discrete ({law}): discrete latents are not part of this version yet"))
+    mistake(
+        "discrete_latent",
+        span,
+        format!("`{name}` would be discrete ({law}): discrete latents are not part of this version yet"),
+    )
 }
 
 pub fn where_is_data(span: Span) -> Diagnostic {
-    mistake("where_is_data", span, "`where:` is a condition on the row's columns").label("depends on more than that")
+    mistake("where_is_data", span, "`where:` is a condition on the row's columns")
+        .label("depends on more than that")
 }
 
 // ---- solves, arrays -------------------------------------------------------------------------
@@ -393,14 +445,22 @@ pub fn start_is_number(span: Span) -> Diagnostic {
 }
 
 pub fn state_is_scalar(span: Span, what: &str, state: &str, dim: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, format!("the {what} of `{state}` varies over `{dim}`, but a state is one number"))
-        .help("choose an element (`theta[i=1]`) or reduce")
+    mistake(
+        "wrong_dimension",
+        span,
+        format!("the {what} of `{state}` varies over `{dim}`, but a state is one number"),
+    )
+    .help("choose an element (`theta[i=1]`) or reduce")
 }
 
 pub fn row_in_rate(span: Span, column: &str, at: &str) -> Diagnostic {
-    mistake("row_in_rate", span, format!("`{column}` is known at the rows only, but a rate needs it at every time"))
-        .label("a row's value")
-        .help(format!("write `interp({at}, {column})` (comes with the ODE issue), or use a parameter"))
+    mistake(
+        "row_in_rate",
+        span,
+        format!("`{column}` is known at the rows only, but a rate needs it at every time"),
+    )
+    .label("a row's value")
+    .help(format!("write `interp({at}, {column})` (comes with the ODE issue), or use a parameter"))
 }
 
 pub fn array_here(span: Span) -> Diagnostic {
@@ -409,7 +469,8 @@ pub fn array_here(span: Span) -> Diagnostic {
 }
 
 pub fn array_needs_dims(span: Span) -> Diagnostic {
-    mistake("array", span, "an array needs its dimensions on the left").help("write `m[i]: [1, 2, 3]`, with `i` in `dims:`")
+    mistake("array", span, "an array needs its dimensions on the left")
+        .help("write `m[i]: [1, 2, 3]`, with `i` in `dims:`")
 }
 
 pub fn array_length(span: Span, dim: &str, expected: usize, found: usize) -> Diagnostic {

@@ -104,7 +104,11 @@ fn let_(scope: &mut Scope, i: usize) {
     let Some(mut typed) = expr::let_value(scope, value, &declared, &context) else { return };
     if !target.dims.is_empty() {
         if let Some(&extra) = typed.dims.iter().find(|d| !declared.contains(d)) {
-            scope.mistakes.push(mistakes::let_dims(target.span, &scope.dims[extra.0].name, &target.name.name));
+            scope.mistakes.push(mistakes::let_dims(
+                target.span,
+                &scope.dims[extra.0].name,
+                &target.name.name,
+            ));
             return;
         }
         let mut sorted = declared;
@@ -166,7 +170,12 @@ fn solve(scope: &mut Scope, i: usize) {
         for (what, typed) in [("initial value", &initial), ("rate", &rate)] {
             if let Some(d) = typed.dims.first() {
                 let name = &scope.dims[d.0].name;
-                scope.mistakes.push(mistakes::state_is_scalar(typed.span, what, &state.target.name.name, name));
+                scope.mistakes.push(mistakes::state_is_scalar(
+                    typed.span,
+                    what,
+                    &state.target.name.name,
+                    name,
+                ));
             }
         }
         states.push(StateDef { name: state.target.name.name.clone(), initial, rate });

@@ -34,8 +34,10 @@ fn names<'e>(e: &'e Expr, out: &mut Vec<&'e str>) {
 /// Lets that mention a state of `solve`, directly or through other lets: in its rates they run.
 fn runs(scope: &Scope, solve: usize) -> Vec<bool> {
     let mentions: Vec<Vec<Symbol>> = scope.lets.iter().map(|l| symbols(scope, l.value)).collect();
-    let mut hit: Vec<bool> =
-        mentions.iter().map(|m| m.iter().any(|s| matches!(s, Symbol::State { solve: k, .. } if *k == solve))).collect();
+    let mut hit: Vec<bool> = mentions
+        .iter()
+        .map(|m| m.iter().any(|s| matches!(s, Symbol::State { solve: k, .. } if *k == solve)))
+        .collect();
     loop {
         let next: Vec<bool> = mentions
             .iter()
@@ -72,7 +74,9 @@ pub fn running_lets(scope: &Scope, solve: usize) -> Vec<usize> {
     }
     let edges: HashMap<usize, Vec<usize>> = needed.iter().map(|&i| (i, uses(scope.lets[i].value))).collect();
     let mut out: Vec<usize> = Vec::new();
-    while let Some(&i) = needed.iter().find(|&&i| !out.contains(&i) && edges[&i].iter().all(|d| out.contains(d))) {
+    while let Some(&i) =
+        needed.iter().find(|&&i| !out.contains(&i) && edges[&i].iter().all(|d| out.contains(d)))
+    {
         out.push(i);
     }
     out
@@ -84,8 +88,7 @@ pub fn sort(scope: &mut Scope) -> Option<Vec<Def>> {
     nodes.extend((0..scope.latents.len()).map(Def::Latent));
     nodes.extend((0..scope.lets.len()).map(Def::Let));
     nodes.extend((0..scope.solves.len()).map(Def::Solve));
-    let index: HashMap<(u8, usize), usize> =
-        nodes.iter().enumerate().map(|(k, d)| (key(*d), k)).collect();
+    let index: HashMap<(u8, usize), usize> = nodes.iter().enumerate().map(|(k, d)| (key(*d), k)).collect();
     let of_symbol = |s: Symbol| -> Option<usize> {
         let d = match s {
             Symbol::Latent(i) => Def::Latent(i),
@@ -98,7 +101,9 @@ pub fn sort(scope: &mut Scope) -> Option<Vec<Def>> {
     let mut needs: Vec<Vec<usize>> = nodes
         .iter()
         .map(|d| match *d {
-            Def::Latent(i) => symbols(scope, scope.latents[i].law).into_iter().filter_map(of_symbol).collect(),
+            Def::Latent(i) => {
+                symbols(scope, scope.latents[i].law).into_iter().filter_map(of_symbol).collect()
+            }
             Def::Let(i) => symbols(scope, scope.lets[i].value).into_iter().filter_map(of_symbol).collect(),
             Def::Solve(i) => {
                 let own = |s: &Symbol| !matches!(s, Symbol::State { solve, .. } if *solve == i);
@@ -129,7 +134,8 @@ pub fn sort(scope: &mut Scope) -> Option<Vec<Def>> {
         }
     }
     let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
-    let mut ready: std::collections::BTreeSet<usize> = (0..nodes.len()).filter(|&k| waiting[k] == 0).collect();
+    let mut ready: std::collections::BTreeSet<usize> =
+        (0..nodes.len()).filter(|&k| waiting[k] == 0).collect();
     let mut out = Vec::new();
     while let Some(k) = ready.pop_first() {
         out.push(nodes[k]);

@@ -130,7 +130,13 @@ impl<'a> Scope<'a> {
                 None => {
                     let mut known: Vec<String> = self.dims.iter().map(|d| d.name.clone()).collect();
                     for t in &self.tables {
-                        known.extend(t.data.columns.iter().filter(|c| c.cells.kind() == "text").map(|c| c.name.clone()));
+                        known.extend(
+                            t.data
+                                .columns
+                                .iter()
+                                .filter(|c| c.cells.kind() == "text")
+                                .map(|c| c.name.clone()),
+                        );
                     }
                     self.mistakes.push(mistakes::unknown_dim(name.span, &name.name, &known));
                     return None;
@@ -161,7 +167,8 @@ impl<'a> Scope<'a> {
             return self.dim(&DimName { name: rows.name.clone(), primes: 0, span: rows.span });
         }
         if let Some(name) = block.at.as_name() {
-            let tables: Vec<usize> = (0..self.tables.len()).filter(|&t| self.tables[t].column(name).is_some()).collect();
+            let tables: Vec<usize> =
+                (0..self.tables.len()).filter(|&t| self.tables[t].column(name).is_some()).collect();
             if let [t] = tables[..] {
                 return Some(self.tables[t].rows);
             }

@@ -15,10 +15,7 @@ pub struct NotConstant(pub Span);
 pub fn constant(expr: &Expr) -> Result<f64, NotConstant> {
     match &expr.kind {
         ExprKind::Number(value) => Ok(*value),
-        ExprKind::Unary {
-            op: UnaryOp::Neg,
-            operand,
-        } => Ok(-constant(operand)?),
+        ExprKind::Unary { op: UnaryOp::Neg, operand } => Ok(-constant(operand)?),
         ExprKind::Binary { op, left, right } => {
             let apply: fn(f64, f64) -> f64 = match op {
                 BinaryOp::Add => |a, b| a + b,

@@ -5,8 +5,8 @@
 
 use super::token::{Bracket, Token, tokens};
 use super::{
-    Arg, BinaryOp, Declaration, DimName, Expr, ExprKind, Ident, Index, MAX_HEIGHT, MAX_NESTING,
-    UnaryOp, binding,
+    Arg, BinaryOp, Declaration, DimName, Expr, ExprKind, Ident, Index, MAX_HEIGHT, MAX_NESTING, UnaryOp,
+    binding,
 };
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -93,12 +93,7 @@ struct Parser<'t, 'a> {
 
 impl<'t, 'a> Parser<'t, 'a> {
     fn new(text: &'t Text<'a>) -> Result<Parser<'t, 'a>> {
-        Ok(Parser {
-            text,
-            tokens: tokens(text)?,
-            at: 0,
-            depth: 0,
-        })
+        Ok(Parser { text, tokens: tokens(text)?, at: 0, depth: 0 })
     }
 
     fn peek(&self) -> &Token {
@@ -164,10 +159,7 @@ impl<'t, 'a> Parser<'t, 'a> {
         if below >= MAX_HEIGHT {
             return fail(errors::expression_too_deep(span));
         }
-        Ok(Tree {
-            expr: Expr { kind, span },
-            height: below + 1,
-        })
+        Ok(Tree { expr: Expr { kind, span }, height: below + 1 })
     }
 
     /// An expression whose operators bind at least as tightly as `least`.
@@ -192,11 +184,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             let right = self.expression(op.operands().1)?;
             let span = left.expr.span.to(right.expr.span);
             let below = left.height.max(right.height);
-            let kind = ExprKind::Binary {
-                op,
-                left: Box::new(left.expr),
-                right: Box::new(right.expr),
-            };
+            let kind = ExprKind::Binary { op, left: Box::new(left.expr), right: Box::new(right.expr) };
             left = self.tree(kind, span, below)?;
         }
         self.depth -= 1;
@@ -218,10 +206,7 @@ impl<'t, 'a> Parser<'t, 'a> {
         self.take();
         let operand = self.expression(operand)?;
         let span = start.to(operand.expr.span);
-        let kind = ExprKind::Unary {
-            op,
-            operand: Box::new(operand.expr),
-        };
+        let kind = ExprKind::Unary { op, operand: Box::new(operand.expr) };
         self.tree(kind, span, operand.height)
     }
 
@@ -233,10 +218,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                     self.take();
                     let member = self.ident("the name of a column or output")?;
                     let span = base.expr.span.to(member.span);
-                    let kind = ExprKind::Member {
-                        base: Box::new(base.expr),
-                        member,
-                    };
+                    let kind = ExprKind::Member { base: Box::new(base.expr), member };
                     base = self.tree(kind, span, base.height)?;
                 }
                 Token::Open(Bracket::Square) => {
@@ -244,10 +226,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                     let (indices, below) = self.indices(open)?;
                     let span = self.since(base.expr.span);
                     let height = base.height.max(below);
-                    let kind = ExprKind::Index {
-                        base: Box::new(base.expr),
-                        indices,
-                    };
+                    let kind = ExprKind::Index { base: Box::new(base.expr), indices };
                     base = self.tree(kind, span, height)?;
                 }
                 Token::Open(Bracket::Round) => {
@@ -337,9 +316,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             (_, Some((Token::Op(op), place))) => {
                 errors::missing_operand(span, op.symbol(), *place, &self.shown())
             }
-            (Token::Bar | Token::Open(Bracket::Curly), _) => {
-                errors::query_only(span, &self.shown())
-            }
+            (Token::Bar | Token::Open(Bracket::Curly), _) => errors::query_only(span, &self.shown()),
             _ => errors::expected_value(span, &self.shown()),
         }
     }
@@ -359,17 +336,11 @@ impl<'t, 'a> Parser<'t, 'a> {
                 if let Some(first) = { named }.find(|known| known.name == name.name) {
                     return fail(errors::repeated_argument(name, first.span));
                 }
-            } else if let Some(Arg {
-                name: Some(before), ..
-            }) = args.last()
-            {
+            } else if let Some(Arg { name: Some(before), .. }) = args.last() {
                 return fail(errors::positional_after_named(value.expr.span, before));
             }
             below = below.max(value.height);
-            args.push(Arg {
-                name,
-                value: value.expr,
-            });
+            args.push(Arg { name, value: value.expr });
             if !self.comma_or_close(Bracket::Round, open)? {
                 return Ok((args, below));
             }
@@ -434,12 +405,9 @@ impl<'t, 'a> Parser<'t, 'a> {
                 self.take();
                 Ok(())
             }
-            Token::Close(found) => fail(errors::mismatched_close(
-                self.span(),
-                found.close(),
-                open,
-                bracket.close(),
-            )),
+            Token::Close(found) => {
+                fail(errors::mismatched_close(self.span(), found.close(), open, bracket.close()))
+            }
             Token::End => {
                 let end = self.end_of_text();
                 fail(errors::unclosed(open, bracket.open(), bracket.close(), end))

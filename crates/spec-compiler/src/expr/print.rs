@@ -48,9 +48,7 @@ impl fmt::Display for Expr {
                 }
                 // A prefix minus needs no brackets on the right: `a^-b`, `a * -b`.
                 let least_right = match &right.kind {
-                    ExprKind::Unary {
-                        op: UnaryOp::Neg, ..
-                    } => 0,
+                    ExprKind::Unary { op: UnaryOp::Neg, .. } => 0,
                     _ => least_right,
                 };
                 bracketed(f, right, least_right)
@@ -113,29 +111,17 @@ fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T]) -> fmt::Result
 
 fn bracketed(f: &mut fmt::Formatter<'_>, expr: &Expr, least: u8) -> fmt::Result {
     let own = match &expr.kind {
-        ExprKind::Unary {
-            op: UnaryOp::Neg, ..
-        } => binding::NEG,
-        ExprKind::Unary {
-            op: UnaryOp::Not, ..
-        } => binding::NOT,
+        ExprKind::Unary { op: UnaryOp::Neg, .. } => binding::NEG,
+        ExprKind::Unary { op: UnaryOp::Not, .. } => binding::NOT,
         ExprKind::Binary { op, .. } => op.binding(),
         _ => binding::ATOM,
     };
-    if own < least {
-        write!(f, "({expr})")
-    } else {
-        write!(f, "{expr}")
-    }
+    if own < least { write!(f, "({expr})") } else { write!(f, "{expr}") }
 }
 
 /// The shortest digits that are read back as the same float; whole numbers without a point.
 pub(crate) fn number(value: f64) -> String {
-    if value == value.trunc() && value.abs() < 1e15 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:?}")
-    }
+    if value == value.trunc() && value.abs() < 1e15 { format!("{value:.0}") } else { format!("{value:?}") }
 }
 
 fn quoted(text: &str) -> String {

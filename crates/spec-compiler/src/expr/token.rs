@@ -159,9 +159,7 @@ impl Lexer<'_, '_> {
 
     fn name(&mut self) -> Token {
         let rest = self.rest();
-        let length = rest
-            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .unwrap_or(rest.len());
+        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
         let (name, after) = rest.split_at(length);
         let token = match name {
             "and" => Token::Op(BinaryOp::And),
@@ -205,11 +203,7 @@ impl Lexer<'_, '_> {
         let leading_zero = end > 1 && bytes[0] == b'0' && bytes[1].is_ascii_digit();
         if glued > end || leading_zero {
             let span = self.text.span(start, start + glued);
-            return Err(Box::new(errors::malformed_number(
-                span,
-                &rest[..glued],
-                end,
-            )));
+            return Err(Box::new(errors::malformed_number(span, &rest[..glued], end)));
         }
         // Everything of this form is a float to Rust, `3.` and `.5` included.
         let value: f64 = rest[..end].parse().unwrap_or(f64::NAN);

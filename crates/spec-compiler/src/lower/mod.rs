@@ -108,8 +108,10 @@ impl<'a> Lowering<'a> {
 
     /// Labels of the elements over `dims`, in memory order.
     fn labels(&self, dims: &[DimId]) -> Vec<String> {
-        let model_dims: Vec<&crate::typed::ModelDim> =
-            dims.iter().map(|d| &self.model.dims[self.dims.iter().position(|x| x == d).expect("a model dimension")]).collect();
+        let model_dims: Vec<&crate::typed::ModelDim> = dims
+            .iter()
+            .map(|d| &self.model.dims[self.dims.iter().position(|x| x == d).expect("a model dimension")])
+            .collect();
         let mut out = vec![String::new()];
         for d in model_dims {
             out = out
@@ -248,7 +250,9 @@ impl<'a> Lowering<'a> {
     /// Every observed value must be possible under its law.
     fn check_outcome(&mut self, i: usize, x: NodeId, mask: Option<NodeId>) {
         let o = &self.model.observes[i];
-        let (Some(values), Ok(mask)) = (self.data_values(x), mask.map(|m| self.data_values(m).ok_or(())).transpose()) else {
+        let (Some(values), Ok(mask)) =
+            (self.data_values(x), mask.map(|m| self.data_values(m).ok_or(())).transpose())
+        else {
             return;
         };
         let counts = |r: usize| mask.as_ref().is_none_or(|m| m[r % m.len()] != 0.0);
@@ -263,7 +267,14 @@ impl<'a> Lowering<'a> {
             let table = self.model.tables.iter().find(|t| o.value.dims.contains(&t.rows));
             let per_row = values.len() / table.map_or(1, |t| t.data.n_rows.max(1)).max(1);
             let place = table.map_or(format!("element {}", r + 1), |t| t.data.locate(r / per_row.max(1)));
-            let d = mistakes::unsupported_outcome(o.span, &o.name, &place, values[r], o.law.distribution.name(), o.law.support);
+            let d = mistakes::unsupported_outcome(
+                o.span,
+                &o.name,
+                &place,
+                values[r],
+                o.law.distribution.name(),
+                o.law.support,
+            );
             self.mistakes.push(d);
         }
     }
@@ -322,7 +333,8 @@ impl<'a> Lowering<'a> {
         let def = &self.model.indices[i];
         let t = &self.model.tables[def.table];
         let (dim, rows) = (self.dim(def.dim), self.dim(t.rows));
-        let name = format!("{}.{} -> {}", t.name, t.data.columns[def.column].name, self.model.dims[def.dim.0].name);
+        let name =
+            format!("{}.{} -> {}", t.name, t.data.columns[def.column].name, self.model.dims[def.dim.0].name);
         self.bindings.data.insert(name.clone(), Value::Index(def.values.clone()));
         let n = self.graph.input(&name, Varies::Data, NodeKind::Index(dim), &[rows]);
         self.indices.insert(i, n);

@@ -14,7 +14,8 @@ use crate::typed::{Kind, SolveDef, Typed};
 
 /// Does the value change along a solution?
 fn runs(t: &Typed) -> bool {
-    matches!(t.kind, Kind::Running(_) | Kind::Time | Kind::RateLet(_)) || check::parts(t).into_iter().any(runs)
+    matches!(t.kind, Kind::Running(_) | Kind::Time | Kind::RateLet(_))
+        || check::parts(t).into_iter().any(runs)
 }
 
 /// The right-hand side under construction.

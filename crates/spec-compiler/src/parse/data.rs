@@ -10,30 +10,21 @@ use crate::yaml::{Entry, Node};
 pub(super) fn tables(reader: &mut Reader, node: Option<&Node>) -> Vec<Table> {
     let expected = "a mapping of tables, `name: {file: data.csv, rows: i}`";
     let entries = reader.entries(node, "`data:`", expected);
-    entries
-        .iter()
-        .filter_map(|entry| table(reader, entry))
-        .collect()
+    entries.iter().filter_map(|entry| table(reader, entry)).collect()
 }
 
 fn table(reader: &mut Reader, entry: &Entry) -> Option<Table> {
     let name = reader.key(&entry.key, "a table");
     let slot = format!("the table `{}`", entry.key.text);
     let fields = reader.fields(&entry.value, &slot, &words::TABLE, entry.key.span)?;
-    let file = fields
-        .get("file")
-        .and_then(|node| reader.text(node, "`file:`"));
-    let rows = name
-        .as_ref()
-        .and_then(|name| row_dim(reader, &fields, name));
+    let file = fields.get("file").and_then(|node| reader.text(node, "`file:`"));
+    let rows = name.as_ref().and_then(|name| row_dim(reader, &fields, name));
     let index = index(reader, fields.get("index"));
     let levels = levels(reader, fields.get("levels"));
     let columns = columns(reader, fields.get("columns"));
     let stack = stacks(reader, fields.get("stack"));
     let missing = missing(reader, fields.get("missing"));
-    let ordered_by = fields
-        .get("ordered_by")
-        .and_then(|node| reader.name(node, "`ordered_by:`"));
+    let ordered_by = fields.get("ordered_by").and_then(|node| reader.name(node, "`ordered_by:`"));
     Some(Table {
         name: name?,
         file: file?,
@@ -110,14 +101,8 @@ fn stacks(reader: &mut Reader, node: Option<&Node>) -> Vec<Stack> {
             Node::Seq(_) => reader.labels(node, "`columns:`").map(StackColumns::List),
             node => reader.text(node, "`columns:`").map(StackColumns::Glob),
         });
-        let dim = fields
-            .get("dim")
-            .and_then(|node| reader.name(node, "`dim:`"));
-        Some(Stack {
-            name: name?,
-            columns: columns?,
-            dim: dim?,
-        })
+        let dim = fields.get("dim").and_then(|node| reader.name(node, "`dim:`"));
+        Some(Stack { name: name?, columns: columns?, dim: dim? })
     });
     stacks.collect()
 }
@@ -145,10 +130,7 @@ pub(super) fn dims(reader: &mut Reader, node: Option<&Node>) -> Vec<Dim> {
             }
             node => reader.whole(node, &key.text, 1).map(DimSize::Size),
         };
-        Some(Dim {
-            name: name?,
-            size: size?,
-        })
+        Some(Dim { name: name?, size: size? })
     });
     dims.collect()
 }

@@ -81,12 +81,7 @@ pub(super) fn output(reader: &mut Reader, node: Option<&Node>) -> Output {
     };
     let report = fields.get("report").and_then(|node| {
         let items = reader.items(node, "`report:`", "a list of names")?;
-        Some(
-            items
-                .iter()
-                .filter_map(|item| reader.name(item, "an item of `report:`"))
-                .collect(),
-        )
+        Some(items.iter().filter_map(|item| reader.name(item, "an item of `report:`")).collect())
     });
     Output { report }
 }

@@ -19,10 +19,7 @@ pub(super) fn latents(reader: &mut Reader, node: Option<&Node>) -> Vec<Latent> {
             }
             node => reader.law(node, &slot),
         };
-        Some(Latent {
-            target: target?,
-            prior: prior?,
-        })
+        Some(Latent { target: target?, prior: prior? })
     });
     latents.collect()
 }
@@ -32,10 +29,7 @@ pub(super) fn lets(reader: &mut Reader, node: Option<&Node>) -> Vec<Let> {
     let declared = reader.declarations(entries);
     let lets = declared.into_iter().filter_map(|(target, entry)| {
         let value = reader.expr(&entry.value, &format!("`{}`", entry.key.text));
-        Some(Let {
-            target: target?,
-            value: value?,
-        })
+        Some(Let { target: target?, value: value? })
     });
     lets.collect()
 }
@@ -55,11 +49,7 @@ pub(super) fn observations(reader: &mut Reader, node: Option<&Node>) -> Vec<Obse
             }
             node => (reader.law(node, &slot), None),
         };
-        Some(Observe {
-            target: target?,
-            law: law?,
-            rows,
-        })
+        Some(Observe { target: target?, law: law?, rows })
     });
     observations.collect()
 }
@@ -67,10 +57,7 @@ pub(super) fn observations(reader: &mut Reader, node: Option<&Node>) -> Vec<Obse
 pub(super) fn odes(reader: &mut Reader, node: Option<&Node>) -> Vec<Ode> {
     let expected = "a mapping `name: {at: time, states: {...}}`";
     let entries = reader.entries(node, "`ode:`", expected);
-    entries
-        .iter()
-        .filter_map(|entry| ode(reader, entry))
-        .collect()
+    entries.iter().filter_map(|entry| ode(reader, entry)).collect()
 }
 
 fn ode(reader: &mut Reader, entry: &Entry) -> Option<Ode> {
@@ -78,12 +65,8 @@ fn ode(reader: &mut Reader, entry: &Entry) -> Option<Ode> {
     let slot = format!("the `ode:` block `{}`", entry.key.text);
     let fields = reader.fields(&entry.value, &slot, &words::ODE, entry.key.span)?;
     let at = fields.get("at").and_then(|node| reader.expr(node, "`at:`"));
-    let start = fields
-        .get("start")
-        .and_then(|node| reader.expr(node, "`start:`"));
-    let rows = fields
-        .get("rows")
-        .and_then(|node| reader.name(node, "`rows:`"));
+    let start = fields.get("start").and_then(|node| reader.expr(node, "`start:`"));
+    let rows = fields.get("rows").and_then(|node| reader.name(node, "`rows:`"));
     let states = states(reader, fields.get("states"));
     let solver = fields.get("solver").map(|node| solver(reader, node));
     Some(Ode {
@@ -116,11 +99,7 @@ fn states(reader: &mut Reader, node: Option<&Node>) -> Vec<State> {
             fields.get(word).and_then(|node| reader.expr(node, &slot))
         };
         let (initial, rate) = (part("initial"), part("rate"));
-        Some(State {
-            target: target?,
-            initial: initial?,
-            rate: rate?,
-        })
+        Some(State { target: target?, initial: initial?, rate: rate? })
     });
     states.collect()
 }
@@ -131,14 +110,8 @@ fn solver(reader: &mut Reader, node: &Node) -> Solver {
     };
     Solver {
         method: fields.get("method").and_then(|node| reader.choice(node)),
-        rtol: fields
-            .get("rtol")
-            .and_then(|node| reader.positive(node, "rtol")),
-        atol: fields
-            .get("atol")
-            .and_then(|node| reader.positive(node, "atol")),
-        sensitivity: fields
-            .get("sensitivity")
-            .and_then(|node| reader.choice(node)),
+        rtol: fields.get("rtol").and_then(|node| reader.positive(node, "rtol")),
+        atol: fields.get("atol").and_then(|node| reader.positive(node, "atol")),
+        sensitivity: fields.get("sensitivity").and_then(|node| reader.choice(node)),
     }
 }

@@ -125,19 +125,11 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Fields {
-            entries: &map.entries,
-            meant,
-        }
+        Fields { entries: &map.entries, meant }
     }
 
     /// The entries of a mapping with free keys; an empty section has none.
-    pub(super) fn entries<'n>(
-        &mut self,
-        node: Option<&'n Node>,
-        slot: &str,
-        expected: &str,
-    ) -> &'n [Entry] {
+    pub(super) fn entries<'n>(&mut self, node: Option<&'n Node>, slot: &str, expected: &str) -> &'n [Entry] {
         match node {
             Some(Node::Map(map)) => &map.entries,
             Some(Node::Scalar(scalar)) if scalar.is_null() => &[],
@@ -155,12 +147,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list with at least one.
-    pub(super) fn items<'n>(
-        &mut self,
-        node: &'n Node,
-        slot: &str,
-        expected: &str,
-    ) -> Option<&'n [Node]> {
+    pub(super) fn items<'n>(&mut self, node: &'n Node, slot: &str, expected: &str) -> Option<&'n [Node]> {
         match node {
             Node::Seq(seq) if !seq.items.is_empty() => Some(&seq.items),
             Node::Seq(seq) => {
@@ -188,10 +175,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn text(&mut self, node: &Node, slot: &str) -> Option<Spanned<String>> {
         let scalar = self.scalar(node, slot, "a text")?;
-        Some(Spanned {
-            value: scalar.text.clone(),
-            span: scalar.span,
-        })
+        Some(Spanned { value: scalar.text.clone(), span: scalar.span })
     }
 
     /// Distinct texts, at least one; `levels`, labels and columns are taken letter for letter.
@@ -208,10 +192,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             seen.insert(&scalar.text, scalar.span);
-            labels.push(Spanned {
-                value: scalar.text.clone(),
-                span: scalar.span,
-            });
+            labels.push(Spanned { value: scalar.text.clone(), span: scalar.span });
         }
         Some(labels)
     }
@@ -249,10 +230,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Declarations of one section with distinct names, with their values.
-    pub(super) fn declarations<'n>(
-        &mut self,
-        entries: &'n [Entry],
-    ) -> Vec<(Option<Declaration>, &'n Entry)> {
+    pub(super) fn declarations<'n>(&mut self, entries: &'n [Entry]) -> Vec<(Option<Declaration>, &'n Entry)> {
         let mut seen: HashMap<String, Span> = HashMap::new();
         let mut declared = Vec::new();
         for entry in entries {
@@ -273,13 +251,9 @@ impl<'a> Reader<'a> {
     pub(super) fn expr(&mut self, node: &Node, slot: &str) -> Option<Expr> {
         match node {
             Node::Seq(seq) => {
-                let items: Vec<Option<Expr>> =
-                    seq.items.iter().map(|item| self.expr(item, slot)).collect();
+                let items: Vec<Option<Expr>> = seq.items.iter().map(|item| self.expr(item, slot)).collect();
                 let items: Option<Vec<Expr>> = items.into_iter().collect();
-                Some(Expr {
-                    kind: ExprKind::Array(items?),
-                    span: seq.span,
-                })
+                Some(Expr { kind: ExprKind::Array(items?), span: seq.span })
             }
             node => {
                 let scalar = self.scalar(node, slot, "an expression")?;
@@ -310,10 +284,7 @@ impl<'a> Reader<'a> {
     fn number(&mut self, node: &Node, slot: &str) -> Option<Spanned<f64>> {
         let expr = self.expr(node, &format!("`{slot}:`"))?;
         match constant(&expr) {
-            Ok(value) => Some(Spanned {
-                value,
-                span: expr.span,
-            }),
+            Ok(value) => Some(Spanned { value, span: expr.span }),
             Err(expr::NotConstant(span)) => {
                 self.report(errors::not_a_number(span, slot));
                 None
@@ -324,11 +295,7 @@ impl<'a> Reader<'a> {
     pub(super) fn positive(&mut self, node: &Node, slot: &str) -> Option<Spanned<f64>> {
         let number = self.number(node, slot)?;
         if !(number.value > 0.0 && number.value.is_finite()) {
-            self.report(errors::number_out_of_range(
-                number.span,
-                slot,
-                "a positive number",
-            ));
+            self.report(errors::number_out_of_range(number.span, slot, "a positive number"));
             return None;
         }
         Some(number)
@@ -352,10 +319,7 @@ impl<'a> Reader<'a> {
             self.report(errors::number_out_of_range(span, slot, &expected));
             return None;
         }
-        Some(Spanned {
-            value: value as u64,
-            span,
-        })
+        Some(Spanned { value: value as u64, span })
     }
 
     pub(super) fn choice<C: Choice>(&mut self, node: &Node) -> Option<Spanned<C>> {
@@ -364,10 +328,7 @@ impl<'a> Reader<'a> {
         let scalar = self.scalar(node, &format!("`{}:`", C::SLOT), &expected)?;
         let text = scalar.text.as_str();
         if let Some(&(_, value)) = C::WORDS.iter().find(|(word, _)| *word == text) {
-            return Some(Spanned {
-                value,
-                span: scalar.span,
-            });
+            return Some(Spanned { value, span: scalar.span });
         }
         self.report(if C::LATER.contains(&text) {
             errors::later_version(scalar.span, &format!("`{}: {text}`", C::SLOT))
@@ -379,8 +340,5 @@ impl<'a> Reader<'a> {
 }
 
 fn ident(scalar: &Scalar) -> Ident {
-    Ident {
-        name: scalar.text.clone(),
-        span: scalar.span,
-    }
+    Ident { name: scalar.text.clone(), span: scalar.span }
 }

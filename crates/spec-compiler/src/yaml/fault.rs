@@ -82,13 +82,7 @@ pub(super) fn explain(
 }
 
 /// A syntax error inside `[ ]` or `{ }`.
-fn in_flow(
-    source: &Source,
-    kind: &ErrorKind,
-    here: Span,
-    open: Span,
-    last: Option<Last>,
-) -> Diagnostic {
+fn in_flow(source: &Source, kind: &ErrorKind, here: Span, open: Span, last: Option<Last>) -> Diagnostic {
     // `{rate: x[1], ...}`: the plain value `x` ended at the bracket.
     if let Some(last) = last.filter(|last| last.plain && !last.span.is_empty()) {
         let next = source.text()[last.span.end as usize..].chars().next();
@@ -101,9 +95,7 @@ fn in_flow(
             errors::reserved_start(here, source)
         }
         ErrorKind::UnexpectedCharacter { .. } => errors::reserved_start(here, source),
-        ErrorKind::MismatchedFlowCollectionEnd { close, .. } => {
-            errors::wrong_bracket(open, *close, source)
-        }
+        ErrorKind::MismatchedFlowCollectionEnd { close, .. } => errors::wrong_bracket(open, *close, source),
         _ => errors::unclosed_bracket(open, source),
     }
 }
@@ -141,17 +133,14 @@ fn unknown_escape(source: &Source, at: usize) -> Option<Span> {
 /// A tab that indents the line of `at` or one beside it.
 fn indenting_tab(source: &Source, at: usize) -> Option<Span> {
     let line = source.line_column(at).0;
-    [line, line.saturating_sub(1), line + 1]
-        .into_iter()
-        .find_map(|line| {
-            let span = source.line_span(line);
-            let text = source.slice(span);
-            let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
-            let tab = text[..indent].find('\t')?;
-            // A blank line may hold anything.
-            (indent < text.len())
-                .then(|| Span::new(span.start as usize + tab, span.start as usize + tab + 1))
-        })
+    [line, line.saturating_sub(1), line + 1].into_iter().find_map(|line| {
+        let span = source.line_span(line);
+        let text = source.slice(span);
+        let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
+        let tab = text[..indent].find('\t')?;
+        // A blank line may hold anything.
+        (indent < text.len()).then(|| Span::new(span.start as usize + tab, span.start as usize + tab + 1))
+    })
 }
 
 /// The key before the colon at `colon`, where no other colon stands before it on its line.
@@ -170,9 +159,7 @@ fn reserved_value(source: &Source, within: Span) -> Option<Span> {
     let (at, _) = text.match_indices(": ").next()?;
     let value = text[at + 1..].trim_start();
     let start = line.start as usize + text.len() - value.len();
-    value
-        .starts_with(['*', '&', '!', '|', '>', '@', '%', '`'])
-        .then(|| Span::new(start, start + 1))
+    value.starts_with(['*', '&', '!', '|', '>', '@', '%', '`']).then(|| Span::new(start, start + 1))
 }
 
 /// The colon of `name:value` or `name[dim]:value`.

@@ -25,10 +25,7 @@ enum PositionMap {
 impl<'a> Text<'a> {
     /// Text that begins at byte `start` of the file and is written there as it is.
     pub fn verbatim(text: &'a str, start: usize) -> Text<'a> {
-        Text {
-            text,
-            map: PositionMap::Shift(start),
-        }
+        Text { text, map: PositionMap::Shift(start) }
     }
 
     pub fn of(scalar: &'a Scalar, source: &Source) -> Text<'a> {
@@ -40,15 +37,9 @@ impl<'a> Text<'a> {
         let map = match walk(&scalar.text, raw, scalar.style, start) {
             Some(places) => PositionMap::Walked(places),
             // Not reached for text that the parser decoded; point at the whole scalar then.
-            None => PositionMap::Walked(vec![
-                (scalar.span.start, scalar.span.end);
-                scalar.text.len()
-            ]),
+            None => PositionMap::Walked(vec![(scalar.span.start, scalar.span.end); scalar.text.len()]),
         };
-        Text {
-            text: &scalar.text,
-            map,
-        }
+        Text { text: &scalar.text, map }
     }
 
     pub fn as_str(&self) -> &'a str {

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A file or folder beside the tests.
 pub fn here(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
 /// Compares with the snapshot file, or writes it where `UPDATE_SNAPSHOTS=1` is set. Says whether

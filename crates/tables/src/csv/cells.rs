@@ -15,9 +15,7 @@ pub(super) fn present<'a>(cell: Option<&'a str>, null_values: &[String]) -> Opti
 /// `false` in any case), text. Numbers all whole of which one does not fit 64 bits are text: they
 /// are labels, and rounding would make two of them one. A column without any value is real.
 pub(super) fn typed(cells: &[Option<&str>]) -> (ColumnData, Vec<usize>) {
-    let nulls: Vec<usize> = (0..cells.len())
-        .filter(|&row| cells[row].is_none())
-        .collect();
+    let nulls: Vec<usize> = (0..cells.len()).filter(|&row| cells[row].is_none()).collect();
     let data = if nulls.len() == cells.len() {
         ColumnData::Real(vec![f64::NAN; cells.len()])
     } else if let Some(values) = all(cells, 0, |cell| cell.parse().ok()) {
@@ -35,24 +33,12 @@ pub(super) fn typed(cells: &[Option<&str>]) -> (ColumnData, Vec<usize>) {
 }
 
 /// Every present cell converted, `missing` elsewhere; `None` at the first cell that will not.
-fn all<T: Copy>(
-    cells: &[Option<&str>],
-    missing: T,
-    convert: impl Fn(&str) -> Option<T>,
-) -> Option<Vec<T>> {
-    cells
-        .iter()
-        .map(|cell| cell.map_or(Some(missing), &convert))
-        .collect()
+fn all<T: Copy>(cells: &[Option<&str>], missing: T, convert: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    cells.iter().map(|cell| cell.map_or(Some(missing), &convert)).collect()
 }
 
 fn text(cells: &[Option<&str>]) -> ColumnData {
-    ColumnData::Text(
-        cells
-            .iter()
-            .map(|cell| cell.unwrap_or("").to_owned())
-            .collect(),
-    )
+    ColumnData::Text(cells.iter().map(|cell| cell.unwrap_or("").to_owned()).collect())
 }
 
 fn is_whole(cell: &str) -> bool {
@@ -77,10 +63,7 @@ mod tests {
 
     /// `check` for kinds: cells separated by blanks, `_` is missing.
     fn check(cells: &str, expected: &str) {
-        let cells: Vec<Option<&str>> = cells
-            .split(' ')
-            .map(|cell| (cell != "_").then_some(cell))
-            .collect();
+        let cells: Vec<Option<&str>> = cells.split(' ').map(|cell| (cell != "_").then_some(cell)).collect();
         let (data, nulls) = typed(&cells);
         assert_eq!(format!("{data:?} {nulls:?}"), expected);
     }
@@ -108,15 +91,9 @@ mod tests {
             "9223372036854775807 -9223372036854775808",
             "Integer([9223372036854775807, -9223372036854775808]) []",
         );
-        check(
-            "9223372036854775808 1",
-            r#"Text(["9223372036854775808", "1"]) []"#,
-        );
+        check("9223372036854775808 1", r#"Text(["9223372036854775808", "1"]) []"#);
         // With a fraction in the column it is a measurement, not a label.
-        check(
-            "9223372036854775808 1.5",
-            "Real([9.223372036854776e18, 1.5]) []",
-        );
+        check("9223372036854775808 1.5", "Real([9.223372036854776e18, 1.5]) []");
     }
 
     #[test]

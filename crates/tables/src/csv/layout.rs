@@ -22,26 +22,13 @@ pub(super) struct Layout {
     pub lines: Lines,
 }
 
-pub(super) fn check(
-    path: &Path,
-    bytes: Vec<u8>,
-    separator: Option<u8>,
-) -> Result<Layout, TableError> {
+pub(super) fn check(path: &Path, bytes: Vec<u8>, separator: Option<u8>) -> Result<Layout, TableError> {
     let mut bytes = repaired_text(path, bytes)?;
-    let mut scan = Scan {
-        path,
-        bytes: &bytes,
-        separator: b',',
-        at: 0,
-        line: 1,
-        blank: Vec::new(),
-    };
+    let mut scan = Scan { path, bytes: &bytes, separator: b',', at: 0, line: 1, blank: Vec::new() };
 
     scan.skip_blank_lines();
     if scan.at == bytes.len() {
-        return Err(TableError::Empty {
-            path: path.to_path_buf(),
-        });
+        return Err(TableError::Empty { path: path.to_path_buf() });
     }
     scan.separator = separator.unwrap_or_else(|| guess_separator(scan.rest()));
     let header_at = scan.at;
@@ -58,19 +45,11 @@ pub(super) fn check(
         if scan.at == bytes.len() {
             break;
         }
-        let place = Place {
-            row: lines.len() + 1,
-            line: Some(scan.line),
-        };
+        let place = Place { row: lines.len() + 1, line: Some(scan.line) };
         lines.push(scan.line);
         let found = scan.record()?;
         if found != expected {
-            return Err(TableError::Ragged {
-                path: path.to_path_buf(),
-                place,
-                expected,
-                found,
-            });
+            return Err(TableError::Ragged { path: path.to_path_buf(), place, expected, found });
         }
     }
 
@@ -79,21 +58,14 @@ pub(super) fn check(
     // Polars would count a blank line as a row of nulls.
     cut(&mut bytes, &blank);
     let n_rows = lines.len();
-    let regular = lines
-        .iter()
-        .enumerate()
-        .all(|(row, &line)| line == first + row);
+    let regular = lines.iter().enumerate().all(|(row, &line)| line == first + row);
     Ok(Layout {
         bytes,
         body,
         separator,
         header,
         n_rows,
-        lines: if regular {
-            Lines::Regular { first }
-        } else {
-            Lines::Listed(lines)
-        },
+        lines: if regular { Lines::Regular { first } } else { Lines::Listed(lines) },
     })
 }
 
@@ -152,10 +124,7 @@ fn guess_separator(text: &[u8]) -> u8 {
             _ => {}
         }
     }
-    [b',', b';', b'\t']
-        .into_iter()
-        .find(|byte| seen.contains(byte))
-        .unwrap_or(b',')
+    [b',', b';', b'\t'].into_iter().find(|byte| seen.contains(byte)).unwrap_or(b',')
 }
 
 /// The names of a header record that `Scan::record` has accepted: blanks around them cut off,
@@ -211,8 +180,7 @@ impl Scan<'_> {
             let blanks = rest
                 .iter()
                 .take_while(|&&byte| {
-                    byte == b'\r'
-                        || (byte.is_ascii_whitespace() && byte != b'\n' && byte != self.separator)
+                    byte == b'\r' || (byte.is_ascii_whitespace() && byte != b'\n' && byte != self.separator)
                 })
                 .count();
             let length = match rest.get(blanks) {
@@ -271,10 +239,7 @@ impl Scan<'_> {
         loop {
             match self.bytes.get(self.at) {
                 None => {
-                    return Err(TableError::OpenQuote {
-                        path: self.path.to_path_buf(),
-                        line: opened,
-                    });
+                    return Err(TableError::OpenQuote { path: self.path.to_path_buf(), line: opened });
                 }
                 Some(b'"') if self.bytes.get(self.at + 1) == Some(&b'"') => self.at += 2,
                 Some(b'"') => break,
@@ -295,10 +260,7 @@ impl Scan<'_> {
     }
 
     fn stray_quote(&self) -> TableError {
-        TableError::StrayQuote {
-            path: self.path.to_path_buf(),
-            line: self.line,
-        }
+        TableError::StrayQuote { path: self.path.to_path_buf(), line: self.line }
     }
 }
 
@@ -323,85 +285,40 @@ mod tests {
 
     #[test]
     fn header_and_rows() {
-        check(
-            "a,b\n1,2\n3,4",
-            r#"["a", "b"] 2 Regular { first: 2 } "1,2\n3,4""#,
-        );
+        check("a,b\n1,2\n3,4", r#"["a", "b"] 2 Regular { first: 2 } "1,2\n3,4""#);
         check(
             " a , \"b \"\"c\"\"\" \r\n1,2\r\n",
             "t.csv: line 1 has a quote inside a cell; quotes must enclose the whole cell (no blanks \
              around them), and one inside is written twice",
         );
-        check(
-            "\"b \"\"c, d\"\"\", a \r\n1,2\r\n",
-            r#"["b \"c, d\"", "a"] 1 Regular { first: 2 } "1,2\r\n""#,
-        );
-        check(
-            "\"\",x\n1,2\n",
-            r#"["unnamed_1", "x"] 1 Regular { first: 2 } "1,2\n""#,
-        );
+        check("\"b \"\"c, d\"\"\", a \r\n1,2\r\n", r#"["b \"c, d\"", "a"] 1 Regular { first: 2 } "1,2\r\n""#);
+        check("\"\",x\n1,2\n", r#"["unnamed_1", "x"] 1 Regular { first: 2 } "1,2\n""#);
         check("\u{feff}a\n1\n", r#"["a"] 1 Regular { first: 2 } "1\n""#);
-        check(
-            "a,b\r1,2\r3,4\r",
-            r#"["a", "b"] 2 Regular { first: 2 } "1,2\n3,4\n""#,
-        );
+        check("a,b\r1,2\r3,4\r", r#"["a", "b"] 2 Regular { first: 2 } "1,2\n3,4\n""#);
         check("a,b\n", r#"["a", "b"] 0 Regular { first: 2 } """#);
     }
 
     #[test]
     fn separators_are_read_off_the_header() {
-        check(
-            "a;b\n1,5;2\n",
-            r#"["a", "b"] 1 Regular { first: 2 } "1,5;2\n""#,
-        );
-        check(
-            "a\tb\n\t2\n",
-            r#"["a", "b"] 1 Regular { first: 2 } "\t2\n""#,
-        );
-        check(
-            "\"a;b\",c\n1,2\n",
-            r#"["a;b", "c"] 1 Regular { first: 2 } "1,2\n""#,
-        );
+        check("a;b\n1,5;2\n", r#"["a", "b"] 1 Regular { first: 2 } "1,5;2\n""#);
+        check("a\tb\n\t2\n", r#"["a", "b"] 1 Regular { first: 2 } "\t2\n""#);
+        check("\"a;b\",c\n1,2\n", r#"["a;b", "c"] 1 Regular { first: 2 } "1,2\n""#);
     }
 
     #[test]
     fn blank_lines_are_no_rows_but_are_counted_as_lines() {
-        check(
-            "\n \na,b\n\n1,2\n\t\r\n\n3,4\n\n",
-            r#"["a", "b"] 2 Listed([5, 8]) "1,2\n3,4\n""#,
-        );
-        check(
-            "a,b\n\"x\ny\",2\n3,4\n",
-            r#"["a", "b"] 2 Listed([2, 4]) "\"x\ny\",2\n3,4\n""#,
-        );
-        check(
-            "a\n\"\"\n1\n",
-            r#"["a"] 2 Regular { first: 2 } "\"\"\n1\n""#,
-        );
-        check(
-            " \n\n",
-            "t.csv: the file is empty; expected a header line and at least one row",
-        );
+        check("\n \na,b\n\n1,2\n\t\r\n\n3,4\n\n", r#"["a", "b"] 2 Listed([5, 8]) "1,2\n3,4\n""#);
+        check("a,b\n\"x\ny\",2\n3,4\n", r#"["a", "b"] 2 Listed([2, 4]) "\"x\ny\",2\n3,4\n""#);
+        check("a\n\"\"\n1\n", r#"["a"] 2 Regular { first: 2 } "\"\"\n1\n""#);
+        check(" \n\n", "t.csv: the file is empty; expected a header line and at least one row");
     }
 
     #[test]
     fn refusals() {
-        check(
-            "a,b\n1,2\n3\n",
-            "t.csv: row 2 (line 3) has 1 cell, but the header has 2",
-        );
-        check(
-            "a,b\n\n1,2,3\n",
-            "t.csv: row 1 (line 3) has 3 cells, but the header has 2",
-        );
-        check(
-            "a,b\n1,\"x\n",
-            "t.csv: the quote opened on line 2 is never closed",
-        );
-        check(
-            "a,b, a\n1,2,3\n",
-            "t.csv: two columns are called `a` (columns 1 and 3)",
-        );
+        check("a,b\n1,2\n3\n", "t.csv: row 2 (line 3) has 1 cell, but the header has 2");
+        check("a,b\n\n1,2,3\n", "t.csv: row 1 (line 3) has 3 cells, but the header has 2");
+        check("a,b\n1,\"x\n", "t.csv: the quote opened on line 2 is never closed");
+        check("a,b, a\n1,2,3\n", "t.csv: two columns are called `a` (columns 1 and 3)");
         for text in ["a\n5\" nail\n", "a\n\"x\"y\n", "a\n\"x\" \n"] {
             check(
                 text,

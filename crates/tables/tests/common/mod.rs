@@ -27,9 +27,7 @@ impl Scratch {
     /// The message of an error, with this folder's name cut out.
     #[allow(dead_code)] // not by every test crate
     pub fn message(&self, error: impl std::fmt::Display) -> String {
-        error
-            .to_string()
-            .replace(&format!("{}/", self.0.display()), "")
+        error.to_string().replace(&format!("{}/", self.0.display()), "")
     }
 }
 
