@@ -66,7 +66,8 @@ pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::i
     let density = g.add(target.log_joint, target.log_det_jac);
     let inputs: Vec<graph::ir::NodeId> = target.sites.iter().map(|s| s.unconstrained).collect();
     let targets: Vec<graph::ir::NodeId> = [density].iter().chain(&inputs).copied().collect();
-    let nodes = targets;
+    let better = graph::passes::optimise(&g, &targets, Some(&target.bindings));
+    let (g, nodes) = (better.graph, better.outputs);
     let out = value_and_grad(&g, nodes[0], &nodes[1..], &[])?;
     let outputs: Vec<graph::ir::NodeId> = [out.value].iter().chain(&out.grads).copied().collect();
     Ok((out.graph, outputs))

@@ -30,10 +30,10 @@ pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
             let (_, compiled) = compile(&args.spec)?;
             let target = &compiled.target;
             match args.phase {
-                Phase::Graph => format!("{:#?}", target.graph.nodes()),
+                Phase::Graph => target.graph.print(&[target.log_joint, target.log_det_jac]),
                 Phase::Grad => {
                     let (graph, outputs) = gradient_graph(target).map_err(Problem::failed)?;
-                    format!("{:#?} {outputs:?}", graph.nodes())
+                    graph.print(&outputs)
                 }
                 _ => {
                     let density =

@@ -28,9 +28,21 @@ pub struct Pass {
 /// Every pass, in the order in which [`optimise`] runs them.
 pub const PASSES: &[Pass] = &[
     Pass { name: "simplify", what: "rebuilds every node in its simplest form", run: simplify::run },
-    Pass { name: "split_rows", what: "computes each branch of a draw-free choice for its own rows only", run: split_rows::run },
-    Pass { name: "group_level", what: "computes what depends on a row's group alone once a group", run: group_level::run },
-    Pass { name: "sufficient_statistics", what: "replaces row sums of squares by a triangular factor of the data", run: suffstat::run },
+    Pass {
+        name: "split_rows",
+        what: "computes each branch of a draw-free choice for its own rows only",
+        run: split_rows::run,
+    },
+    Pass {
+        name: "group_level",
+        what: "computes what depends on a row's group alone once a group",
+        run: group_level::run,
+    },
+    Pass {
+        name: "sufficient_statistics",
+        what: "replaces row sums of squares by a triangular factor of the data",
+        run: suffstat::run,
+    },
 ];
 
 /// What a pass did, or left alone and why.
@@ -72,7 +84,12 @@ pub fn optimise(graph: &Graph, outputs: &[NodeId], bindings: Option<&Bindings>) 
 }
 
 /// [`optimise`] with the named passes only, in their order in [`PASSES`].
-pub fn optimise_with(graph: &Graph, outputs: &[NodeId], bindings: Option<&Bindings>, names: &[&str]) -> Optimised {
+pub fn optimise_with(
+    graph: &Graph,
+    outputs: &[NodeId],
+    bindings: Option<&Bindings>,
+    names: &[&str],
+) -> Optimised {
     let mut context = Context { bindings, pass: "", notes: Vec::new() };
     let mut now = (graph.clone(), outputs.to_vec());
     for pass in PASSES.iter().filter(|p| names.contains(&p.name)) {

@@ -40,7 +40,9 @@ pub fn check(g: &Graph) -> Result<(), CheckError> {
         let Size::Count(mask) = d.size else { continue };
         let why = match g.nodes().get(mask.index()) {
             None => format!("counted by %{}, which does not exist", mask.0),
-            Some(m) if m.varies != Varies::Data => format!("counted by %{}, which differs from draw to draw", mask.0),
+            Some(m) if m.varies != Varies::Data => {
+                format!("counted by %{}, which differs from draw to draw", mask.0)
+            }
             Some(m) if m.ty.kind != Kind::Real || m.ty.dims.len() != 1 => {
                 format!("counted by %{}, which is no mask of one dimension", mask.0)
             }
@@ -66,7 +68,11 @@ fn nodes(g: &Graph, n_dims: usize) -> Result<(), CheckError> {
         }
         let ty = infer(g, &node.op, &node.args).map_err(|error| CheckError::Type { node: at, error })?;
         if ty != node.ty {
-            return Err(CheckError::Marked { node: at, expected: g.show_ty(&ty), found: g.show_ty(&node.ty) });
+            return Err(CheckError::Marked {
+                node: at,
+                expected: g.show_ty(&ty),
+                found: g.show_ty(&node.ty),
+            });
         }
         let varies = match &node.op {
             Op::Input(k) => g.inputs()[k.0 as usize].varies,

@@ -60,7 +60,8 @@ pub fn lex(text: &str) -> Result<Vec<Placed>, ParseError> {
             (Some(Token::Name(name)), length)
         } else if c == '%' {
             let digits = span(&rest[1..], |c| c.is_ascii_digit());
-            let n = rest[1..1 + digits].parse().map_err(|_| fail("a node is written %0, %1 and so on".into()))?;
+            let n =
+                rest[1..1 + digits].parse().map_err(|_| fail("a node is written %0, %1 and so on".into()))?;
             (Some(Token::Node(n)), 1 + digits)
         } else if let Some(s) = SYMBOLS.iter().find(|s| rest.starts_with(**s)) {
             (Some(Token::Symbol(s)), s.len())

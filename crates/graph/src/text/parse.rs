@@ -248,9 +248,9 @@ impl Parser<'_> {
             let mut body = Graph::with_dims_of(g);
             let outputs = self.body(&mut body)?;
             self.symbol("}")?;
-            if let Some(k) = (0..body.inputs().len()).find(|&k| {
-                !body.nodes().iter().any(|n| n.op == Op::Input(InputId(k as u32)))
-            }) {
+            if let Some(k) = (0..body.inputs().len())
+                .find(|&k| !body.nodes().iter().any(|n| n.op == Op::Input(InputId(k as u32))))
+            {
                 return Err(fail(at, format!("input `{}` of the body has no node", body.inputs()[k].name)));
             }
             op = Op::Scan(Arc::new(Scan {
@@ -298,7 +298,8 @@ impl Parser<'_> {
             "foreign" => {
                 let at = self.place();
                 let name = self.name()?;
-                let f = (self.resolve)(&name).ok_or_else(|| fail(at, format!("there is no foreign op `{name}`")))?;
+                let f = (self.resolve)(&name)
+                    .ok_or_else(|| fail(at, format!("there is no foreign op `{name}`")))?;
                 return Ok(Op::Foreign(ForeignRef(f)));
             }
             _ => {}
@@ -370,7 +371,14 @@ impl Parser<'_> {
                 let (over, n_carry) = (self.dim(g)?, self.after_comma(Self::whole)?);
                 let n_step = self.after_comma(Self::whole)?;
                 let reverse = self.flag("reverse")?;
-                Op::Scan(Arc::new(Scan { over, n_carry, n_step, reverse, body: Graph::new(), outputs: Vec::new() }))
+                Op::Scan(Arc::new(Scan {
+                    over,
+                    n_carry,
+                    n_step,
+                    reverse,
+                    body: Graph::new(),
+                    outputs: Vec::new(),
+                }))
             }
             "output" => Op::Output(self.whole()?),
             _ => return Err(fail(at, format!("there is no op `{word}`"))),
@@ -379,7 +387,10 @@ impl Parser<'_> {
         Ok(op)
     }
 
-    fn after_comma<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, ParseError>) -> Result<T, ParseError> {
+    fn after_comma<T>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> Result<T, ParseError>,
+    ) -> Result<T, ParseError> {
         self.symbol(",")?;
         f(self)
     }

@@ -9,7 +9,8 @@ use crate::ir::{DimId, Graph, Kind, NodeId, Op, Role, Scan, Size, Ty, Varies};
 impl Graph {
     /// The text form of what `outputs` need; see [`crate::text`].
     pub fn print(&self, outputs: &[NodeId]) -> String {
-        let masks = self.dims().iter().filter_map(|d| if let Size::Count(m) = d.size { Some(m) } else { None });
+        let masks =
+            self.dims().iter().filter_map(|d| if let Size::Count(m) = d.size { Some(m) } else { None });
         let needed: Vec<NodeId> = outputs.iter().copied().chain(masks).collect();
         let mut p = Printer { dims: self, out: String::new() };
         let number = numbers(self, &needed);
@@ -101,7 +102,8 @@ impl Printer<'_> {
         if depth == 0 {
             self.line(0, "");
         }
-        let list = |nodes: &[NodeId]| nodes.iter().map(|n| format!("%{}", number[n])).collect::<Vec<_>>().join(", ");
+        let list =
+            |nodes: &[NodeId]| nodes.iter().map(|n| format!("%{}", number[n])).collect::<Vec<_>>().join(", ");
         for (i, node) in g.nodes().iter().enumerate() {
             let Some(k) = number.get(&NodeId(i as u32)) else { continue };
             let (op, ty) = (self.op(g, &node.op), self.ty(&node.ty));
@@ -123,7 +125,9 @@ impl Printer<'_> {
             Op::Const(x) => return format!("const {:?}", x.0),
             Op::Input(i) => return format!("input {}", quoted(&g.inputs()[i.0 as usize].name)),
             Op::Foreign(f) => return format!("foreign {}", quoted(f.0.name())),
-            Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Gather | Op::ScatterAdd => return op.name().into(),
+            Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Gather | Op::ScatterAdd => {
+                return op.name().into();
+            }
             Op::Size(d) | Op::Iota(d) => name(d),
             Op::Ones(dims) => self.names(dims),
             Op::Reduce(_, over) | Op::Contract { over } => self.names(over),
