@@ -89,6 +89,11 @@ fn smart_constructors_change_no_gradient() {
         if a.iter().flatten().any(|x| x.abs() > 1e3) {
             return;
         }
+        // At a point where a raw factor is 0 x inf the raw gradient is NaN and says nothing.
+        if a.iter().flatten().any(|x| x.is_nan()) {
+            assert!(b.iter().flatten().all(|x| !x.is_infinite()), "seed {seed}: {b:?}");
+            return;
+        }
         let error = distance(&a, &b);
         assert!(error < 1e-11, "seed {seed}: {error:e}\n{a:?}\n{b:?}");
 
