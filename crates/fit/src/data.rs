@@ -11,7 +11,7 @@ pub struct Files;
 
 impl DataSource for Files {
     fn read(&self, file: &Path) -> Result<model::Table, DataError> {
-        let error = |e: tables::TableError| DataError { message: e.to_string(), help: None };
+        let error = |e: tables::TableError| DataError { message: e.to_string(), help: nearest_file(file) };
         let table = Table::read(file, &ReadOptions::default()).map_err(error)?;
         let bytes = std::fs::read(file)
             .map_err(|e| DataError { message: format!("{}: {e}", file.display()), help: None })?;
@@ -38,4 +38,18 @@ impl DataSource for Files {
 /// SHA-256, hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// For a file that is not there: one of its folder with nearly its name.
+fn nearest_file(file: &Path) -> Option<String> {
+    if file.exists() {
+        return None;
+    }
+    let names: Vec<String> = std::fs::read_dir(file.parent()?)
+        .ok()?
+        .filter_map(|e| e.ok()?.file_name().into_string().ok())
+        .collect();
+    let wrong = file.file_name()?.to_str()?;
+    let near = spec_compiler::nearest::nearest(wrong, names.iter().map(String::as_str));
+    Some(format!("did you mean `{}`?", near.first()?))
 }

@@ -206,7 +206,18 @@ pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, span: Spa
                     .map(|c| scope.tables[t].data.columns[c].name.clone())
             });
             let has = crate::typed::show_dims(&scope.dims, dims);
-            scope.mistakes.push(mistakes::extra_dim(arg.span, &extra_name, name, &has, span, by.as_deref()));
+            // The innermost part that brings the dimension in.
+            let mut culprit = arg;
+            while let Some(&part) = expr::parts(culprit).iter().find(|p| p.dims.contains(&extra)) {
+                culprit = part;
+            }
+            let shown = match culprit.kind {
+                Kind::Latent(i) => scope.latents[i].target.name.name.clone(),
+                Kind::Let(i) => scope.lets[i].target.name.name.clone(),
+                _ => "...".into(),
+            };
+            let at = culprit.span;
+            scope.mistakes.push(mistakes::extra_dim(at, &shown, &extra_name, name, &has, span, by.as_deref()));
             return false;
         }
     }
