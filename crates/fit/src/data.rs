@@ -45,7 +45,8 @@ fn nearest_file(file: &Path) -> Option<String> {
     if file.exists() {
         return None;
     }
-    let names: Vec<String> = std::fs::read_dir(file.parent()?)
+    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|e| e.ok()?.file_name().into_string().ok())
         .collect();
