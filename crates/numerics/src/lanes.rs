@@ -40,6 +40,7 @@ impl Clone for AlignedVec {
 
 impl std::ops::Deref for AlignedVec {
     type Target = [f64];
+    #[inline]
     fn deref(&self) -> &[f64] {
         // SAFETY: `blocks` owns at least `len` contiguous, initialised f64.
         unsafe { std::slice::from_raw_parts(self.blocks.as_ptr().cast(), self.len) }
@@ -47,6 +48,7 @@ impl std::ops::Deref for AlignedVec {
 }
 
 impl std::ops::DerefMut for AlignedVec {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [f64] {
         // SAFETY: as in `deref`, and `self` is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.blocks.as_mut_ptr().cast(), self.len) }
@@ -74,16 +76,19 @@ impl Lanes {
     }
 
     /// Elements per lane.
+    #[inline]
     pub fn n(&self) -> usize {
         self.n
     }
 
     /// Draws held (padding not counted).
+    #[inline]
     pub fn lanes(&self) -> usize {
         self.lanes
     }
 
     /// Tiles of eight lanes.
+    #[inline]
     pub fn tiles(&self) -> usize {
         self.lanes.div_ceil(LANES)
     }
@@ -133,10 +138,12 @@ impl Lanes {
     }
 
     /// Tile `t`: `[element][8]`, contiguous and 64-byte aligned.
+    #[inline]
     pub fn tile(&self, t: usize) -> &[f64] {
         &self.data[t * self.n * LANES..(t + 1) * self.n * LANES]
     }
 
+    #[inline]
     pub fn tile_mut(&mut self, t: usize) -> &mut [f64] {
         let n = self.n;
         &mut self.data[t * n * LANES..(t + 1) * n * LANES]

@@ -36,15 +36,10 @@ fn best(mut run: impl FnMut()) -> f64 {
     best.as_secs_f64() * 1e6
 }
 
-fn report(case: &Case, lanes: usize, rtol: f64, atol: f64) {
+fn report(case: &Case, method: Method, lanes: usize, rtol: f64, atol: f64) {
     let (n, m, rows) = (case.y0.len(), case.p.len(), 40);
-    let options = SolverOptions {
-        rtol,
-        atol,
-        method: Method::Tsit5,
-        active_y0: Some(vec![false; n]),
-        ..SolverOptions::default()
-    };
+    let options =
+        SolverOptions { rtol, atol, method, active_y0: Some(vec![false; n]), ..SolverOptions::default() };
     let active: Vec<usize> = (0..m).collect();
     let rhs = case.system.compile(&active, Isa::detect()).expect("a valid system");
     let solver = Solver::new(rhs, options).expect("valid options");
@@ -77,8 +72,9 @@ fn report(case: &Case, lanes: usize, rtol: f64, atol: f64) {
     });
     let per = lanes as f64;
     println!(
-        "{:18} {lanes:5} {rtol:8.0e} {:9.2} {:9.2} {:9.2}   {} failures",
+        "{:18} {:18} {lanes:5} {rtol:8.0e} {:9.2} {:9.2} {:9.2}   {} failures",
         case.system.name,
+        format!("{method:?}"),
         values / per,
         forward / per,
         reverse / per,
@@ -103,12 +99,17 @@ fn main() {
             t_end: 20.0,
         },
     ];
-    println!("us a system        lanes     rtol    values   forward   reverse");
+    println!("us a system        method             lanes     rtol    values   forward   reverse");
     for case in &cases {
         for (rtol, atol) in [(1e-6, 1e-8), (1e-8, 1e-10)] {
             for lanes in [1, 8, 64] {
-                report(case, lanes, rtol, atol);
+                report(case, Method::Tsit5, lanes, rtol, atol);
             }
         }
     }
+    for method in [Method::DiffsolTsit45, Method::Bdf, Method::Esdirk34] {
+        report(&cases[0], method, 8, 1e-6, 1e-8);
+        report(&cases[1], method, 8, 1e-6, 1e-8);
+    }
+    report(&cases[2], Method::MatrixExponential, 8, 1e-8, 1e-10);
 }

@@ -69,7 +69,7 @@ impl fmt::Display for Failure {
 }
 
 /// At most eight numbers, six digits each.
-fn numbers(x: &[f64]) -> String {
+pub(crate) fn numbers(x: &[f64]) -> String {
     const SHOWN: usize = 8;
     let mut s: Vec<String> = x.iter().take(SHOWN).map(|&v| number(v)).collect();
     if x.len() > SHOWN {

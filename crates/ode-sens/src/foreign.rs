@@ -15,7 +15,7 @@ use graph::ir::{DimId, ForeignRef, Graph, Kind, NodeId, Op, Size, Ty};
 use graph::types::TypeError;
 use numerics::simd::Isa;
 
-use crate::error::OdeError;
+use crate::error::{OdeError, numbers};
 use crate::lane::LANES;
 use crate::options::SolverOptions;
 use crate::solver::{Derivatives, Problem, Solver, Workspace};
@@ -394,9 +394,12 @@ impl Foreign for AdjointOp {
                 let rows = call.outs.iter_mut().flat_map(|o| o.chunks_exact_mut(LANES));
                 rows.for_each(|row| row[l] = f64::NAN);
             }
-            if lost && !skip[l] {
+            // A cotangent that came in NaN is somebody else's failure.
+            if lost && !skip[l] && finite(cotangent) {
                 call.failed[l] = true;
-                call.failures.push((l, "the gradient of the solution is not finite".into()));
+                let p: Vec<f64> = problem.p.iter().skip(l).step_by(LANES).copied().collect();
+                let why = format!("the gradient of the solution is not finite with p = {}", numbers(&p));
+                call.failures.push((l, why));
             }
         }
     }

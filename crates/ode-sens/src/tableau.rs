@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn order_conditions_hold() {
-        for i in 0..STAGES {
-            assert!((A[i].iter().sum::<f64>() - C[i]).abs() < 1e-14, "row {i}");
+        for (row, c) in A.iter().zip(C) {
+            assert!((row.iter().sum::<f64>() - c).abs() < 1e-14, "the row of {c}");
         }
         for power in 0..5 {
             let s: f64 = (0..6).map(|j| A[6][j] * C[j].powi(power)).sum();
@@ -63,8 +63,7 @@ mod tests {
     #[test]
     fn dense_output_meets_both_ends_and_integrates_cubics() {
         let b = |j: usize, x: f64| x * (D[j][0] + x * (D[j][1] + x * (D[j][2] + x * D[j][3])));
-        for j in 0..STAGES {
-            let end = if j < 6 { A[6][j] } else { 0.0 };
+        for (j, end) in A[6].into_iter().chain([0.0]).enumerate() {
             assert!((b(j, 1.0) - end).abs() < 1e-13, "weight {j} at the end");
         }
         for x in [0.25, 0.5, 0.9] {

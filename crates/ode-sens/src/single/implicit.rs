@@ -107,19 +107,11 @@ pub(crate) fn gradient(
     active_y0: &[usize],
     job: &Job<'_>,
     cotangent: &[f64],
-) -> Result<(Vec<f64>, Vec<f64>), Stop> {
-    let n = job.y0.len();
-    let problem = problem(rhs, active_y0, job)?;
-    let at_start = |e: DiffsolError| stop(&e, job.grid.start(), job.y0);
-    let swept = with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34, tsit45], solver => {
-        sweep(&mut solver, &problem.eqn, job, cotangent)?
-    });
-    if std::env::var("SWEPT").is_ok() {
-        eprintln!("SWEPT {kind:?} {}", swept.is_some());
-    }
-    if let Some(found) = swept {
+) -> Result<Cotangents, Stop> {
+    if let Some(found) = by_sweep(kind, rhs, active_y0, job, cotangent)? {
         return Ok(found);
     }
+    let n = job.y0.len();
     let all: Vec<usize> = (0..n).collect();
     let path = solve(kind, rhs, &all, job, true)?;
     let a = rhs.active().len();
@@ -128,14 +120,31 @@ pub(crate) fn gradient(
     Ok((y0, p))
 }
 
-/// The reverse sweep; `None` if a transposed solve failed.
-#[allow(clippy::type_complexity)]
+/// Cotangents of the initial state and of the active parameters.
+type Cotangents = (Vec<f64>, Vec<f64>);
+
+/// [`gradient`] by the steps themselves; `None` if a transposed solve failed.
+fn by_sweep(
+    kind: Kind,
+    rhs: &Arc<dyn Rhs>,
+    active_y0: &[usize],
+    job: &Job<'_>,
+    cotangent: &[f64],
+) -> Result<Option<Cotangents>, Stop> {
+    let problem = problem(rhs, active_y0, job)?;
+    let at_start = |e: DiffsolError| stop(&e, job.grid.start(), job.y0);
+    with_solver!(kind, problem, at_start, [bdf, tr_bdf2, esdirk34, tsit45], solver => {
+        sweep(&mut solver, &problem.eqn, job, cotangent)
+    })
+}
+
+/// Steps forward, keeping the states, and back.
 fn sweep<'a, S>(
     solver: &mut S,
     eqn: &Equations,
     job: &Job<'_>,
     cotangent: &[f64],
-) -> Result<Option<(Vec<f64>, Vec<f64>)>, Stop>
+) -> Result<Option<Cotangents>, Stop>
 where
     S: StepVjp<'a, Equations>,
 {
@@ -254,4 +263,51 @@ fn stop(e: &DiffsolError, time: f64, state: &[f64]) -> Stop {
         _ => Reason::NoConvergence,
     };
     Stop { reason, time, state: state.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::TimeGrid;
+    use crate::system::OdeSystem;
+    use graph::ir::{Graph, Kind as Elements, Role, Size, Varies};
+    use numerics::simd::Isa;
+
+    fn robertson() -> Arc<dyn Rhs> {
+        let mut g = Graph::new();
+        let state = g.add_dim("state", Role::Plain, Size::Fixed(3));
+        let param = g.add_dim("param", Role::Plain, Size::Fixed(3));
+        g.input("t", Varies::Lane, Elements::Real, &[]);
+        let y = g.input("y", Varies::Lane, Elements::Real, &[state]);
+        let p = g.input("p", Varies::Lane, Elements::Real, &[param]);
+        let [a, b, c] = [0, 1, 2].map(|i| g.element(y, state, i));
+        let [k1, k2, k3] = [0, 1, 2].map(|i| g.element(p, param, i));
+        let slow = g.mul(k1, a);
+        let bc = g.mul(b, c);
+        let back = g.mul(k2, bc);
+        let bb = g.square(b);
+        let fast = g.mul(k3, bb);
+        let first = g.sub(back, slow);
+        let gone = g.add(first, fast);
+        let second = g.neg(gone);
+        let dy = g.stack(&[first, second, fast], state);
+        let system = OdeSystem { name: "robertson".into(), rhs: g, dy, bindings: Default::default() };
+        system.compile(&[0, 1, 2], Isa::Baseline).unwrap()
+    }
+
+    /// The transposed Newton solve of ESDIRK34 diverges on Robertson's problem at rough tolerances.
+    #[test]
+    fn a_diverging_transposed_solve_falls_back_to_tangents() {
+        let rhs = robertson();
+        let grid = TimeGrid::new("robertson", 0.0, &[4e4]).unwrap();
+        let (y0, p) = ([1.0, 0.0, 0.0], [0.04, 1e4, 3e7]);
+        let job = |rtol, atol| Job { y0: &y0, p: &p, grid: &grid, rtol, atol, max_steps: 10_000 };
+        let (rough, cotangent) = (job(1e-3, 1e-7), [1.0, 1.0, 0.5]);
+        assert_eq!(by_sweep(Kind::Esdirk34, &rhs, &[], &rough, &cotangent).unwrap(), None);
+        let (_, found) = gradient(Kind::Esdirk34, &rhs, &[], &rough, &cotangent).unwrap();
+        let (_, exact) = gradient(Kind::Bdf, &rhs, &[], &job(1e-9, 1e-13), &cotangent).unwrap();
+        for (f, e) in found.iter().zip(&exact) {
+            assert!((f / e - 1.0).abs() < 2e-3, "{found:?} {exact:?}");
+        }
+    }
 }
