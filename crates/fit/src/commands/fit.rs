@@ -43,12 +43,12 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
     let timings = results::Timings { compile: compiled_at, fit: begun.elapsed() - compiled_at };
     let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
-    let committed = out.commit().map_err(Problem::failed)?;
+    out.commit().map_err(Problem::failed)?;
     if !args.quiet {
         println!("{}\n", target.name);
         println!("{}\n", summary::table(&rows));
         print!("{}", verdict(&run));
-        println!("results in {} ({:.2} s)", committed.path.display(), begun.elapsed().as_secs_f64());
+        println!("results in {} ({:.2} s)", folder.display(), begun.elapsed().as_secs_f64());
     }
     Ok(match fit.verdict {
         _ if fit.interrupted => outcome::INTERRUPTED,
@@ -116,7 +116,11 @@ fn verdict(run: &Run) -> String {
         Verdict::Unchecked => "unchecked",
     };
     let mut out = format!("verdict {said}\n");
-    out.push_str(&format!("  k-hat {:.2}, effective draws {:.0}\n", fit.k_hat, fit.ess));
+    if fit.k_hat == f64::NEG_INFINITY {
+        out.push_str("  all importance weights are equal: the approximation is exact\n");
+    } else {
+        out.push_str(&format!("  k-hat {:.2}, effective draws {:.0}\n", fit.k_hat, fit.ess));
+    }
     for r in fit.reasons.iter().take(8) {
         out.push_str(&format!("  {r}\n"));
     }
