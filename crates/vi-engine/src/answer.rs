@@ -49,10 +49,11 @@ impl<'a> Weighed<'a> {
         options: &Options,
         round: u8,
         count: usize,
+        stoppable: bool,
         observer: &mut dyn Observer,
     ) -> Self {
         let before = std::mem::take(&mut target.tally);
-        let draws = proposal.draw(target, options.seed, Purpose::Check(round), count, observer);
+        let draws = proposal.draw(target, options.seed, Purpose::Check(round), count, stoppable, observer);
         let tally = std::mem::replace(&mut target.tally, before);
         target.tally.absorb(&tally);
         let psis = psis(&draws.log_ratios());
@@ -79,7 +80,9 @@ pub(crate) fn answer(
         if interrupted { options.posterior_draws } else { options.posterior_draws.max(verdict::CHECK_DRAWS) };
     let coordinates = state.coordinates.clone();
     let q = Proposal { family, coordinates, lambda, dof: None };
-    let plain = Weighed::new(q, target, options, 0, count, observer);
+    // An interrupt during the check keeps the draws there are; one before it has to draw some still.
+    let plain = Weighed::new(q, target, options, 0, count, !interrupted, observer);
+    let mut interrupted = interrupted || plain.draws.log_q.len() < count;
     let plain_weights = check::equal_weights(&plain.draws.log_ratios());
     let (elbo, elbo_mcse, good) = mean_and_mcse(plain.draws.log_ratios().into_iter());
     if good == 0 {
@@ -91,7 +94,9 @@ pub(crate) fn answer(
     let asked = plain.psis.k_hat >= verdict::K_HAT_OK
         || parameters.iter().any(|p| p.shift.max(p.sd_shift.abs()) >= verdict::SHIFT);
     let wider = if asked && options.method == Method::Auto && !interrupted {
-        widen(target, family, options, &plain, count, observer)
+        let wider = widen(target, family, options, &plain, count, observer);
+        interrupted = observer.cancelled();
+        wider
     } else {
         None
     };
@@ -161,7 +166,11 @@ fn widen<'a>(
         let coordinates = moment_match(&source.draws.z, &source.weights(), family.affine())?;
         let lambda = family.standard();
         let proposal = Proposal { family, coordinates, lambda, dof: Some(WIDE_DOF) };
-        tried.push(Weighed::new(proposal, target, options, round, count, observer));
+        let weighed = Weighed::new(proposal, target, options, round, count, true, observer);
+        if weighed.draws.log_q.len() < count {
+            break;
+        }
+        tried.push(weighed);
     }
     let best = tried.into_iter().min_by(|a, b| a.psis.k_hat.total_cmp(&b.psis.k_hat))?;
     (best.psis.k_hat < plain.psis.k_hat).then_some(best)

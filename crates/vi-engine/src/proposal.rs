@@ -30,6 +30,17 @@ pub struct Draws {
 }
 
 impl Draws {
+    /// The first `count` draws.
+    fn keep(&mut self, count: usize) {
+        let mut z = Lanes::zeros(self.z.n(), count);
+        for t in 0..z.tiles() {
+            z.tile_mut(t).copy_from_slice(self.z.tile(t));
+        }
+        self.z = z;
+        self.log_joint.truncate(count);
+        self.log_q.truncate(count);
+    }
+
     pub fn log_ratios(&self) -> Vec<f64> {
         self.log_joint.iter().zip(&self.log_q).map(|(p, q)| p - q).collect()
     }
@@ -43,6 +54,7 @@ impl Proposal<'_> {
         seed: u64,
         purpose: Purpose,
         count: usize,
+        stoppable: bool,
         observer: &mut dyn Observer,
     ) -> Draws {
         let (dim, base) = (self.family.dim(), self.family.n_base());
@@ -53,6 +65,10 @@ impl Proposal<'_> {
         let mut draws =
             Draws { z: Lanes::zeros(dim, count), log_joint: vec![0.0; count], log_q: vec![0.0; count] };
         for first in (0..count).step_by(BLOCK) {
+            if first > 0 && stoppable && observer.cancelled() {
+                draws.keep(first);
+                break;
+            }
             let lanes = BLOCK.min(count - first);
             let mut eps = Lanes::zeros(base, lanes);
             let (mut u, mut z) = (Lanes::zeros(dim, lanes), Lanes::zeros(dim, lanes));

@@ -137,7 +137,7 @@ fn k_hat_of_a_narrow_normal_is_that_of_theory() {
         let total: f64 = (0..repeats)
             .map(|seed| {
                 let mut target = Target::new(&mut density);
-                let draws = proposal.draw(&mut target, seed, Purpose::Check(0), 10_000, &mut Silent);
+                let draws = proposal.draw(&mut target, seed, Purpose::Check(0), 10_000, true, &mut Silent);
                 psis(&draws.log_ratios()).k_hat
             })
             .sum();
@@ -161,7 +161,7 @@ fn the_wide_proposal_draws_what_it_claims() {
         dof: Some(5),
     };
     let mut target = Target::new(&mut density);
-    let draws = proposal.draw(&mut target, 1, Purpose::Check(1), 20_000, &mut Silent);
+    let draws = proposal.draw(&mut target, 1, Purpose::Check(1), 20_000, true, &mut Silent);
     let ratios = draws.log_ratios();
     let mean = ratios.iter().map(|r| r.exp()).sum::<f64>() / ratios.len() as f64;
     assert!((mean - 1.0).abs() < 0.02, "{mean}");

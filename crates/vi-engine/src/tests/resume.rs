@@ -88,6 +88,37 @@ fn an_interrupted_fit_resumes_to_the_same_bits() {
     }
 }
 
+/// Stops a fit after so many blocks of the check.
+struct StopInCheck {
+    blocks: u64,
+    seen: u64,
+}
+
+impl Observer for StopInCheck {
+    fn progress(&mut self, progress: &Progress) {
+        self.seen += u64::from(progress.stage == Stage::Check);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.seen >= self.blocks
+    }
+}
+
+#[test]
+fn an_interrupt_in_the_check_stops_it_and_resumes_to_the_same_bits() {
+    let options = Options::default();
+    let whole = fit(&mut density(), &options, &mut Silent).unwrap();
+    // in the draws from q, and in those of a wider proposal
+    for blocks in [3, 140] {
+        let part = fit(&mut density(), &options, &mut StopInCheck { blocks, seen: 0 }).unwrap();
+        assert!(part.interrupted, "after {blocks} blocks");
+        assert_eq!(part.verdict, Verdict::Unreliable);
+        assert_eq!(part.draws.lanes(), options.posterior_draws);
+        let end = resume(&mut density(), &options, part.state, &mut Silent).unwrap();
+        assert_eq!(bits(&end), bits(&whole));
+    }
+}
+
 #[test]
 fn fixed_draws_resume_too() {
     let options = Options { objective: Objective::FixedDraws, ..Options::default() };
