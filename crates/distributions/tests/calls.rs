@@ -10,6 +10,9 @@ use graph::ir::{Graph, Kind, NodeId, Op, Role, Size, Varies};
 use graph::vjp::value_and_grad;
 use model::Support;
 
+/// A law, its arguments by position and by name, and the message.
+type Call = (&'static str, &'static [f64], &'static [(&'static str, f64)], &'static str);
+
 /// The message of a call's mistake.
 fn mistake(name: &str, positional: &[f64], named: &[(&str, f64)]) -> String {
     let law = lookup(name).unwrap();
@@ -19,19 +22,23 @@ fn mistake(name: &str, positional: &[f64], named: &[(&str, f64)]) -> String {
 
 #[test]
 fn mistakes_in_calls() {
-    let n: &[(&str, f64)] = &[];
-    let cases: &[(&str, &[f64], &[(&str, f64)], &str)] = &[
-        ("normal", &[0.0], n, "normal needs sd"),
-        ("normal", &[0.0, 1.0, 2.0], n, "normal takes 2 arguments by position, found 3"),
+    let cases: &[Call] = &[
+        ("normal", &[0.0], &[], "normal needs sd"),
+        ("normal", &[0.0, 1.0, 2.0], &[], "normal takes 2 arguments by position, found 3"),
         ("normal", &[0.0, 1.0], &[("scale", 1.0)], "normal has no parameter scale; it has mean, sd"),
         ("normal", &[0.0, 1.0], &[("sd", 1.0)], "normal is given sd twice"),
-        ("normal", &[0.0, -1.0], n, "sd of normal must be a positive number, found -1"),
-        ("bernoulli", &[], n, "bernoulli needs p or logit"),
+        ("normal", &[0.0, -1.0], &[], "sd of normal must be a positive number, found -1"),
+        ("bernoulli", &[], &[], "bernoulli needs p or logit"),
         ("bernoulli", &[0.5], &[("logit", 0.0)], "bernoulli takes either p or logit, not both"),
-        ("bernoulli", &[1.5], n, "p of bernoulli must be a number from 0 to 1, found 1.5"),
-        ("binomial", &[2.5, 0.5], n, "n of binomial must be a whole number from 0, found 2.5"),
-        ("uniform", &[2.0, 1.0], n, "the lower bound of uniform must be below the upper one, found 2 and 1"),
-        ("flat", &[0.0], n, "flat takes 0 arguments by position, found 1"),
+        ("bernoulli", &[1.5], &[], "p of bernoulli must be a number from 0 to 1, found 1.5"),
+        ("binomial", &[2.5, 0.5], &[], "n of binomial must be a whole number from 0, found 2.5"),
+        (
+            "uniform",
+            &[2.0, 1.0],
+            &[],
+            "the lower bound of uniform must be below the upper one, found 2 and 1",
+        ),
+        ("flat", &[0.0], &[], "flat takes 0 arguments by position, found 1"),
         (
             "flat",
             &[],

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Case, Quadrature, assert_close, cases, draws, masses, run};
-use distributions::{DistributionError, Domain, Params, Truncated, log_prob_at, tails_at};
+use distributions::{DistributionError, Domain, Params, Truncated, bijector_for, log_prob_at, tails_at};
 use graph::ir::{Graph, Kind, NodeId, Varies};
 use graph::vjp::value_and_grad;
 use model::Support;
@@ -272,6 +272,33 @@ fn nothing_lies_outside_the_support() {
             for (x, l) in inside.into_iter().zip(found) {
                 assert!(l.is_finite(), "{} at {x}: {l}", case.label);
             }
+        }
+    }
+}
+
+/// Far along the unconstrained line a latent's density falls to -inf at worst: neither it nor its
+/// gradient is NaN while it is finite, and it never rises to inf.
+#[test]
+fn latents_far_along_the_line() {
+    for case in cases().iter().filter(|c| !c.law.is_discrete()) {
+        let mut g = Graph::new();
+        let u = g.input("u", Varies::Lane, Kind::Real, &[]);
+        let bijector = bijector_for(case.support()).unwrap();
+        let x = bijector.forward(&mut g, u);
+        let params = case.params().map(|v| g.constant(v));
+        let log_prob = case.law.log_prob(&mut g, &params, x).unwrap();
+        let log_det = bijector.log_det_jac(&mut g, u);
+        let total = g.add(log_prob, log_det);
+        let vg = value_and_grad(&g, total, &[u], &[]).unwrap();
+        for at in [-700.0, -300.0, -50.0, -37.0, 37.0, 50.0, 300.0, 700.0] {
+            let found = run(&vg.graph, &[vg.value, vg.grads[0]], &[("u", vec![at])]);
+            let (value, grad) = (found[0][0], found[1][0]);
+            assert!(value < f64::INFINITY, "{} at u = {at}: {value}", case.label);
+            assert!(
+                !grad.is_nan() || value == f64::NEG_INFINITY,
+                "{} at u = {at}: {value}, gradient {grad}",
+                case.label
+            );
         }
     }
 }

@@ -189,10 +189,27 @@ fn time(p: &Program, lanes: usize) -> f64 {
     best / lanes as f64 * 1e6
 }
 
+/// Nanoseconds of one tile's evaluation by its cheapest entry.
+fn time_tile(p: &Program) -> f64 {
+    let mut ws = p.workspace();
+    let (z, mut out) = (vec![0.4; 8 * p.n_in()], vec![0.0; 8 * p.n_out()]);
+    let reps = 2000;
+    let mut best = f64::INFINITY;
+    for _ in 0..200 {
+        let t = Instant::now();
+        for _ in 0..reps {
+            p.eval_tile(&mut ws, &[], &z, &mut out);
+        }
+        best = best.min(t.elapsed().as_secs_f64() / reps as f64);
+    }
+    best * 1e9
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let explain = args.iter().any(|a| a == "--explain");
-    let models: [(&str, fn() -> Model); 4] =
+    type Build = fn() -> Model;
+    let models: [(&str, Build); 4] =
         [("schools", schools), ("radon", radon), ("logistic", logistic), ("rhs", right_hand_side)];
     println!(
         "{:10} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -223,5 +240,8 @@ fn main() {
             time(&p, 32),
             time(&plan(2), 8),
         );
+        if p.n_in() < 16 {
+            println!("{name:10} {:6} one tile: {:.1} ns", p.n_instructions(), time_tile(&p));
+        }
     }
 }

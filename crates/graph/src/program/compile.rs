@@ -11,7 +11,7 @@ use super::items::{Code, Items};
 use super::lower::{FixedNode, Lower, Shared};
 use super::schedule::{Class, Pass, Stage, schedule};
 use super::view::View;
-use super::{Options, PlanError, Program, memory};
+use super::{Options, PlanError, Program, memory, tape};
 use crate::interpret;
 use crate::ir::{DimId, Graph, NodeId, Op, Reduction, Unary, Varies};
 use crate::layout::{Sizes, reachable};
@@ -232,6 +232,13 @@ pub fn compile(
         .max()
         .unwrap_or(0);
     let widest = widest_foreign(&stages);
+    let stages: Vec<StageCode> = stages
+        .into_iter()
+        .map(|s| match s {
+            StageCode::Flat(code) => StageCode::Flat(tape::compress(code, &mut shared.fixed, options.isa)),
+            rows => rows,
+        })
+        .collect();
     let text = explain::program(&Describe {
         stages: &stages,
         notes: &notes,

@@ -41,6 +41,12 @@ pub fn pass(items: &Items, pass: &Pass, code: &RowsCode) -> String {
 
 fn print(out: &mut String, code: &[Instr], indent: usize) {
     for i in code {
+        if let What::Tape(t) = &i.what {
+            for label in &t.labels {
+                let _ = writeln!(out, "{:indent$}{label}", "");
+            }
+            continue;
+        }
         let _ = writeln!(out, "{:indent$}{}", "", i.label);
         if let What::Scan(s) = &i.what {
             let mode = if s.reverse { "sequential, from the last" } else { "sequential" };

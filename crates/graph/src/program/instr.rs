@@ -3,10 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::kernels::affine::{AffineFn, Kind, Term};
 use super::kernels::choose::{ChooseFn, Strip};
 use super::kernels::dense::{DenseFn, Matrix};
 use super::kernels::map::MapFn;
 use super::kernels::reduce::{Rect, ReduceFn};
+use super::tape::{Short, Tape};
 use crate::foreign::{Call, Foreign};
 
 /// Where an operand's memory is.
@@ -116,6 +118,12 @@ pub struct IndexOperand {
 
 pub struct Map {
     pub f: MapFn,
+    pub short: Short,
+    /// How many operands there are, and which are lanes.
+    pub n_args: usize,
+    pub lanes: [bool; 3],
+    /// Whether there is a second result.
+    pub twin: bool,
     pub ops: [Operand; 5],
     pub inner: Loop<5>,
     pub outer: Box<[Loop<5>]>,
@@ -132,6 +140,9 @@ pub struct Fill {
 /// `kept` loops over results, `over` loops over what is reduced, around the kernel's own two.
 pub struct Reduce {
     pub f: ReduceFn,
+    pub short: Option<Short>,
+    /// Which operands are lanes.
+    pub lanes: [bool; 2],
     pub ops: [Operand; 3],
     pub k: Loop<3>,
     pub j: Loop<3>,
@@ -146,6 +157,7 @@ pub struct Choose {
     pub ops: [Operand; 2],
     pub index: IndexOperand,
     pub indexed: usize,
+    pub runs: usize,
     pub inner: Loop<3>,
     pub outer: Box<[Loop<3>]>,
 }
@@ -157,6 +169,28 @@ pub struct Dense {
     pub matrix: Matrix,
     pub outer: Box<[Loop<3>]>,
 }
+
+pub struct Affine {
+    pub f: AffineFn,
+    pub out: Operand,
+    pub along: Loop<1>,
+    pub terms: Box<[AffineTerm]>,
+}
+
+/// A term's operands; a scale or an index where its kind has one.
+#[derive(Clone, Copy)]
+pub struct AffineTerm {
+    pub kind: Kind,
+    pub negative: bool,
+    pub x: Operand,
+    pub step: usize,
+    pub scale: Operand,
+    pub index: IndexOperand,
+    pub index_step: usize,
+}
+
+/// So many terms fit.
+pub const MOST_TERMS: usize = 12;
 
 pub struct ScanCode {
     pub n: usize,
@@ -179,8 +213,11 @@ pub enum What {
     Reduce(Reduce),
     Choose(Choose),
     Dense(Dense),
+    Affine(Affine),
     Scan(Box<ScanCode>),
     Foreign(Box<ForeignCode>),
+    /// Several short ones; made when every operand has its place.
+    Tape(Tape),
 }
 
 pub struct Instr {
@@ -218,11 +255,19 @@ impl Instr {
                 f(&mut m.ops[0], Access::Write);
                 m.ops[1..].iter_mut().for_each(|o| f(o, Access::Read));
             }
+            What::Affine(m) => {
+                f(&mut m.out, Access::Write);
+                for t in &mut m.terms {
+                    f(&mut t.x, Access::Read);
+                    f(&mut t.scale, Access::Read);
+                }
+            }
             What::Scan(s) => s.body.iter_mut().for_each(|i| i.operands(f)),
             What::Foreign(c) => {
                 c.outs.iter_mut().for_each(|(o, _)| f(o, Access::Write));
                 c.args.iter_mut().for_each(|(o, _)| f(o, Access::Read));
             }
+            What::Tape(_) => unreachable!("made after buffers are placed"),
         }
     }
 
@@ -252,6 +297,7 @@ impl Instr {
     pub unsafe fn run(&self, f: &Frame) {
         unsafe {
             match &self.what {
+                What::Tape(t) => t.run(f),
                 What::Map(m) => {
                     let p =
                         [f.at(&m.ops[0]), f.at(&m.ops[1]), f.at(&m.ops[2]), f.at(&m.ops[3]), f.at(&m.ops[4])];
@@ -273,7 +319,8 @@ impl Instr {
                 What::Reduce(m) => m.run(f),
                 What::Choose(m) => {
                     let index = f.index.add(m.index.offset + f.row0 * m.index.row_step);
-                    let s = Strip { n: m.inner.times(f), step: m.inner.step, indexed: m.indexed };
+                    let s =
+                        Strip { n: m.inner.times(f), step: m.inner.step, indexed: m.indexed, runs: m.runs };
                     // The index's address is counted in f64 steps like the others, then turned back.
                     nest(&m.outer, f, [f.at(&m.ops[0]), f.at(&m.ops[1]), std::ptr::null_mut()], &mut |p| {
                         (m.f)(p[0], p[1], index.add(p[2] as usize / size_of::<f64>()), &s)
@@ -283,6 +330,7 @@ impl Instr {
                     let p = [f.at(&m.ops[0]), f.at(&m.ops[1]), f.at(&m.ops[2])];
                     nest(&m.outer, f, p, &mut |p| (m.f)(p[0], p[1], p[2], &m.matrix));
                 }
+                What::Affine(m) => m.run(f),
                 What::Scan(s) => s.run(f),
                 What::Foreign(c) => c.run(f),
             }
@@ -332,6 +380,28 @@ impl Reduce {
                     rect.accumulate = true;
                 });
             });
+        }
+    }
+}
+
+impl Affine {
+    unsafe fn run(&self, f: &Frame) {
+        let mut terms = [const { std::mem::MaybeUninit::<Term>::uninit() }; MOST_TERMS];
+        for (to, t) in terms.iter_mut().zip(&self.terms) {
+            to.write(Term {
+                kind: t.kind,
+                negative: t.negative,
+                p: f.at(&t.x),
+                step: t.step,
+                scale: f.at(&t.scale),
+                index: f.index.wrapping_add(t.index.offset + f.row0 * t.index.row_step),
+                index_step: t.index_step,
+            });
+        }
+        // SAFETY: as many were written; the planner made room for the elements.
+        unsafe {
+            let terms = std::slice::from_raw_parts(terms.as_ptr().cast(), self.terms.len());
+            (self.f)(f.at(&self.out), self.along.step[0], self.along.times(f), terms);
         }
     }
 }

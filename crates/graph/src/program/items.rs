@@ -13,6 +13,8 @@ pub enum Code {
     Expand,
     /// A product and a sum in one.
     Fused(Ternary),
+    /// A sum of terms over one dimension; plain terms have one argument, the others two.
+    Affine(Vec<AffineTerm>),
     /// The sum of squares over dimensions.
     SumOfSquares(Vec<DimId>),
     /// Two nodes from one argument, this one the earlier of them.
@@ -26,6 +28,23 @@ pub enum Code {
 pub enum TwinOp {
     SoftplusSigmoid,
     SinCos,
+}
+
+/// What a term of an affine sum is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TermKind {
+    /// `x`
+    Plain,
+    /// `(lane scalar, draw-free column)`: their product.
+    Scaled,
+    /// `(x, index)`
+    Gather,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AffineTerm {
+    pub kind: TermKind,
+    pub negative: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use numerics::simd::Isa;
 
 use super::PlanError;
-use super::instr::*;
-use super::items::{Code, Item, Items, TwinOp};
+use super::instr::{self, *};
+use super::items::{AffineTerm, Code, Item, Items, TermKind, TwinOp};
 use super::kernels::dense::Matrix;
 use super::kernels::map::{self, MapFn, Ternary};
 use super::kernels::reduce::{Rect, Reducer};
-use super::kernels::{choose, dense, reduce};
+use super::kernels::{affine, choose, dense, reduce};
+use super::tape::Short;
 use super::view::{Side, View, loops, take_longest};
 use crate::foreign::{ArgForm, Foreign};
-use crate::ir::{DimId, Graph, Kind, NodeId, Op};
+use crate::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Reduction, Unary};
 use crate::layout::Sizes;
 use crate::types::tuple_types;
 use crate::value::Value;
@@ -81,6 +82,16 @@ impl Shared<'_> {
                 let offset = self.index.len();
                 self.index.extend_from_slice(v);
                 let sorted = v.windows(2).all(|w| w[0] <= w[1]);
+                if sorted {
+                    // How many equal positions follow each, itself included.
+                    let first = self.index.len();
+                    self.index.resize(first + v.len(), 1);
+                    for i in (0..v.len().saturating_sub(1)).rev() {
+                        if v[i] == v[i + 1] {
+                            self.index[first + i] = self.index[first + i + 1] + 1;
+                        }
+                    }
+                }
                 FixedNode::Index { offset, strides, step: 0, sorted }
             }
         }
@@ -175,16 +186,27 @@ impl<'a> Lower<'a, '_, '_> {
     }
 
     /// An elementwise kernel over a box.
-    fn map(&mut self, label: String, f: MapFn, sides: &[Side], views: [Option<&View>; 5]) {
+    fn map(&mut self, label: String, (f, short): (MapFn, Short), sides: &[Side], views: [Option<&View>; 5]) {
         let mut outer = loops(sides, views);
         let inner = take_longest(&mut outer, self.shared.block_rows);
         let ops = views.map(|v| v.map_or(Operand::NONE, |v| v.operand(self.row)));
-        self.emit(label, What::Map(Map { f, ops, inner, outer: outer.into() }));
+        let args = &views[1..4];
+        let what = Map {
+            f,
+            short,
+            n_args: args.iter().flatten().count(),
+            lanes: [0, 1, 2].map(|k| args[k].is_some_and(|v| v.lanes)),
+            twin: views[map::SECOND].is_some(),
+            ops,
+            inner,
+            outer: outer.into(),
+        };
+        self.emit(label, What::Map(what));
     }
 
     pub fn copy(&mut self, label: String, sides: &[Side], to: &View, from: &View) {
         let f = map::copy(from.lanes, self.shared.isa);
-        self.map(label, f, sides, [Some(to), Some(from), None, None, None]);
+        self.map(label, (f, Short::Copy), sides, [Some(to), Some(from), None, None, None]);
     }
 
     pub fn fill(&mut self, label: String, sides: &[Side], out: &View, value: f64) {
@@ -226,8 +248,15 @@ impl<'a> Lower<'a, '_, '_> {
                     Ternary::Select => "select",
                 };
                 let f = map::ternary(*op, [a.lanes, b.lanes, c.lanes], isa);
-                self.elementwise(n, word, f, [Some(&a), Some(&b), Some(&c)])
+                let short = match op {
+                    Ternary::MulAdd => Short::MulAdd,
+                    Ternary::MulSub => Short::MulSub,
+                    Ternary::NegMulAdd => Short::NegMulAdd,
+                    Ternary::Select => Short::Select,
+                };
+                self.elementwise(n, word, (f, short), [Some(&a), Some(&b), Some(&c)])
             }
+            Code::Affine(terms) => self.affine(n, terms, &item),
             Code::Twin(op, results) => {
                 let (word, f) = match op {
                     TwinOp::SoftplusSigmoid => ("softplus+sigmoid", map::softplus_sigmoid(isa)),
@@ -237,7 +266,7 @@ impl<'a> Lower<'a, '_, '_> {
                 let [p, q] = results.map(|r| self.result(r));
                 let sides = self.sides(self.dims(n));
                 let label = self.label(n, word);
-                self.map(label, f, &sides, [Some(&p), Some(&x), None, None, Some(&q)]);
+                self.map(label, (f, Short::Call), &sides, [Some(&p), Some(&x), None, None, Some(&q)]);
                 for (r, v) in results.iter().zip([p, q]) {
                     self.views.insert(*r, v);
                 }
@@ -258,24 +287,22 @@ impl<'a> Lower<'a, '_, '_> {
         let x = |k: usize| self.view(item.args[k]);
         let view = match op {
             Op::Input(_) => return Ok(()),
-            Op::Unary(crate::ir::Unary::Detach) => x(0),
+            Op::Unary(Unary::Detach) => x(0),
             Op::Unary(u) => {
                 let a = x(0);
-                self.elementwise(n, word, map::unary(*u, isa), [Some(&a), None, None])
+                self.elementwise(n, word, (map::unary(*u, isa), short_unary(*u)), [Some(&a), None, None])
             }
             Op::Binary(b) => {
                 let (a, c) = (x(0), x(1));
-                self.elementwise(
-                    n,
-                    word,
-                    map::binary(*b, [a.lanes, c.lanes], isa),
-                    [Some(&a), Some(&c), None],
-                )
+                {
+                    let f = map::binary(*b, [a.lanes, c.lanes], isa);
+                    self.elementwise(n, word, (f, short_binary(*b)), [Some(&a), Some(&c), None])
+                }
             }
             Op::Select => {
                 let (c, a, b) = (x(0), x(1), x(2));
                 let f = map::ternary(Ternary::Select, [c.lanes, a.lanes, b.lanes], isa);
-                self.elementwise(n, word, f, [Some(&c), Some(&a), Some(&b)])
+                self.elementwise(n, word, (f, Short::Select), [Some(&c), Some(&a), Some(&b)])
             }
             Op::Reduce(r, over) => self.reduction(n, word, Reducer::One(*r), over, item, sink),
             Op::Contract { over } => {
@@ -404,7 +431,13 @@ impl<'a> Lower<'a, '_, '_> {
         Ok(())
     }
 
-    fn elementwise(&mut self, n: NodeId, word: &str, f: MapFn, [a, b, c]: [Option<&View>; 3]) -> View {
+    fn elementwise(
+        &mut self,
+        n: NodeId,
+        word: &str,
+        f: (MapFn, Short),
+        [a, b, c]: [Option<&View>; 3],
+    ) -> View {
         let out = self.result(n);
         let sides = self.sides(self.dims(n));
         self.map(self.label(n, word), f, &sides, [Some(&out), a, b, c, None]);
@@ -452,8 +485,63 @@ impl<'a> Lower<'a, '_, '_> {
             Rect { k: len(&k), j: len(&j), k_step: k.step, j_step: [j.step[1], j.step[2]], accumulate: sink };
         let f = reduce::reduce(op, &rect, self.shared.isa);
         let ops = views.map(|v| v.map_or(Operand::NONE, |v| v.operand(self.row)));
-        let what = Reduce { f, ops, k, j, kept: kept.into(), over: over.into(), accumulate: sink };
+        let short = match op {
+            Reducer::One(Reduction::Sum) => Some(Short::Sum),
+            Reducer::SumOfSquares => Some(Short::SumOfSquares),
+            Reducer::Dot(_) => Some(Short::Dot),
+            Reducer::One(_) => None,
+        };
+        let lanes = [a.lanes, b.as_ref().is_some_and(|b| b.lanes)];
+        let what =
+            Reduce { f, short, lanes, ops, k, j, kept: kept.into(), over: over.into(), accumulate: sink };
         self.emit(self.label(n, word), What::Reduce(what));
+        out
+    }
+
+    /// A sum of terms over the one dimension of `n`.
+    fn affine(&mut self, n: NodeId, terms: &[AffineTerm], item: &Item) -> View {
+        let out = self.result(n);
+        let dims = self.dims(n);
+        let d = dims[0];
+        let mut args = item.args.iter();
+        let mut next = || *args.next().expect("every term has its arguments");
+        let mut all = Vec::new();
+        for t in terms {
+            let mut term = instr::AffineTerm {
+                kind: affine::Kind::Lane,
+                negative: t.negative,
+                x: Operand::NONE,
+                step: 0,
+                scale: Operand::NONE,
+                index: IndexOperand { offset: 0, row_step: 0 },
+                index_step: 0,
+            };
+            let first = next();
+            let view = self.view(if t.kind == TermKind::Scaled { next() } else { first });
+            (term.x, term.step) = (view.operand(self.row), view.stride(d));
+            match t.kind {
+                TermKind::Plain if view.lanes => {}
+                TermKind::Plain => term.kind = affine::Kind::Fixed,
+                TermKind::Scaled => {
+                    term.kind = affine::Kind::Scaled;
+                    term.scale = self.view(first).operand(self.row);
+                }
+                TermKind::Gather => {
+                    let index = next();
+                    let (offset, at, _) = self.index(index);
+                    term.kind = affine::Kind::Gather;
+                    term.step = view.stride(self.indexed_dim(index));
+                    term.index = IndexOperand { offset, row_step: at.operand(self.row).row_step };
+                    term.index_step = at.stride(d);
+                }
+            }
+            all.push(term);
+        }
+        let side = self.sides(dims)[0];
+        let along = Loop { count: side.count, rows: side.rows, step: [out.stride(d)] };
+        let what =
+            Affine { f: affine::pick(self.shared.isa), out: out.operand(self.row), along, terms: all.into() };
+        self.emit(self.label(n, "affine"), What::Affine(what));
         out
     }
 
@@ -547,6 +635,7 @@ impl<'a> Lower<'a, '_, '_> {
             ops: [out.operand(self.row), from.operand(self.row)],
             index: IndexOperand { offset, row_step: along },
             indexed,
+            runs: at.strides.iter().map(|s| s.1 * self.shared.sizes.of(s.0)).max().unwrap_or(1),
             inner,
             outer: outer.into(),
         };
@@ -610,5 +699,26 @@ impl<'a> Lower<'a, '_, '_> {
         let label = format!("n{} = foreign {}", n.0, op.name());
         self.emit(label, What::Foreign(Box::new(ForeignCode { op, args: operands, outs, state })));
         Ok(())
+    }
+}
+
+fn short_unary(op: Unary) -> Short {
+    match op {
+        Unary::Neg => Short::Neg,
+        Unary::Abs => Short::Abs,
+        Unary::Recip => Short::Recip,
+        Unary::Sqrt => Short::Sqrt,
+        Unary::Square => Short::Square,
+        _ => Short::Call,
+    }
+}
+
+fn short_binary(op: Binary) -> Short {
+    match op {
+        Binary::Add => Short::Add,
+        Binary::Sub => Short::Sub,
+        Binary::Mul => Short::Mul,
+        Binary::Div => Short::Div,
+        _ => Short::Call,
     }
 }

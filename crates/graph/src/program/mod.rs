@@ -29,6 +29,7 @@ mod pool;
 mod run;
 mod scan;
 mod schedule;
+mod tape;
 #[cfg(test)]
 mod testing;
 mod view;
@@ -46,6 +47,7 @@ use crate::foreign::Foreign;
 use crate::ir::{Graph, NodeId};
 use crate::value::Bindings;
 use compile::{Layout, StageCode};
+use instr::{Instr, What};
 
 /// How a program is planned.
 #[derive(Clone, Debug)]
@@ -148,11 +150,19 @@ impl Program {
 
     /// Instructions of one evaluation; those of passes over rows count once.
     pub fn n_instructions(&self) -> usize {
+        let count = |code: &[Instr]| -> usize {
+            code.iter()
+                .map(|i| match &i.what {
+                    What::Tape(t) => t.labels.len(),
+                    _ => 1,
+                })
+                .sum()
+        };
         self.stages
             .iter()
             .map(|s| match s {
-                StageCode::Flat(code) => code.len(),
-                StageCode::Rows(rows) => rows.code.len(),
+                StageCode::Flat(code) => count(code),
+                StageCode::Rows(rows) => count(&rows.code),
             })
             .sum()
     }

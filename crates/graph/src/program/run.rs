@@ -19,6 +19,8 @@ pub struct Workspace {
     /// One a thread.
     blocks: Vec<Scratch>,
     shared: AlignedVec,
+    /// The tiles at work, between evaluations empty but for its memory.
+    group: Vec<Bases>,
     /// The last tile, when lanes do not fill it.
     padded: AlignedVec,
     pool: Option<Pool>,
@@ -84,6 +86,7 @@ impl Program {
             blocks: (0..threads).map(|_| Scratch::new(self.block_len * LANES)).collect(),
             shared: AlignedVec::zeroed(self.n_shared() * LANES),
             padded: AlignedVec::zeroed(self.n_in() * LANES),
+            group: Vec::with_capacity(group),
             pool: (threads > 1).then(|| Pool::new(threads)),
         }
     }
@@ -119,16 +122,16 @@ impl Program {
         let mut first = 0;
         while first < z.tiles() {
             let n = (z.tiles() - first).min(ws.tiles.len());
-            let mut bases = [None; 64];
-            for (i, base) in bases.iter_mut().enumerate().take(n) {
+            let mut group = std::mem::take(&mut ws.group);
+            group.clear();
+            for (i, tile) in ws.tiles.iter_mut().enumerate().take(n) {
                 let t = first + i;
                 let input = if t == full { ws.padded.as_ptr() } else { z.tile(t).as_ptr() };
-                *base = Some(ws.tiles[i].bases(input, out.tile_mut(t).as_mut_ptr()));
+                group.push(tile.bases(input, out.tile_mut(t).as_mut_ptr()));
             }
-            let mut group = [Bases::NULL; 64];
-            group.iter_mut().zip(bases).for_each(|(g, b)| *g = b.unwrap_or(Bases::NULL));
             // SAFETY: shapes were checked above; tiles do not overlap.
-            unsafe { self.run_group(ws, &group[..n]) };
+            unsafe { self.run_group(ws, &group) };
+            ws.group = group;
             for (i, tile) in ws.tiles.iter_mut().enumerate().take(n) {
                 tile.report((first + i) * LANES, lanes, failures);
             }
@@ -314,16 +317,6 @@ impl RowsCode {
             (to, from) = (to.wrapping_add(n), from.wrapping_add(n));
         }
     }
-}
-
-impl Bases {
-    const NULL: Bases = Bases {
-        z: std::ptr::null(),
-        out: std::ptr::null_mut(),
-        tile: std::ptr::null_mut(),
-        partial: std::ptr::null_mut(),
-        state: std::ptr::null_mut(),
-    };
 }
 
 impl Tile {

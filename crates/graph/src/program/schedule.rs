@@ -109,7 +109,7 @@ impl Planner<'_> {
         let [row] = own[..] else { return Class::Whole };
         let apart = |d: DimId| d != row;
         let separable = match &item.code {
-            Code::Expand | Code::Fused(_) | Code::Twin(..) | Code::SecondOf => true,
+            Code::Expand | Code::Fused(_) | Code::Affine(_) | Code::Twin(..) | Code::SecondOf => true,
             Code::SumOfSquares(_) => arg_rows == [row],
             Code::Plain(op) => match op {
                 Op::Unary(_) | Op::Binary(_) | Op::Select => true,

@@ -703,6 +703,24 @@ fn mixtures(t: &mut Table) {
         let sq = b.un(Unary::Square, g);
         vec![b.sum(a, &[b.row]), b.sum(e, &[b.row]), b.sum(f, &[b.row]), g, b.sum(sq, &[b.level]), s]
     });
+    t.add("linear predictors and residuals", |b| {
+        let row = b.row;
+        let (by_sorted, by_unsorted) =
+            (b.push(Op::Gather, &[b.v, b.sorted]), b.push(Op::Gather, &[b.w, b.unsorted]));
+        let (sd, ud) = (b.bin(Binary::Mul, b.s, b.d), b.bin(Binary::Mul, b.mask, b.u));
+        let mean = b.bin(Binary::Add, by_sorted, sd);
+        let mean = b.bin(Binary::Sub, mean, ud);
+        let mean = b.bin(Binary::Add, b.shared, mean);
+        let residual = b.bin(Binary::Sub, b.d, mean);
+        let both = b.bin(Binary::Sub, by_unsorted, residual);
+        let also = b.bin(Binary::Add, both, b.x);
+        let on_levels = b.bin(Binary::Add, b.v, b.dv);
+        let on_levels = b.bin(Binary::Sub, on_levels, b.w);
+        let e = b.un(Unary::Exp, also);
+        let squares = b.un(Unary::Square, residual);
+        let by_level = b.push(Op::ScatterAdd, &[residual, b.sorted]);
+        vec![b.sum(e, &[row]), b.sum(squares, &[row]), by_level, on_levels, also]
+    });
     t.add("two tables", |b| {
         let r = b.rows();
         let per_level = b.push(Op::ScatterAdd, &[r, b.sorted]);

@@ -3,6 +3,7 @@
 pub mod data;
 mod expr;
 pub(crate) use expr::parts;
+pub use functions::names as function_names;
 mod functions;
 mod laws;
 mod levels;

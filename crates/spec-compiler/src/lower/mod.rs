@@ -388,8 +388,9 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    pub fn refuse(&mut self, span: Span, code: &'static str, why: String) {
+    pub fn refuse<T>(&mut self, span: Span, code: &'static str, why: String) -> Option<T> {
         self.mistakes.push(Diagnostic::new(code, span, why));
+        None
     }
 }
 

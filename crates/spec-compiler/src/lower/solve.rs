@@ -32,6 +32,16 @@ struct Rates {
 
 impl Lowering<'_> {
     pub fn solve(&mut self, i: usize) {
+        if self.try_solve(i).is_none() {
+            // The mistake is told; what mentions the states is still lowered.
+            for k in 0..self.model.solves[i].states.len() {
+                let zero = self.graph.constant(0.0);
+                self.states.insert((i, k), zero);
+            }
+        }
+    }
+
+    fn try_solve(&mut self, i: usize) -> Option<()> {
         let def = &self.model.solves[i];
         let what = format!("ode {}", def.name);
         self.origin(what.clone());
@@ -43,7 +53,7 @@ impl Lowering<'_> {
         let initials: Vec<NodeId> = def.states.iter().map(|s| self.expr(&s.initial)).collect();
         let at = self.expr(&def.at);
         if !self.times_are_good(def, at) {
-            return;
+            return None;
         }
         let active = |l: &Self, nodes: &[NodeId]| {
             Some(nodes.iter().map(|&n| l.graph.varies(n) != Varies::Data).collect::<Vec<bool>>())
@@ -80,6 +90,7 @@ impl Lowering<'_> {
             let node = self.graph.element(solved, state, k);
             self.states.insert((i, k), node);
         }
+        Some(())
     }
 
     /// Collects the largest parts of a rate that do not run and are no constants.

@@ -11,6 +11,8 @@ pub struct Strip {
     pub step: [usize; 3],
     /// From one indexed element to the next.
     pub indexed: usize,
+    /// From a position of a sorted index to how many equal ones follow, itself included.
+    pub runs: usize,
 }
 
 /// `out[i] = a[index[i]]`, or `out[index[i]] += a[i]`.
@@ -45,10 +47,7 @@ unsafe fn scatter_runs<P: Pack>(out: *mut f64, mut a: *const f64, mut index: *co
     while left > 0 {
         unsafe {
             let group = *index;
-            let mut run = 1;
-            while run < left && *index.add(run) == group {
-                run += 1;
-            }
+            let mut run = (*index.add(s.runs) as usize).min(left);
             (index, left) = (index.add(run), left - run);
             let zero = P::splat(0.0);
             let mut sum = [zero; 4];

@@ -4,6 +4,7 @@
 //! array (`[element][8]`, any stride, 0 for a lane scalar) or draw-free numbers that are broadcast
 //! over the lanes as they are read; steps are counted in `f64`.
 
+pub mod affine;
 pub mod choose;
 pub mod dense;
 pub mod map;

@@ -1,0 +1,275 @@
+//! What the language means: specs over tables in memory, their log density against numbers by hand.
+
+use std::path::Path;
+
+use graph::value::Value;
+use model::{Cells, Column, DataError, DataSource, Table};
+use spec_compiler::{Compiled, Source, compile, render};
+
+/// Tables as CSV text, by file name.
+struct Memory(Vec<(&'static str, &'static str)>);
+
+impl DataSource for Memory {
+    fn read(&self, file: &Path) -> Result<Table, DataError> {
+        let name = file.to_string_lossy();
+        let Some((_, text)) = self.0.iter().find(|(n, _)| *n == name) else {
+            return Err(DataError { message: format!("{name}: there is no such file"), help: None });
+        };
+        let mut lines = text.trim().lines().map(|l| l.split(',').map(str::trim).collect::<Vec<_>>());
+        let header = lines.next().unwrap();
+        let rows: Vec<Vec<&str>> = lines.collect();
+        let columns = header.iter().enumerate().map(|(k, name)| {
+            let cells: Vec<&str> = rows.iter().map(|r| r[k]).collect();
+            let nulls: Vec<usize> = (0..cells.len()).filter(|&r| cells[r].is_empty()).collect();
+            let full = || cells.iter().filter(|c| !c.is_empty());
+            let cells = if full().all(|c| c.parse::<i64>().is_ok()) {
+                Cells::Integer(cells.iter().map(|c| c.parse().unwrap_or(0)).collect())
+            } else if full().all(|c| c.parse::<f64>().is_ok()) {
+                Cells::Real(cells.iter().map(|c| c.parse().unwrap_or(f64::NAN)).collect())
+            } else {
+                Cells::Text(cells.iter().map(|c| c.to_string()).collect())
+            };
+            Column { name: name.to_string(), cells, nulls }
+        });
+        let columns = columns.collect();
+        let lines = Some((0..rows.len()).map(|r| r + 2).collect());
+        Ok(Table { n_rows: rows.len(), columns, lines, digest: String::new() })
+    }
+}
+
+const TABLES: &[(&str, &str)] = &[
+    ("homes.csv", "county,year,floor,y\nb,2001,0,1.5\na,2002,1,0.5\nb,2002,1,-1.0\n"),
+    ("counties.csv", "county,uranium\nb,2.0\na,3.0\n"),
+    ("wide.csv", "x1,x2,x10,y\n1,2,3,0.5\n4,5,6,1.5\n"),
+    ("gaps.csv", "t,y\n1,0.5\n2,\n3,2.5\n"),
+    ("times.csv", "t,y\n2,0.5\n0,1.5\n1,2.5\n1,0.1\n"),
+];
+
+fn compiled(text: &str) -> Compiled {
+    let source = Source::new("spec.yaml", text).unwrap();
+    compile(&source, Path::new(""), &Memory(TABLES.to_vec())).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
+}
+
+fn mistakes(text: &str) -> String {
+    let source = Source::new("spec.yaml", text).unwrap();
+    match compile(&source, Path::new(""), &Memory(TABLES.to_vec())) {
+        Ok(_) => panic!("compiled:\n{text}"),
+        Err(m) => render(&m, &source),
+    }
+}
+
+/// The log joint density with the unconstrained coordinates at `u`.
+fn log_joint(text: &str, u: &[f64]) -> f64 {
+    let t = compiled(text).target;
+    let mut b = t.bindings.clone();
+    let mut rest = u;
+    for s in &t.sites {
+        let (own, next) = rest.split_at(s.labels.len());
+        b.data.insert(s.name.clone(), Value::Real(own.to_vec()));
+        rest = next;
+    }
+    assert!(rest.is_empty(), "{:?}", t.coordinates());
+    match graph::interpret::evaluate(&t.graph, &[t.log_joint], &b).unwrap().remove(0) {
+        Value::Real(v) => v[0],
+        Value::Index(_) => unreachable!("a density is real"),
+    }
+}
+
+fn normal(x: f64, m: f64, s: f64) -> f64 {
+    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
+}
+
+fn close(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-10 * (1.0 + expected.abs()), "{found}, by hand {expected}");
+}
+
+#[test]
+fn lookups_by_text_and_integer_columns_and_of_a_parent() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+  counties: {file: counties.csv, key: county}
+latent:
+  alpha[county]: normal(log(uranium), 1)
+  g[year]: normal(0, 2)
+observe:
+  y: normal(alpha[county] + g[year] * floor + uranium[county], 1)
+";
+    assert_eq!(compiled(text).target.coordinates(), ["alpha[b]", "alpha[a]", "g[2001]", "g[2002]"]);
+    let (b, a, g1, g2) = (0.3, -0.2, 0.7, 1.1);
+    let expected = normal(b, 2.0_f64.ln(), 1.0)
+        + normal(a, 3.0_f64.ln(), 1.0)
+        + normal(g1, 0.0, 2.0)
+        + normal(g2, 0.0, 2.0)
+        + normal(1.5, b + 2.0, 1.0)
+        + normal(0.5, a + g2 + 3.0, 1.0)
+        + normal(-1.0, b + g2 + 2.0, 1.0);
+    close(log_joint(text, &[b, a, g1, g2]), expected);
+}
+
+#[test]
+fn stacks_sort_naturally_and_multiply_by_name() {
+    for columns in ["\"x*\"", "[x1, x2, x10]"] {
+        let text = format!(
+            "
+model: m
+data:
+  wide: {{file: wide.csv, rows: i, stack: {{x: {{columns: {columns}, dim: feature}}}}}}
+latent:
+  b[feature]: normal(0, 1)
+observe:
+  y: normal(x @ b, 1)
+"
+        );
+        assert_eq!(compiled(&text).target.coordinates(), ["b[x1]", "b[x2]", "b[x10]"]);
+        let b = [0.1, -0.2, 0.3];
+        let prior: f64 = b.iter().map(|&b| normal(b, 0.0, 1.0)).sum();
+        let at = |x: [f64; 3]| x.iter().zip(b).map(|(x, b)| x * b).sum::<f64>();
+        let expected = prior + normal(0.5, at([1.0, 2.0, 3.0]), 1.0) + normal(1.5, at([4.0, 5.0, 6.0]), 1.0);
+        close(log_joint(&text, &b), expected);
+    }
+}
+
+#[test]
+fn matrices_multiply_by_rule_three() {
+    // A = [[1, 2], [3, 4]], M = [[0, 1], [1, 1]]; v = (v1, v2)
+    let base = "
+model: m
+dims: {k: 2}
+let:
+  A[k, k']: [[1, 2], [3, 4]]
+  B[k', k]: [[1, 3], [2, 4]]
+  M[k, k']: [[0, 1], [1, 1]]
+  out: EXPR
+latent:
+  v[k]: normal(0, 1)
+  z: normal(sum(OUT), 1)
+";
+    let (v1, v2) = (0.5, -2.0);
+    let case = |expr: &str, out: &str, expected: f64| {
+        let text = base.replace("EXPR", expr).replace("OUT", out);
+        let prior = normal(v1, 0.0, 1.0) + normal(v2, 0.0, 1.0);
+        close(log_joint(&text, &[v1, v2, 0.0]), prior + normal(0.0, expected, 1.0));
+    };
+    let weighted = "out * A[k'=1]";
+    case("A @ v", weighted, v1 + 2.0 * v2 + 3.0 * (3.0 * v1 + 4.0 * v2));
+    case("B @ v", weighted, v1 + 2.0 * v2 + 3.0 * (3.0 * v1 + 4.0 * v2));
+    case("transpose(A) @ v", weighted, v1 + 3.0 * v2 + 3.0 * (2.0 * v1 + 4.0 * v2));
+    // A M = [[2, 3], [4, 7]]
+    case("(A @ M) @ v", weighted, 2.0 * v1 + 3.0 * v2 + 3.0 * (4.0 * v1 + 7.0 * v2));
+    case("v @ v", "out", v1 * v1 + v2 * v2);
+    case("dot(v, v, over=k)", "out", v1 * v1 + v2 * v2);
+    case("A[k=2, k'=1] * v[k=2]", "out", 3.0 * v2);
+}
+
+#[test]
+fn ambiguous_and_empty_contractions_list_what_there_is() {
+    let text = "
+model: m
+dims: {i: 2, j: 3}
+latent:
+  a[i, j]: normal(0, 1)
+  b[i, j]: normal(0, 1)
+  c: normal(0, 1)
+let:
+  x: a @ b
+  y: a @ c
+";
+    let said = mistakes(text);
+    assert!(said.contains("they share i, j") && said.contains("they share none"), "{said}");
+}
+
+#[test]
+fn data_lets_are_computed_over_the_whole_table_and_may_be_observed() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+let:
+  s: (y - mean(y)) / sd(y)
+  late: year > 2001 and not floor == 0
+latent:
+  mu: normal(0, 1)
+observe:
+  s: normal(mu * late, 1)
+";
+    let y = [1.5, 0.5, -1.0];
+    let mean = y.iter().sum::<f64>() / 3.0;
+    let sd = (y.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 2.0).sqrt();
+    let s = |i: usize| (y[i] - mean) / sd;
+    let expected = normal(0.4, 0.0, 1.0) + normal(s(0), 0.0, 1.0) + normal(s(1), 0.4, 1.0) + normal(s(2), 0.4, 1.0);
+    close(log_joint(text, &[0.4]), expected);
+}
+
+#[test]
+fn likelihoods_can_leave_rows_out() {
+    let text = |extra: &str, law: &str| {
+        format!("
+model: m
+data:
+  gaps: {{file: gaps.csv, rows: i{extra}}}
+latent:
+  mu: normal(0, 1)
+observe:
+  y: {law}
+")
+    };
+    let drop = ", missing: {y: drop}";
+    let expected = normal(0.4, 0.0, 1.0) + normal(0.5, 0.4, 1.0);
+    close(log_joint(&text(drop, "normal(mu, 1)"), &[0.4]), expected + normal(2.5, 0.4, 1.0));
+    let some = "{law: \"normal(mu, 1)\", where: \"t < 3\"}";
+    close(log_joint(&text(drop, some), &[0.4]), expected);
+    assert!(mistakes(&text("", "normal(mu, 1)")).contains("no value in row 2 (line 3)"));
+}
+
+#[test]
+fn solutions_are_taken_at_unsorted_repeated_and_starting_times() {
+    let text = "
+model: m
+data:
+  times: {file: times.csv, rows: i}
+let:
+  loss: k * amount
+latent:
+  k: normal(1, 1)
+ode:
+  decay:
+    at: t
+    states:
+      amount: {initial: 2, rate: -loss + 0 * t}
+observe:
+  y: normal(amount + loss, 1)
+";
+    let k = 0.7;
+    let seen = |t: f64, y: f64| normal(y, 2.0 * (-k * t).exp() * (1.0 + k), 1.0);
+    let expected = normal(k, 1.0, 1.0) + seen(2.0, 0.5) + seen(0.0, 1.5) + seen(1.0, 2.5) + seen(1.0, 0.1);
+    let found = log_joint(text, &[k]);
+    assert!((found - expected).abs() < 1e-6, "{found}, by hand {expected}");
+    let late = text.replace("    at: t\n", "    at: t\n    start: 0.5\n");
+    assert!(mistakes(&late).contains("the time in row 2 (line 3) is 0, before the start at 0.5"));
+    let row = text.replace("+ 0 * t", "+ y");
+    assert!(mistakes(&row).contains("interp(t, y)"));
+}
+
+#[test]
+fn bounds_and_labels_of_dimensions() {
+    let text = "
+model: m
+dims: {part: [left, right]}
+latent:
+  sigma[part]: truncated(normal(0, 1), lower=0)
+  p: uniform(-1, 1)
+let:
+  ratio: sigma[part=left] / sigma[part=right]
+";
+    let t = compiled(text).target;
+    assert_eq!(t.coordinates(), ["sigma[left]", "sigma[right]", "p"]);
+    let columns: Vec<String> = t.generate.iter().flat_map(|n| n.columns()).collect();
+    assert_eq!(columns, ["sigma[left]", "sigma[right]", "p", "ratio"]);
+    // sigma = e^u, p = -1 + 2 sigmoid(0)
+    let half = |x: f64| normal(x, 0.0, 1.0) + 2.0_f64.ln();
+    close(log_joint(text, &[0.0, 1.0, 0.0]), half(1.0) + half(1.0_f64.exp()) - 2.0_f64.ln());
+    let wrong = text.replace("part=left", "part=lefd");
+    assert!(mistakes(&wrong).contains("did you mean `left`?"));
+}
