@@ -1,6 +1,6 @@
 //! That a graph is what its nodes say.
 
-use crate::ir::{Graph, Kind, NodeId, Op, Size, Varies};
+use crate::ir::{Graph, InputId, Kind, Op, Size, Varies};
 use crate::types::{TypeError, infer};
 
 /// The first thing wrong with a graph; node and dimension numbers are those of the graph, or of the
@@ -13,8 +13,8 @@ pub enum CheckError {
     Type { node: u32, error: TypeError },
     #[error("%{node} is marked {found}, but is {expected}")]
     Marked { node: u32, expected: String, found: String },
-    #[error("%{node}: input {input} has {found} nodes")]
-    Input { node: u32, input: u32, found: usize },
+    #[error("input `{input}` has {found} nodes")]
+    Input { input: String, found: usize },
     #[error("%{node} uses dimension {dim}, which does not exist")]
     Dim { node: u32, dim: u32 },
     #[error("dimension `{dim}`: {why}")]
@@ -54,10 +54,25 @@ pub fn check(g: &Graph) -> Result<(), CheckError> {
 }
 
 fn nodes(g: &Graph, n_dims: usize) -> Result<(), CheckError> {
+    for (k, input) in g.inputs().iter().enumerate() {
+        let op = Op::Input(InputId(k as u32));
+        let found = g.nodes().iter().filter(|n| n.op == op).count();
+        if found != 1 {
+            return Err(CheckError::Input { input: input.name.clone(), found });
+        }
+    }
     for (i, node) in g.nodes().iter().enumerate() {
         let at = i as u32;
         if let Some(a) = node.args.iter().find(|a| a.index() >= i) {
             return Err(CheckError::Order { node: at, arg: a.0 });
+        }
+        if let Op::Scan(s) = &node.op {
+            let body = |error| CheckError::Body { scan: at, error: Box::new(error) };
+            nodes(&s.body, n_dims).map_err(body)?;
+            let end = s.body.nodes().len();
+            if let Some(o) = s.outputs.iter().find(|o| o.index() >= end) {
+                return Err(body(CheckError::Order { node: end as u32, arg: o.0 }));
+            }
         }
         let known = node.ty.dims.iter().chain(match &node.ty.kind {
             Kind::Index(d) => Some(d),
@@ -81,20 +96,6 @@ fn nodes(g: &Graph, n_dims: usize) -> Result<(), CheckError> {
         if varies != node.varies {
             let show = |v: Varies| format!("{v:?}").to_lowercase();
             return Err(CheckError::Marked { node: at, expected: show(varies), found: show(node.varies) });
-        }
-        if let Op::Input(k) = &node.op {
-            let found = g.nodes().iter().filter(|n| n.op == Op::Input(*k)).count();
-            if found != 1 {
-                return Err(CheckError::Input { node: at, input: k.0, found });
-            }
-        }
-        if let Op::Scan(s) = &node.op {
-            let body = |error| CheckError::Body { scan: at, error: Box::new(error) };
-            nodes(&s.body, n_dims).map_err(body)?;
-            let made = |o: &&NodeId| o.index() >= s.body.nodes().len();
-            if let Some(o) = s.outputs.iter().find(made) {
-                return Err(body(CheckError::Order { node: s.body.nodes().len() as u32, arg: o.0 }));
-            }
         }
     }
     Ok(())
