@@ -46,10 +46,8 @@ fn nearest_file(file: &Path) -> Option<String> {
         return None;
     }
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|e| e.ok()?.file_name().into_string().ok())
-        .collect();
+    let names: Vec<String> =
+        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     let wrong = file.file_name()?.to_str()?;
     let near = spec_compiler::nearest::nearest(wrong, names.iter().map(String::as_str));
     Some(format!("did you mean `{}`?", near.first()?))

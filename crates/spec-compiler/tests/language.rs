@@ -47,7 +47,8 @@ const TABLES: &[(&str, &str)] = &[
 
 fn compiled(text: &str) -> Compiled {
     let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), &Memory(TABLES.to_vec())).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
+    compile(&source, Path::new(""), &Memory(TABLES.to_vec()))
+        .unwrap_or_else(|m| panic!("{}", render(&m, &source)))
 }
 
 fn mistakes(text: &str) -> String {
@@ -198,14 +199,16 @@ observe:
     let mean = y.iter().sum::<f64>() / 3.0;
     let sd = (y.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / 2.0).sqrt();
     let s = |i: usize| (y[i] - mean) / sd;
-    let expected = normal(0.4, 0.0, 1.0) + normal(s(0), 0.0, 1.0) + normal(s(1), 0.4, 1.0) + normal(s(2), 0.4, 1.0);
+    let expected =
+        normal(0.4, 0.0, 1.0) + normal(s(0), 0.0, 1.0) + normal(s(1), 0.4, 1.0) + normal(s(2), 0.4, 1.0);
     close(log_joint(text, &[0.4]), expected);
 }
 
 #[test]
 fn likelihoods_can_leave_rows_out() {
     let text = |extra: &str, law: &str| {
-        format!("
+        format!(
+            "
 model: m
 data:
   gaps: {{file: gaps.csv, rows: i{extra}}}
@@ -213,7 +216,8 @@ latent:
   mu: normal(0, 1)
 observe:
   y: {law}
-")
+"
+        )
     };
     let drop = ", missing: {y: drop}";
     let expected = normal(0.4, 0.0, 1.0) + normal(0.5, 0.4, 1.0);

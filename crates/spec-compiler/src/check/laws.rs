@@ -217,7 +217,15 @@ pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, span: Spa
                 _ => "...".into(),
             };
             let at = culprit.span;
-            scope.mistakes.push(mistakes::extra_dim(at, &shown, &extra_name, name, &has, span, by.as_deref()));
+            scope.mistakes.push(mistakes::extra_dim(
+                at,
+                &shown,
+                &extra_name,
+                name,
+                &has,
+                span,
+                by.as_deref(),
+            ));
             return false;
         }
     }

@@ -252,7 +252,15 @@ pub fn already_over(span: Span, shown: &str, rows: &str) -> Diagnostic {
     )
 }
 
-pub fn extra_dim(span: Span, shown: &str, dim: &str, name: &str, has: &str, target: Span, by: Option<&str>) -> Diagnostic {
+pub fn extra_dim(
+    span: Span,
+    shown: &str,
+    dim: &str,
+    name: &str,
+    has: &str,
+    target: Span,
+    by: Option<&str>,
+) -> Diagnostic {
     let d = mistake("wrong_dimension", span, format!("this varies over `{dim}`, but `{name}` does not"))
         .label(format!("over `{dim}`"))
         .also(target, format!("`{name}` {}", over(has)));
