@@ -1,6 +1,6 @@
 //! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use spec_compiler::ast;
@@ -86,7 +86,7 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
 
 /// The state of an interrupted fit of this very spec and data.
 fn state(
-    folder: &PathBuf,
+    folder: &Path,
     source: &spec_compiler::Source,
     compiled: &spec_compiler::Compiled,
 ) -> Result<State, Problem> {
