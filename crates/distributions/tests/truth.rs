@@ -229,3 +229,16 @@ fn half_cauchy_median() {
     assert_close(tails.log_cdf, 0.5f64.ln(), 1e-15, "P(X <= scale)");
     assert_close(tails.log_survival, 0.5f64.ln(), 1e-15, "P(X > scale)");
 }
+
+/// Next to zero P(X <= x) is as small as x: it must not be one less something near one. mpmath, as
+/// above.
+#[test]
+fn lower_tails_next_to_zero() {
+    let tail = |name: &str, positional: &[f64]| {
+        let law = lookup(name).unwrap();
+        let params = Params::bind(law, positional, &[]).unwrap();
+        tails_at(law, &params, &[1e-9]).unwrap()[0].log_cdf
+    };
+    assert_close(tail("half_student_t", &[5.0, 1.0]), -20.99873824544119, 1e-14, "half_student_t");
+    assert_close(tail("half_cauchy", &[1.0]), -21.174848542235868, 1e-15, "half_cauchy");
+}

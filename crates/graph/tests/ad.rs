@@ -150,11 +150,12 @@ fn reverse_agrees_with_differences() {
             let mut theirs = ours.clone();
             let mut rng = Numbers(17);
             for k in 0..wrt.len() {
-                for i in 0..ours[k].len() {
+                let len = ours[k].len();
+                for (i, theirs) in theirs[k].iter_mut().enumerate() {
                     // Of long gradients a few elements are enough.
-                    if ours[k].len() < 30 || rng.below(ours[k].len()) < 5 {
+                    if len < 30 || rng.below(len) < 5 {
                         let d = unit(&ours, k, i);
-                        theirs[k][i] = difference(&b, &names, &d, &|b| run(&e.name, &g, &[sum], b))[0][0];
+                        *theirs = difference(&b, &names, &d, &|b| run(&e.name, &g, &[sum], b))[0][0];
                     }
                 }
             }

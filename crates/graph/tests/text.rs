@@ -62,7 +62,8 @@ fn gradients_print_and_parse_too() {
         let mut g = e.graph.clone();
         let sums: Vec<NodeId> = e.outputs.iter().map(|&o| g.sum_all(o)).collect();
         let total = sums.into_iter().reduce(|a, b| g.add(a, b)).expect("has outputs");
-        let v = value_and_grad(&g, total, &lane_inputs(&g), &[]).unwrap_or_else(|err| panic!("{}: {err}", e.name));
+        let v = value_and_grad(&g, total, &lane_inputs(&g), &[])
+            .unwrap_or_else(|err| panic!("{}: {err}", e.name));
         let mut outputs = v.grads.clone();
         outputs.push(v.value);
         round_trip(&e.name, &v.graph, &outputs, Some(&e.bindings));
@@ -122,7 +123,8 @@ fn error(text: &str) -> String {
 
 #[test]
 fn a_mistake_is_shown_where_it_is() {
-    let with = |body: &str| error(&format!("dim d: plain = 2\ninput x: lane [d]\n%0 = input x : [d]\n{body}"));
+    let with =
+        |body: &str| error(&format!("dim d: plain = 2\ninput x: lane [d]\n%0 = input x : [d]\n{body}"));
     for (text, expected) in [
         ("%1 = add %0, %0 : []\nreturn %1", "4:19: the type is [d]"),
         ("%1 = add %0 : [d]\nreturn %1", "4:6: add takes 2 arguments, found 1"),

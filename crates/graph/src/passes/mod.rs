@@ -6,14 +6,20 @@
 //! `fit explain`. Folding and stable forms happen as nodes are built (`build`), common
 //! subexpressions never exist (nodes are interned), and every pass drops dead code.
 
+mod factor;
 mod group_level;
 mod linear;
 mod simplify;
 mod split_rows;
+mod substitute;
 mod suffstat;
 
-use crate::ir::{Graph, NodeId};
-use crate::value::Bindings;
+use crate::interpret::evaluate;
+use crate::ir::{DimId, Graph, NodeId, Size};
+use crate::value::{Bindings, Value};
+
+/// A graph and the nodes wanted of it, rewritten.
+type Run = fn(&Graph, &[NodeId], &mut Context<'_>) -> (Graph, Vec<NodeId>);
 
 /// A named rewrite.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +28,7 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one line.
     pub what: &'static str,
-    run: fn(&Graph, &[NodeId], &mut Context<'_>) -> (Graph, Vec<NodeId>),
+    run: Run,
 }
 
 /// Every pass, in the order in which [`optimise`] runs them.
@@ -63,6 +69,23 @@ struct Context<'a> {
 impl Context<'_> {
     fn note(&mut self, what: String) {
         self.notes.push(Note { pass: self.pass, what });
+    }
+}
+
+/// The values of a draw-free node, where the data are known.
+fn values(g: &Graph, n: NodeId, bindings: Option<&Bindings>) -> Option<Vec<f64>> {
+    match evaluate(g, &[n], bindings?).ok()?.pop()? {
+        Value::Real(v) => Some(v),
+        Value::Index(_) => None,
+    }
+}
+
+/// The size of a dimension, where it is known.
+fn size(g: &Graph, d: DimId, bindings: Option<&Bindings>) -> Option<usize> {
+    match g.dim(d).size {
+        Size::Fixed(n) => Some(n),
+        Size::Bound => bindings?.sizes.get(g.dim(d).name.trim_end_matches('\'')).copied(),
+        Size::Count(mask) => Some(values(g, mask, bindings)?.iter().filter(|&&x| x != 0.0).count()),
     }
 }
 

@@ -35,36 +35,47 @@ pub fn well_typed<T>(rebuilt: Result<T, TypeError>) -> T {
 
 /// Node `id` of `old` in its simplest form over `args`.
 pub fn node(old: &Graph, new: &mut Graph, id: NodeId, args: &[NodeId]) -> Result<NodeId, TypeError> {
-    let node = old.node(id);
-    Ok(match &node.op {
-        Op::Unary(u) => new.unary(*u, args[0]),
-        Op::Binary(b) => new.binary(*b, args[0], args[1]),
-        Op::Select => new.select(args[0], args[1], args[2]),
-        Op::Size(d) => new.size(*d),
-        Op::Ones(dims) => new.ones(dims),
-        Op::Reduce(r, over) => new.reduce(*r, args[0], over),
-        Op::Contract { over } => new.contract(args[0], args[1], over),
-        Op::Gather => new.gather(args[0], args[1]),
-        Op::ScatterAdd => new.scatter_add(args[0], args[1]),
-        Op::Element { dim, at } => new.element(args[0], *dim, *at),
-        Op::Place { dim, at } => new.place(args[0], *dim, *at),
-        Op::Slice { dim, start, into } => new.slice(args[0], *dim, *start, *into),
-        Op::Pad { from, start, dim } => new.pad(args[0], *from, *start, *dim),
-        Op::Concat { parts, into } => new.concat(args, parts, *into),
-        Op::Shift { dim, by, fill } => new.shift(args[0], *dim, *by, fill.0),
-        Op::Rename(map) => new.rename(args[0], map),
-        Op::Filter { dim, into } => new.filter(args[0], args[1], *dim, *into),
-        Op::Cholesky { row, col } => new.cholesky(args[0], *row, *col),
-        Op::TriSolve { row, col, transposed } => new.tri_solve(args[0], args[1], *row, *col, *transposed),
+    let op = &old.node(id).op;
+    if let Some(n) = by_constructor(new, op, args) {
+        return Ok(n);
+    }
+    match op {
         Op::Scan(s) => {
             let args = as_they_were(old, new, id, args);
-            new.push(Op::Scan(Arc::new(scan(s)?)), &args)?
+            new.push(Op::Scan(Arc::new(scan(s)?)), &args)
         }
         Op::GramFactor { .. } | Op::Foreign(_) => {
             let args = as_they_were(old, new, id, args);
-            new.push(node.op.clone(), &args)?
+            new.push(op.clone(), &args)
         }
-        Op::Const(_) | Op::Input(_) | Op::Iota(_) | Op::Output(_) => new.push(node.op.clone(), args)?,
+        op => new.push(op.clone(), args),
+    }
+}
+
+/// `op(args)` by its smart constructor; `None` for ops without one.
+pub fn by_constructor(g: &mut Graph, op: &Op, args: &[NodeId]) -> Option<NodeId> {
+    Some(match op {
+        Op::Unary(u) => g.unary(*u, args[0]),
+        Op::Binary(b) => g.binary(*b, args[0], args[1]),
+        Op::Select => g.select(args[0], args[1], args[2]),
+        Op::Size(d) => g.size(*d),
+        Op::Ones(dims) => g.ones(dims),
+        Op::Reduce(r, over) => g.reduce(*r, args[0], over),
+        Op::Contract { over } => g.contract(args[0], args[1], over),
+        Op::Gather => g.gather(args[0], args[1]),
+        Op::ScatterAdd => g.scatter_add(args[0], args[1]),
+        Op::Element { dim, at } => g.element(args[0], *dim, *at),
+        Op::Place { dim, at } => g.place(args[0], *dim, *at),
+        Op::Slice { dim, start, into } => g.slice(args[0], *dim, *start, *into),
+        Op::Pad { from, start, dim } => g.pad(args[0], *from, *start, *dim),
+        Op::Concat { parts, into } => g.concat(args, parts, *into),
+        Op::Shift { dim, by, fill } => g.shift(args[0], *dim, *by, fill.0),
+        Op::Rename(map) => g.rename(args[0], map),
+        Op::Filter { dim, into } => g.filter(args[0], args[1], *dim, *into),
+        Op::Cholesky { row, col } => g.cholesky(args[0], *row, *col),
+        Op::TriSolve { row, col, transposed } => g.tri_solve(args[0], args[1], *row, *col, *transposed),
+        Op::Const(_) | Op::Input(_) | Op::Iota(_) | Op::Output(_) => return None,
+        Op::Scan(_) | Op::GramFactor { .. } | Op::Foreign(_) => return None,
     })
 }
 

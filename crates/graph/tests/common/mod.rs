@@ -3,5 +3,6 @@
 
 pub mod expressions;
 pub mod op_examples;
+pub mod pass;
 pub mod small_examples;
 pub mod test_op;

@@ -380,7 +380,8 @@ fn indexing() -> Vec<Small> {
 
 fn structure() -> Vec<Small> {
     let mut all = Vec::new();
-    let mut one = |name: &str, f: &dyn Fn(&mut Make, [DimId; 3], NodeId) -> Vec<NodeId>| {
+    type Body = dyn Fn(&mut Make, [DimId; 3], NodeId) -> Vec<NodeId>;
+    let mut one = |name: &str, f: &Body| {
         let mut m = Make::new(13);
         let dims = [m.row("home", 4), m.fixed("feature", 2), m.fixed("site", 3)];
         let x = m.lane("x", &dims, -1.0, 1.0);
