@@ -94,9 +94,9 @@ def gradient_round(pinned, bench, name, peer):
     found, _, error = pinned.lines([bench, "--bench", name])
     mine = [o for o in found if o["workload"] == name]
     if not mine:
-        yield dict(workload=name, side="ours", draws=OUR_DRAWS, error=error or "the bench printed no line for it")
+        yield dict(workload=name, side="ours", draws=OUR_DRAWS, variant=None, error=error or "the bench printed no line for it")
     for o in mine:
-        yield dict(workload=name, side="ours", draws=o["draws"], us_per_draw=o["us_per_draw"], printed=o)
+        yield dict(workload=name, side="ours", draws=o["draws"], variant=o.get("variant"), us_per_draw=o["us_per_draw"], printed=o)
     for particles in PARTICLES:
         found, _, error = pinned.lines([sys.executable, *peer, "--particles", str(particles)])
         record = dict(workload=name, side="numpyro", draws=particles)
@@ -143,9 +143,10 @@ def table(records, names):
                   "|---|---|---|---|---|---|---|"]
     for name in gradients:
         peers = [summary(records, "us_per_draw", workload=name, side="numpyro", draws=p) for p in PARTICLES]
-        for draws in sorted({r["draws"] for r in records if r["workload"] == name and r["side"] == "ours"}):
-            ours, text = summary(records, "us_per_draw", workload=name, side="ours", draws=draws)
-            cells = [name, str(draws), text, *(t for _, t in peers), *(ratio(m, ours) for m, _ in peers)]
+        rows = {(r["variant"], r["draws"]): None for r in records if r["workload"] == name and r["side"] == "ours"}
+        for variant, draws in rows:
+            ours, text = summary(records, "us_per_draw", workload=name, side="ours", variant=variant, draws=draws)
+            cells = [f"{name}, {variant}" if variant else name, str(draws), text, *(t for _, t in peers), *(ratio(m, ours) for m, _ in peers)]
             lines.append("| " + " | ".join(cells) + " |")
     if WHOLE in names:
         ours, peer = (summary(records, "wall_s", workload=WHOLE, side=s) for s in ("ours", "numpyro"))
@@ -185,7 +186,8 @@ def main():
             for r in steps:
                 records.append(r | dict(round=number))
                 shown = r.get("error") or (f"{r['wall_s']:.3g} s" if "wall_s" in r else f"{r['us_per_draw']:.3g} us")
-                print(f"round {number + 1}: {name}, {r['side']}{'' if r['draws'] is None else ' ' + str(r['draws'])}: {shown}",
+                what = " ".join(str(r[k]) for k in ("side", "draws", "variant") if r.get(k) is not None)
+                print(f"round {number + 1}: {name}, {what}: {shown}",
                       file=sys.stderr, flush=True)
     if a.out:
         machine = dict(processor=platform.processor() or platform.machine(), cores=os.cpu_count(), pinned=bool(pinned.prefix),

@@ -1,14 +1,14 @@
 //! Points of a posterior, cheaply.
 
 use numerics::lanes::Lanes;
-use vi_engine::{CompiledDensity, Method, Options, Silent};
+use vi_engine::{LogDensity, Method, Options, Silent};
 
-/// `lanes` unconstrained draws from the normal at the mode (the same ones at every run): close enough to
-/// the posterior that solvers take their steps where a fit spends its time.
+/// `lanes` unconstrained draws from the normal at the mode (the same ones at every run): close enough
+/// to the posterior that solvers take their steps where a fit spends its time.
 ///
 /// # Errors
 /// No mode was found, or a draw is not finite; in words.
-pub fn near_the_mode(density: &mut CompiledDensity, lanes: usize) -> Result<Lanes, String> {
+pub fn near_the_mode(density: &mut dyn LogDensity, lanes: usize) -> Result<Lanes, String> {
     let options = Options { method: Method::Laplace, posterior_draws: lanes, ..Options::default() };
     let fit = vi_engine::fit(density, &options, &mut Silent).map_err(|e| e.to_string())?;
     match fit.log_joint.iter().position(|v| !v.is_finite()) {
