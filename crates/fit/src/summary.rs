@@ -68,8 +68,7 @@ pub fn table(rows: &[Row]) -> String {
     t.load_preset(comfy_table::presets::NOTHING);
     t.set_header(["", "mean", "sd", "5%", "median", "95%"]);
     for r in rows.iter().take(SHOWN) {
-        let n = digits(r.sd);
-        let show = |x: f64| format!("{x:.n$}");
+        let show = |x: f64| shown(x, r.sd);
         t.add_row([r.name.clone(), show(r.mean), show(r.sd), show(r.q05), show(r.q50), show(r.q95)]);
     }
     for c in t.column_iter_mut().skip(1) {
@@ -80,6 +79,16 @@ pub fn table(rows: &[Row]) -> String {
         out.push_str(&format!("\n ... and {} more in summary.parquet", rows.len() - SHOWN));
     }
     out
+}
+
+/// `x` with the decimals that show `sd` to three digits; very large numbers by powers of ten.
+fn shown(x: f64, sd: f64) -> String {
+    if x.abs() < 1e9 {
+        let n = digits(sd);
+        format!("{x:.n$}")
+    } else {
+        format!("{x:.2e}")
+    }
 }
 
 /// Decimals that show an sd to three digits.
@@ -106,6 +115,7 @@ mod tests {
 
     #[test]
     fn decimals_follow_the_sd() {
+        assert_eq!([shown(3.0, 0.416), shown(-1.5e38, 1e38)], ["3.000", "-1.50e38"]);
         assert_eq!([digits(8.3), digits(0.0101), digits(123.0), digits(0.0)], [2, 4, 0, 4]);
     }
 }

@@ -49,6 +49,10 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         println!("{}\n", summary::table(&rows));
         print!("{}", verdict(&run));
         println!("results in {} ({:.2} s)", folder.display(), begun.elapsed().as_secs_f64());
+        if fit.interrupted {
+            let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
+            println!("go on with: fit {}{out} --resume", spec.display());
+        }
     }
     Ok(match fit.verdict {
         _ if fit.interrupted => outcome::INTERRUPTED,

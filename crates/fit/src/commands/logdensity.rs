@@ -72,7 +72,8 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
         out.push_str(&format!("\n{},{}", row + 1, joint.get(0, row)));
         if args.gradient {
             for x in z.lane(row).iter().chain(&grad.lane(row)) {
-                out.push_str(&format!(",{x}"));
+                // Adding zero turns -0 into 0.
+                out.push_str(&format!(",{}", x + 0.0));
             }
         }
     }

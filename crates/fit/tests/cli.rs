@@ -1,0 +1,300 @@
+//! The command line as a user meets it: what is written, exit codes, folders, interrupts, same bits.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use common::{Scratch, run, spec};
+use tables::{ReadOptions, Table};
+
+/// A folder with a spec called `model.yaml`.
+fn with_spec(name: &str, text: &str) -> Scratch {
+    let folder = Scratch::new(name);
+    fs::write(folder.path().join("model.yaml"), text).unwrap();
+    folder
+}
+
+fn stdout(out: &Output) -> String {
+    String::from_utf8(out.stdout.clone()).unwrap()
+}
+
+fn stderr(out: &Output) -> String {
+    String::from_utf8(out.stderr.clone()).unwrap()
+}
+
+fn json(folder: &Path) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(folder.join("fit.json")).unwrap()).unwrap()
+}
+
+fn table(file: &Path) -> Table {
+    Table::read(file, &ReadOptions::default()).unwrap()
+}
+
+fn columns(table: &Table) -> Vec<&str> {
+    table.columns.iter().map(|c| c.name.as_str()).collect()
+}
+
+/// A posterior that every family contains.
+const NORMAL: &str = "model: tiny\nlatent:\n  x: normal(1, 2)\nlet:\n  y: 2 * x\n";
+/// Two modes of equal mass, of which a fit sees one.
+const TWO_MODES: &str = "model: modes\ndata: {d: {file: y.csv, rows: i}}\nlatent:\n  x: normal(0, 3)\nobserve:\n  y: normal(x^2, 1)\n";
+/// A density that is finite nowhere.
+const NOWHERE: &str = "model: nowhere\nlatent:\n  x: normal(0, 1)\n  w: normal(log(-1 - x^2), 1)\n";
+
+#[test]
+fn a_run_is_a_folder_of_tables() {
+    let folder = with_spec("run", NORMAL);
+    let out = run(folder.path(), &["model.yaml"]);
+    assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
+    let said = stdout(&out);
+    assert!(said.contains("verdict ok") && said.contains("results in runs/tiny"), "{said}");
+    assert!(stderr(&out).is_empty(), "no progress where there is no terminal: {}", stderr(&out));
+
+    let run = folder.path().join("runs/tiny");
+    let mut files: Vec<String> =
+        fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    let expected =
+        ["fit.json", "posterior.parquet", "summary.parquet", "trace.parquet", "unconstrained.parquet"];
+    assert_eq!(files, expected);
+
+    let posterior = table(&run.join("posterior.parquet"));
+    assert_eq!(posterior.n_rows, 4000);
+    assert_eq!(columns(&posterior), ["log_joint", "log_q", "x", "y"]);
+    let real = |name: &str| posterior.column(name).unwrap().as_real().unwrap().into_owned();
+    for ((&x, &y), &log_joint) in real("x").iter().zip(&real("y")).zip(&real("log_joint")) {
+        assert_eq!(y, 2.0 * x);
+        let z = (x - 1.0) / 2.0;
+        let expected = -0.5 * z * z - 2.0_f64.ln() - 0.5 * std::f64::consts::TAU.ln();
+        assert!((log_joint - expected).abs() < 1e-12, "{x}: {log_joint}, {expected}");
+    }
+    assert_eq!(
+        columns(&table(&run.join("summary.parquet"))),
+        ["name", "mean", "sd", "q05", "q50", "q95", "mcse", "ess", "k_hat", "shift"]
+    );
+    assert_eq!(columns(&table(&run.join("trace.parquet"))), ["step", "elbo", "elbo_mcse", "grad_var"]);
+
+    let json = json(&run);
+    assert_eq!(json["verdict"], "ok");
+    assert_eq!(json["reasons"], serde_json::json!([]));
+    assert_eq!(json["spec"], NORMAL);
+    assert_eq!(json["seed"], 1);
+}
+
+#[test]
+fn the_exit_code_tells_how_it_went() {
+    let folder = with_spec("codes", TWO_MODES);
+    fs::write(folder.path().join("y.csv"), "y\n4\n4.2\n3.9\n").unwrap();
+    fs::write(folder.path().join("nowhere.yaml"), NOWHERE).unwrap();
+    fs::write(folder.path().join("wrong.yaml"), "model: wrong\nlatent:\n  x: normal(0, s)\n").unwrap();
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["model.yaml"], 3, ""),
+        (&["nowhere.yaml"], 1, "finite at none of"),
+        (&["wrong.yaml"], 2, "wrong.yaml:3:16"),
+        (&["absent.yaml"], 2, "absent.yaml"),
+        (&["chek", "model.yaml"], 2, ""),
+        (&["chek"], 2, "did you mean `fit check`?"),
+        (&[], 2, "SPEC"),
+        (&["model.yaml", "--threads", "0"], 2, "1..=256"),
+    ];
+    for (args, code, says) in cases {
+        let out = run(folder.path(), args);
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {}{}", stdout(&out), stderr(&out));
+        assert!(stderr(&out).contains(says), "{args:?}: {}", stderr(&out));
+    }
+    // Whatever the verdict, the tables are there and say so; a failure leaves nothing behind.
+    let json = json(&folder.path().join("runs/modes"));
+    assert_eq!(json["verdict"], "unreliable");
+    assert!(!json["reasons"].as_array().unwrap().is_empty());
+    let runs: Vec<_> = fs::read_dir(folder.path().join("runs")).unwrap().collect();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+}
+
+#[test]
+fn a_folder_that_is_not_a_run_is_left_alone() {
+    let folder = with_spec("foreign", NORMAL);
+    let precious = folder.path().join("notes/precious.txt");
+    fs::create_dir(precious.parent().unwrap()).unwrap();
+    fs::write(&precious, "mine").unwrap();
+    let out = run(folder.path(), &["model.yaml", "--out", "notes"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("precious.txt"), "{}", stderr(&out));
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "mine");
+    // The working folder itself is no place for results.
+    let out = run(folder.path(), &["model.yaml", "--out", "."]);
+    assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+    // A run is replaced by the next, and by nothing less.
+    assert!(run(folder.path(), &["model.yaml", "--out", "run"]).status.success());
+    let first = fs::read(folder.path().join("run/posterior.parquet")).unwrap();
+    fs::write(folder.path().join("model.yaml"), "model: tiny\nlatent:\n  x: normal(1)\n").unwrap();
+    assert_eq!(run(folder.path(), &["model.yaml", "--out", "run"]).status.code(), Some(2));
+    assert!(first == fs::read(folder.path().join("run/posterior.parquet")).unwrap());
+}
+
+/// The draws of `fit SPEC ARGS`, bit for bit.
+fn draws(folder: &Path, args: &[&str]) -> Vec<u8> {
+    let mut all = vec!["--out", "run", "--quiet"];
+    all.extend(args);
+    let out = run(folder, &all);
+    assert!(out.stdout.is_empty() && out.stderr.is_empty(), "quiet is quiet: {}", stderr(&out));
+    fs::read(folder.join("run/posterior.parquet")).unwrap()
+}
+
+#[test]
+fn same_seed_same_bits_on_any_number_of_threads() {
+    let folder = Scratch::new("bits");
+    for name in ["eight_schools", "michaelis_menten"] {
+        let spec = spec(name);
+        let one = draws(folder.path(), &[&spec, "--threads", "1"]);
+        assert!(one == draws(folder.path(), &[&spec, "--threads", "2"]), "{name}");
+        assert!(one != draws(folder.path(), &[&spec, "--seed", "2"]), "{name}");
+    }
+}
+
+#[test]
+fn instruction_sets_agree_but_for_rounding() {
+    let folder = Scratch::new("isa");
+    let spec = spec("puromycin");
+    let best = json_of_run(folder.path(), &spec, None);
+    let baseline = json_of_run(folder.path(), &spec, Some("baseline"));
+    assert_eq!(baseline["isa"], "baseline");
+    let elbo = |j: &serde_json::Value| (j["elbo"].as_f64().unwrap(), j["elbo_mcse"].as_f64().unwrap());
+    let ((a, mcse), (b, _)) = (elbo(&best), elbo(&baseline));
+    assert!((a - b).abs() < 4.0 * mcse, "{a} {b} {mcse}");
+}
+
+fn json_of_run(folder: &Path, spec: &str, isa: Option<&str>) -> serde_json::Value {
+    let mut args = vec![spec, "--out", "run"];
+    args.extend(isa.iter().flat_map(|isa| ["--isa", isa]));
+    assert!(run(folder, &args).status.success());
+    json(&folder.join("run"))
+}
+
+#[cfg(unix)]
+mod interrupted {
+    use super::*;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    /// Sends Ctrl-C to `fit ARGS` after `delay`.
+    fn interrupted_after(delay: Duration, folder: &Path, args: &[&str]) -> Output {
+        let child = Command::new(env!("CARGO_BIN_EXE_fit"))
+            .args(args)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(delay);
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        child.wait_with_output().unwrap()
+    }
+
+    /// Interrupts the fit while it climbs, however quick the machine is; leaves `runs/NAME`.
+    fn interrupt_the_climb(folder: &Path, text: &str) -> Output {
+        let (mut steps, mut delay) = (10_000, Duration::from_millis(80));
+        for _ in 0..12 {
+            fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
+            let out = interrupted_after(delay, folder, &["model.yaml", "--out", "run"]);
+            match out.status.code() {
+                Some(130) if folder.join("run/state.bin").exists() => return out,
+                // Before there was anything to write.
+                Some(130) | None => delay *= 2,
+                // Over before the signal came.
+                _ => steps *= 4,
+            }
+        }
+        panic!("no interrupt came at the right moment");
+    }
+
+    #[test]
+    fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {
+        let folder = Scratch::new("interrupt");
+        let data = common::workspace().join("datasets/michaelis_menten.csv");
+        let text = fs::read_to_string(spec("michaelis_menten"))
+            .unwrap()
+            .replace("../datasets/michaelis_menten.csv", &data.to_string_lossy())
+            + "\ninference: {steps: STEPS}\n";
+        let out = interrupt_the_climb(folder.path(), &text);
+        let kept = json(&folder.path().join("run"));
+        assert_eq!(kept["verdict"], "unreliable");
+        assert!(kept["reasons"].to_string().contains("interrupted"), "{}", kept["reasons"]);
+        assert!(stdout(&out).contains("--resume"), "it says how to go on: {}", stdout(&out));
+        assert_eq!(table(&folder.path().join("run/posterior.parquet")).n_rows, 4000);
+
+        // Another spec may not go on from it.
+        let changed = fs::read_to_string(folder.path().join("model.yaml")).unwrap() + "\n# changed\n";
+        fs::write(folder.path().join("other.yaml"), changed).unwrap();
+        let out = run(folder.path(), &["other.yaml", "--out", "run", "--resume"]);
+        assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+
+        assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
+        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+        assert!(out.status.success(), "{}", stderr(&out));
+        for file in ["posterior.parquet", "summary.parquet", "trace.parquet"] {
+            let read = |run: &str| fs::read(folder.path().join(run).join(file)).unwrap();
+            assert!(read("run") == read("whole"), "{file}");
+        }
+        assert!(!folder.path().join("run/state.bin").exists());
+        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+        assert_eq!(out.status.code(), Some(2));
+        assert!(stderr(&out).contains("no interrupted fit"), "{}", stderr(&out));
+    }
+}
+
+#[test]
+fn every_phase_can_be_looked_at() {
+    let folder = Scratch::new("phases");
+    let spec = spec("michaelis_menten");
+    let cases = [
+        ("ast", "state product_made"),
+        ("core", "solve   reaction at time"),
+        ("model", "latent  vmax ~ lognormal: a positive number"),
+        ("graph", "input assay.time: data [sample]"),
+        ("grad", "= input vmax : []"),
+        ("program", "blocks of 128 rows"),
+    ];
+    for (phase, says) in cases {
+        let out = run(folder.path(), &["explain", "--phase", phase, &spec]);
+        assert!(out.status.success(), "{phase}: {}", stderr(&out));
+        assert!(stdout(&out).contains(says), "{phase}: {}", stdout(&out));
+    }
+    let out = run(folder.path(), &["explain", "--phase", "gradient", &spec]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("program"), "the phases are named: {}", stderr(&out));
+}
+
+#[test]
+fn densities_at_points_of_a_table() {
+    let folder = with_spec("at", NORMAL);
+    let at = |text: &str| {
+        fs::write(folder.path().join("at.csv"), text).unwrap();
+        run(folder.path(), &["logdensity", "model.yaml", "--at", "at.csv", "--gradient"])
+    };
+    let out = at("y,x\n7,1\n8,3\n");
+    assert_eq!(stderr(&out), "note: at.csv: ignoring y\n");
+    let constant = -2.0_f64.ln() - 0.5 * std::f64::consts::TAU.ln();
+    let expected = format!("row,log_joint,u:x,g:x\n1,{constant},1,0\n2,{},3,-0.5\n", constant - 0.5);
+    assert_eq!(stdout(&out), expected);
+
+    let cases = [("z\n1\n", "at.csv has no column `x`"), ("x\none\n", "at.csv"), ("x\n1\n,\n", "at.csv")];
+    for (text, says) in cases {
+        let out = at(text);
+        assert_eq!(out.status.code(), Some(2), "{text:?}: {}{}", stdout(&out), stderr(&out));
+        assert!(stderr(&out).contains(says) && stdout(&out).is_empty(), "{text:?}: {}", stderr(&out));
+    }
+
+    // A posterior is a table of points: its own densities come out again.
+    assert!(run(folder.path(), &["model.yaml", "--quiet", "--out", "run"]).status.success());
+    let out = run(folder.path(), &["logdensity", "model.yaml", "--at", "run/posterior.parquet"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let posterior = table(&folder.path().join("run/posterior.parquet"));
+    let log_joint = posterior.column("log_joint").unwrap().as_real().unwrap().into_owned();
+    for (line, expected) in stdout(&out).lines().skip(1).zip(log_joint) {
+        let found: f64 = line.split(',').nth(1).unwrap().parse().unwrap();
+        assert!((found - expected).abs() < 1e-12, "{line}: {expected}");
+    }
+}
