@@ -29,7 +29,7 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub span: Span,
-    /// `prior`, `likelihood`, `ode reaction`.
+    /// `prior of mu`, `likelihood of y`, `ode reaction`.
     pub why: String,
 }
 

@@ -15,7 +15,7 @@ const WIDTH: usize = 100;
 
 /// One mistake in a spec: what, where, and what would be right.
 ///
-/// Made by the functions of [`crate::errors`] and nowhere else.
+/// Made by the functions of `crate::errors` and nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// A stable word for the kind of mistake, such as `unknown_key`.

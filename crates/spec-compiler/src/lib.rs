@@ -20,7 +20,7 @@ pub mod check;
 pub mod core;
 pub mod diagnostic;
 pub mod domains;
-pub mod errors;
+mod errors;
 mod explain;
 pub mod expr;
 pub mod lower;

@@ -1,5 +1,6 @@
 //! The typed model: every name resolved, every expression with its dimensions.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use distributions::{Distribution, Params};
@@ -7,6 +8,7 @@ use graph::ir::{Binary, Unary};
 use model::Support;
 
 use crate::ast;
+use crate::core::Origin;
 use crate::source::Span;
 
 /// A dimension of the model, by position in [`Model::dims`].
@@ -31,6 +33,35 @@ impl ModelDim {
         match &self.labels {
             Some(l) => l[i].clone(),
             None => (i + 1).to_string(),
+        }
+    }
+
+    /// The first labels, for messages: a dimension may have millions of elements.
+    pub fn first_labels(&self) -> Vec<String> {
+        (0..self.size.min(1000)).map(|i| self.label(i)).collect()
+    }
+
+    /// Finds elements by label.
+    pub fn positions(&self) -> Positions<'_> {
+        let labels = self.labels.as_ref();
+        Positions {
+            size: self.size,
+            by_label: labels.map(|l| l.iter().enumerate().map(|(i, l)| (l.as_str(), i)).collect()),
+        }
+    }
+}
+
+/// The zero-based position of each label of a dimension.
+pub struct Positions<'d> {
+    size: usize,
+    by_label: Option<HashMap<&'d str, usize>>,
+}
+
+impl Positions<'_> {
+    pub fn of(&self, label: &str) -> Option<usize> {
+        match &self.by_label {
+            Some(labels) => labels.get(label).copied(),
+            None => label.parse::<usize>().ok().filter(|n| (1..=self.size).contains(n)).map(|n| n - 1),
         }
     }
 }
@@ -67,7 +98,7 @@ pub enum Kind {
         solve: usize,
         state: usize,
     },
-    /// Inside a rate: the running state and time, and lets over them.
+    /// Inside a rate: the running state, the running time, a let over them.
     Running(usize),
     Time,
     RateLet(usize),
@@ -85,6 +116,9 @@ pub enum Kind {
         right: Box<Typed>,
         over: DimRef,
     },
+    /// The same for each element of the dimensions that it lacks: a let over more dimensions than
+    /// its value.
+    Spread(Box<Typed>),
     /// `base` at each row's level.
     Lookup {
         base: Box<Typed>,
@@ -119,7 +153,7 @@ pub struct IndexDef {
     pub table: usize,
     pub column: usize,
     pub dim: DimRef,
-    /// Zero-based, one a row of the table.
+    /// Zero-based, one a row of the table; 0 where the cell is a null, whose row is left out.
     pub values: Vec<u32>,
 }
 
@@ -147,7 +181,7 @@ pub struct Latent {
     pub name: String,
     pub dims: Vec<DimRef>,
     pub law: Law,
-    pub span: Span,
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug)]
@@ -157,10 +191,11 @@ pub struct LetDef {
     pub value: Typed,
     /// Depends on no latent.
     pub data_only: bool,
-    pub span: Span,
+    pub origin: Origin,
 }
 
-/// An initial value problem. Parameters of the rates are whatever in them does not run.
+/// An initial value problem. Parameters of the rates are whatever in them does not run. Rates may
+/// hold values over dimensions that are not rows, but are single numbers themselves.
 #[derive(Clone, Debug)]
 pub struct SolveDef {
     pub name: String,
@@ -172,7 +207,7 @@ pub struct SolveDef {
     /// Lets over running states, in order of use.
     pub rate_lets: Vec<Typed>,
     pub solver: ast::Solver,
-    pub span: Span,
+    pub origin: Origin,
 }
 
 #[derive(Clone, Debug)]
@@ -188,12 +223,14 @@ pub struct ObserveDef {
     pub value: Typed,
     /// Rows that count; all where absent.
     pub mask: Option<Typed>,
+    /// Columns, by table and position, in whose nulls a row does not count.
+    pub dropped: BTreeSet<(usize, usize)>,
     pub law: Law,
-    pub span: Span,
+    pub origin: Origin,
 }
 
 /// What is evaluated when: latents, lets and solves in dependency order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Def {
     Latent(usize),
     Let(usize),
@@ -213,8 +250,47 @@ pub struct Model {
     pub observes: Vec<ObserveDef>,
     pub order: Vec<Def>,
     /// Names to report instead of all.
-    pub report: Option<Vec<String>>,
+    pub report: Option<BTreeSet<String>>,
     pub inference: ast::Inference,
+}
+
+impl Typed {
+    /// The direct parts.
+    pub fn parts(&self) -> Vec<&Typed> {
+        match &self.kind {
+            Kind::Const(_)
+            | Kind::Array { .. }
+            | Kind::Latent(_)
+            | Kind::Let(_)
+            | Kind::Column { .. }
+            | Kind::Stack { .. }
+            | Kind::State { .. }
+            | Kind::Running(_)
+            | Kind::Time
+            | Kind::RateLet(_) => vec![],
+            Kind::Apply1(_, a) | Kind::Spread(a) => vec![a],
+            Kind::Apply2(_, a, b) => vec![a, b],
+            Kind::Select(a, b, c) => vec![a, b, c],
+            Kind::Reduce { arg, .. } => vec![arg],
+            Kind::Contract { left, right, .. } => vec![left, right],
+            Kind::Lookup { base, .. } | Kind::Element { base, .. } | Kind::Rename { base, .. } => vec![base],
+        }
+    }
+
+    /// Does it change along the solution of an initial value problem?
+    pub fn runs(&self) -> bool {
+        matches!(self.kind, Kind::Running(_) | Kind::Time | Kind::RateLet(_))
+            || self.parts().into_iter().any(Typed::runs)
+    }
+
+    /// The innermost part that varies over `dim`, which this does: where the dimension comes from.
+    pub fn source_of(&self, dim: DimRef) -> &Typed {
+        let mut here = self;
+        while let Some(&part) = here.parts().iter().find(|p| p.dims.contains(&dim)) {
+            here = part;
+        }
+        here
+    }
 }
 
 impl Model {

@@ -5,9 +5,11 @@ use std::path::Path;
 use model::{Cells, DataSource};
 
 use crate::ast::{self, DimSize, Missing, RowDim, StackColumns};
-use crate::check::mistakes;
+use crate::check::dims::Dims;
+use crate::check::glob::{glob_matches, natural};
 use crate::core::Core;
 use crate::diagnostic::Diagnostic;
+use crate::errors;
 use crate::expr::Ident;
 use crate::source::Span;
 use crate::typed::{DimRef, ModelDim};
@@ -55,40 +57,33 @@ impl LoadedTable {
 /// All tables, all dimensions that are known before any expression is read.
 pub struct Loaded {
     pub tables: Vec<LoadedTable>,
-    pub dims: Vec<ModelDim>,
+    pub dims: Dims,
     pub mistakes: Vec<Diagnostic>,
 }
 
 /// Reads every table of `core`; paths are relative to `base`, the folder of the spec.
 pub fn load(core: &Core, base: &Path, source: &dyn DataSource) -> Loaded {
-    let mut out = Loaded { tables: Vec::new(), dims: Vec::new(), mistakes: Vec::new() };
+    let mut out = Loaded { tables: Vec::new(), dims: Dims::default(), mistakes: Vec::new() };
     for dim in &core.dims {
-        if let Some(first) = core.dims.iter().find(|d| d.name.name == dim.name.name)
-            && first.name.span != dim.name.span
-        {
-            out.mistakes.push(mistakes::two_things("dimension", &dim.name, first.name.span));
-            continue;
-        }
         let (size, labels) = match &dim.size {
             DimSize::Size(n) => (n.value as usize, None),
             DimSize::Labels(l) => (l.len(), Some(l.iter().map(|s| s.value.clone()).collect())),
         };
-        out.dims.push(ModelDim { name: dim.name.name.clone(), rows_of: None, size, labels });
+        out.dims.add(ModelDim { name: dim.name.name.clone(), rows_of: None, size, labels });
     }
     for table in &core.tables {
         match source.read(&base.join(&table.file.value)) {
+            Ok(data) if data.n_rows == 0 => {
+                out.mistakes.push(errors::no_rows(table.file.span, &table.file.value))
+            }
             Ok(data) => out.table(table, data),
-            Err(e) => out.mistakes.push(mistakes::data(table.file.span, &e)),
+            Err(e) => out.mistakes.push(errors::data_file(table.file.span, &e)),
         }
     }
     out
 }
 
 impl Loaded {
-    fn find_dim(&self, name: &str) -> Option<DimRef> {
-        self.dims.iter().position(|d| d.name == name).map(DimRef)
-    }
-
     fn table(&mut self, ast: &ast::Table, mut data: model::Table) {
         rename(ast, &mut data, &mut self.mistakes);
         let mut names: Vec<String> = data.columns.iter().map(|c| c.name.clone()).collect();
@@ -96,12 +91,12 @@ impl Loaded {
         let column_of = |data: &model::Table, ident: &Ident, out: &mut Vec<Diagnostic>| {
             let at = data.columns.iter().position(|c| c.name == ident.name);
             if at.is_none() {
-                out.push(mistakes::no_column(ident.span, &ident.name, &ast.name.name, &names));
+                out.push(errors::no_column(ident.span, &ident.name, &ast.name.name, &names));
             }
             at
         };
         if let Some(by) = &ast.ordered_by {
-            self.mistakes.push(mistakes::later(by.span, "`ordered_by:`", "recurrences"));
+            self.mistakes.push(errors::later_version(by.span, "`ordered_by:`"));
         }
         // The dimension of the rows.
         let position = self.tables.len();
@@ -121,21 +116,20 @@ impl Loaded {
         } else {
             None
         };
-        if self.find_dim(&ident.name).is_some() {
-            self.mistakes.push(mistakes::dim_twice(ident));
+        if self.dims.find(&ident.name).is_some() {
+            self.mistakes.push(errors::dim_twice(ident));
             return;
         }
-        self.dims.push(ModelDim {
+        let rows = self.dims.add(ModelDim {
             name: ident.name.clone(),
             rows_of: (!is_key).then_some(position),
             size: data.n_rows,
             labels,
         });
-        let rows = DimRef(self.dims.len() - 1);
         let mut missing = Vec::new();
         for (column, how) in &ast.missing {
             if how.value == Missing::Impute {
-                self.mistakes.push(mistakes::later(how.span, "`missing: impute`", "missing data"));
+                self.mistakes.push(errors::later_version(how.span, "`missing: impute`"));
             }
             if let Some(at) = column_of(&data, column, &mut self.mistakes) {
                 missing.push((at, how.value));
@@ -181,7 +175,7 @@ impl Loaded {
                     .collect();
                 hits.sort_by(|&a, &b| natural(&data.columns[a].name).cmp(&natural(&data.columns[b].name)));
                 if hits.is_empty() {
-                    self.mistakes.push(mistakes::empty_glob(glob.span, &glob.value, table, names));
+                    self.mistakes.push(errors::empty_glob(glob.span, &glob.value, table, names));
                     return None;
                 }
                 hits
@@ -191,7 +185,7 @@ impl Loaded {
                 for c in list {
                     match data.columns.iter().position(|d| d.name == c.value) {
                         Some(at) => hits.push(at),
-                        None => self.mistakes.push(mistakes::no_column(c.span, &c.value, table, names)),
+                        None => self.mistakes.push(errors::no_column(c.span, &c.value, table, names)),
                     }
                 }
                 if hits.len() < list.len() {
@@ -201,23 +195,22 @@ impl Loaded {
             }
         };
         let labels: Vec<String> = columns.iter().map(|&c| data.columns[c].name.clone()).collect();
-        let dim = match self.find_dim(&ast.dim.name) {
+        let dim = match self.dims.find(&ast.dim.name) {
             Some(d) => {
-                let known = &self.dims[d.0];
+                let known = &self.dims[d];
                 let fits = match &known.labels {
                     Some(l) => *l == labels,
                     None => known.size == labels.len() && known.rows_of.is_none(),
                 };
                 if !fits {
-                    self.mistakes.push(mistakes::stack_dim(&ast.dim, known.size, labels.len()));
+                    self.mistakes.push(errors::stack_dim(&ast.dim, known.size, labels.len()));
                     return None;
                 }
                 d
             }
             None => {
                 let name = ast.dim.name.clone();
-                self.dims.push(ModelDim { name, rows_of: None, size: labels.len(), labels: Some(labels) });
-                DimRef(self.dims.len() - 1)
+                self.dims.add(ModelDim { name, rows_of: None, size: labels.len(), labels: Some(labels) })
             }
         };
         Some(Stack { name: ast.name.name.clone(), dim, columns, span: ast.name.span })
@@ -228,18 +221,21 @@ impl Loaded {
 fn rename(ast: &ast::Table, data: &mut model::Table, out: &mut Vec<Diagnostic>) {
     let mut names: Vec<String> = data.columns.iter().map(|c| c.name.clone()).collect();
     names.sort();
-    let mut to = Vec::new();
+    let mut to: Vec<(usize, &Ident)> = Vec::new();
     for (new, old) in &ast.columns {
         match data.columns.iter().position(|c| c.name == old.value) {
-            Some(at) => to.push((at, new)),
-            None => out.push(mistakes::no_column(old.span, &old.value, &ast.name.name, &names)),
+            Some(at) => match to.iter().find(|(taken, _)| *taken == at) {
+                Some((_, first)) => out.push(errors::renamed_twice(new, &old.value, first)),
+                None => to.push((at, new)),
+            },
+            None => out.push(errors::no_column(old.span, &old.value, &ast.name.name, &names)),
         }
     }
     for &(at, new) in &to {
         if data.columns.iter().enumerate().any(|(i, c)| i != at && c.name == new.name)
             && !to.iter().any(|&(i, _)| data.columns[i].name == new.name)
         {
-            out.push(mistakes::renamed_onto(new, &ast.name.name));
+            out.push(errors::renamed_onto(new, &ast.name.name));
         }
     }
     for (at, new) in to {
@@ -256,7 +252,7 @@ fn key_labels(
 ) -> Result<Vec<String>, Box<Diagnostic>> {
     let column = &data.columns[at];
     if let Some(&row) = column.nulls.first() {
-        return Err(Box::new(mistakes::null(
+        return Err(Box::new(errors::null(
             key.span,
             &key.name,
             table,
@@ -265,13 +261,13 @@ fn key_labels(
         )));
     }
     let Some(labels) = cell_labels(&column.cells) else {
-        return Err(Box::new(mistakes::not_labels(key.span, &key.name, column.cells.kind())));
+        return Err(Box::new(errors::not_labels(key.span, &key.name, column.cells.kind())));
     };
     let mut seen = std::collections::HashMap::new();
     for (row, label) in labels.iter().enumerate() {
         if let Some(first) = seen.insert(label.clone(), row) {
             let (first, again) = (data.locate(first), data.locate(row));
-            return Err(Box::new(mistakes::key_twice(key, label, &first, &again)));
+            return Err(Box::new(errors::key_twice(key, label, &first, &again)));
         }
     }
     Ok(labels)
@@ -284,65 +280,5 @@ pub fn cell_labels(cells: &Cells) -> Option<Vec<String>> {
         Cells::Integer(v) => Some(v.iter().map(i64::to_string).collect()),
         Cells::Bool(v) => Some(v.iter().map(bool::to_string).collect()),
         Cells::Real(_) => None,
-    }
-}
-
-/// `x*` against `x12`: `*` is any run of characters.
-fn glob_matches(pattern: &str, name: &str) -> bool {
-    let parts: Vec<&str> = pattern.split('*').collect();
-    let (first, last) = (parts[0], parts[parts.len() - 1]);
-    if parts.len() == 1 {
-        return pattern == name;
-    }
-    if name.len() < first.len() + last.len() || !name.starts_with(first) || !name.ends_with(last) {
-        return false;
-    }
-    let mut rest = &name[first.len()..name.len() - last.len()];
-    for part in &parts[1..parts.len() - 1] {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
-}
-
-/// A sort key with runs of digits as numbers: `x2` before `x10`.
-fn natural(name: &str) -> Vec<(u64, String)> {
-    let mut out: Vec<(u64, String)> = Vec::new();
-    let mut chars = name.chars().peekable();
-    while chars.peek().is_some() {
-        let mut word = String::new();
-        while let Some(c) = chars.next_if(|c| !c.is_ascii_digit()) {
-            word.push(c);
-        }
-        let mut digits = String::new();
-        while let Some(c) = chars.next_if(char::is_ascii_digit) {
-            digits.push(c);
-        }
-        let number = digits.parse().unwrap_or(u64::MAX);
-        if !word.is_empty() {
-            out.push((0, word));
-        }
-        if !digits.is_empty() {
-            out.push((number.saturating_add(1), String::new()));
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_match_and_sort_naturally() {
-        assert!(
-            glob_matches("x*", "x12") && glob_matches("*_mg", "dose_mg") && glob_matches("a*b*c", "aXbYc")
-        );
-        assert!(!glob_matches("x*", "y1") && !glob_matches("ab*ba", "aba"));
-        let mut names = vec!["x10", "x2", "x1"];
-        names.sort_by_key(|n| natural(n));
-        assert_eq!(names, ["x1", "x2", "x10"]);
     }
 }

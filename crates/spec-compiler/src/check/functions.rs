@@ -27,22 +27,66 @@ pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
 pub const PAIRWISE: &[(&str, Binary, &str)] =
     &[("maximum", Binary::Max, "the larger of two"), ("minimum", Binary::Min, "the smaller of two")];
 
-/// With forms of their own: name and signature.
-pub const SPECIAL: &[(&str, &str)] = &[
-    ("sum", "sum(e, over=d): the sum, over all dimensions without `over`"),
-    ("mean", "mean(e, over=d)"),
-    ("sd", "sd(e, over=d): divides by n - 1"),
-    ("max", "max(e, over=d)"),
-    ("min", "min(e, over=d)"),
-    ("logsumexp", "logsumexp(e, over=d): log(sum(exp(e)))"),
-    ("dot", "dot(a, b, over=d): the sum of products over one dimension"),
-    ("where", "where(c, a, b): a where c holds, else b"),
-    ("prime", "prime(v): v with its dimension d renamed to d'"),
-    ("transpose", "transpose(M): d and d' exchanged"),
+/// With forms of their own: name, signature and meaning.
+pub const SPECIAL: &[(&str, &str, &str)] = &[
+    ("sum", "sum(e, over=d)", "the sum, over all dimensions without `over`"),
+    ("mean", "mean(e, over=d)", "the mean"),
+    ("sd", "sd(e, over=d)", "the standard deviation; divides by n - 1"),
+    ("max", "max(e, over=d)", "the largest"),
+    ("min", "min(e, over=d)", "the smallest"),
+    ("logsumexp", "logsumexp(e, over=d)", "log(sum(exp(e)))"),
+    ("dot", "dot(a, b, over=d)", "the sum of products over one dimension"),
+    ("where", "where(c, a, b)", "a where c holds, else b"),
+    ("prime", "prime(v)", "v with its dimension d renamed to d'"),
+    ("transpose", "transpose(M)", "d and d' exchanged"),
+];
+
+/// Functions of the language that later versions bring.
+pub const LATER: &[&str] = &[
+    "anneal",
+    "cholesky",
+    "cosine",
+    "diffusion_sample",
+    "identity",
+    "interp",
+    "lag",
+    "lags",
+    "new",
+    "perceptual",
+    "restricted_mean",
+    "survival",
+];
+
+/// Distributions of the language that later versions bring.
+pub const LATER_LAWS: &[&str] = &[
+    "categorical",
+    "censored",
+    "dirichlet",
+    "gumbel",
+    "gumbel_softmax",
+    "laplace",
+    "logistic",
+    "logistic_normal",
+    "multivariate_normal",
+    "negative_binomial",
+    "ordered",
+    "ordered_logistic",
+    "relaxed_bernoulli",
+    "weibull",
 ];
 
 /// All names, for "did you mean" and the documentation.
 pub fn names() -> Vec<&'static str> {
     let elementwise = ELEMENTWISE.iter().map(|f| f.0);
     elementwise.chain(PAIRWISE.iter().map(|f| f.0)).chain(SPECIAL.iter().map(|f| f.0)).collect()
+}
+
+/// How a function is called, where it has a form of its own.
+pub fn signature(name: &str) -> Option<&'static str> {
+    SPECIAL.iter().find(|f| f.0 == name).map(|f| f.1)
+}
+
+/// Distributions, now or later, and what modifies them.
+pub fn is_law(name: &str) -> bool {
+    distributions::lookup(name).is_some() || name == "truncated" || LATER_LAWS.contains(&name)
 }

@@ -4,8 +4,9 @@ use distributions::{Distribution, DistributionError, Params};
 use model::Support;
 
 use crate::check::expr::{self, Context};
-use crate::check::mistakes;
+use crate::check::functions;
 use crate::check::scope::Scope;
+use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind, constant};
 use crate::source::Span;
 use crate::typed::{DimRef, Kind, Law, Typed};
@@ -13,74 +14,88 @@ use crate::typed::{DimRef, Kind, Law, Typed};
 /// The law `e` as it stands right of a colon in `latent:` or `observe:`.
 pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
     let ExprKind::Call { function, args } = &e.kind else {
-        scope.mistakes.push(mistakes::not_a_law(e.span, e));
-        return None;
+        return scope.fail(errors::law_expected(e.span, "this", &e.to_string()));
     };
-    if function.name == "truncated" {
+    let name = function.name.as_str();
+    if name == "truncated" {
         return truncated(scope, e, args, context);
     }
-    let Some(distribution) = distributions::lookup(&function.name) else {
-        scope.mistakes.push(mistakes::unknown_distribution(function.span, &function.name));
-        return None;
+    let Some(distribution) = distributions::lookup(name) else {
+        return match functions::is_law(name) {
+            true => scope.fail(errors::later_version(function.span, &format!("`{name}`"))),
+            false => scope.fail(errors::unknown_distribution(function.span, name)),
+        };
     };
     // Each argument is checked, so that all its mistakes are told at once.
     let typed: Vec<Option<Typed>> = args.iter().map(|a| expr::expr(scope, &a.value, context)).collect();
-    let positional: Vec<usize> = (0..args.len()).filter(|&i| args[i].name.is_none()).collect();
-    let named: Vec<(&str, usize)> =
-        args.iter().enumerate().filter_map(|(i, a)| Some((a.name.as_ref()?.name.as_str(), i))).collect();
-    let params = match Params::bind(distribution, &positional, &named) {
-        Ok(p) => p,
+    let params = match bind(distribution, args) {
+        Ok(params) => params,
         Err(error) => {
             let span = span_of(&error, args).unwrap_or(e.span);
-            scope.mistakes.push(mistakes::arguments(span, &error, distribution));
-            return None;
+            return scope.fail(errors::arguments(span, &error, distribution));
         }
     };
-    let args_typed: Vec<Typed> = typed.into_iter().collect::<Option<_>>()?;
-    let values: Vec<Option<f64>> = args_typed.iter().map(|t| constant_of(scope, t)).collect();
-    let constants = params.map(|i| values[i]);
-    for (k, given) in params.iter() {
-        let parameter = distribution.slots()[k].alternatives[given.alternative];
-        let arg = &args_typed[given.value];
-        if let Some((name, support)) = latent_behind(scope, arg)
-            && !parameter.domain.includes(support)
-        {
-            let d = mistakes::latent_domain(
-                arg.span,
-                distribution.name(),
-                parameter.name,
-                parameter.domain,
-                name,
-                support,
-            );
-            scope.mistakes.push(d);
-            return None;
-        }
-        for x in array_values(scope, arg) {
-            if !parameter.domain.contains(x) {
-                let (parameter, expected) = (parameter.name, parameter.domain);
-                let error = DistributionError::OutOfDomain {
-                    distribution: distribution.name(),
-                    parameter,
-                    expected,
-                    found: x,
-                };
-                scope.mistakes.push(mistakes::arguments(arg.span, &error, distribution));
-                return None;
-            }
-        }
+    let law_args: Vec<Typed> = typed.into_iter().collect::<Option<_>>()?;
+    if !in_domains(scope, distribution, &params, &law_args) {
+        return None;
     }
+    let constants = params.map(|i| constant_of(scope, &law_args[i]));
     let support = distribution.check(&constants).and_then(|()| distribution.support(&constants));
     match support {
         Ok(support) => {
-            Some(Law { distribution, args: args_typed, params, truncated: None, support, span: e.span })
+            Some(Law { distribution, args: law_args, params, truncated: None, support, span: e.span })
         }
         Err(error) => {
             let at = offender(&error, distribution, &params).map_or(e.span, |i| args[i].value.span);
-            scope.mistakes.push(mistakes::arguments(at, &error, distribution));
-            None
+            scope.fail(errors::arguments(at, &error, distribution))
         }
     }
+}
+
+/// Which argument is which parameter.
+fn bind(distribution: &dyn Distribution, args: &[Arg]) -> Result<Params<usize>, DistributionError> {
+    let positional: Vec<usize> = (0..args.len()).filter(|&i| args[i].name.is_none()).collect();
+    let named: Vec<(&str, usize)> =
+        args.iter().enumerate().filter_map(|(i, a)| Some((a.name.as_ref()?.name.as_str(), i))).collect();
+    Params::bind(distribution, &positional, &named)
+}
+
+/// May the arguments that are latents or arrays of constants have their values? Single numbers are
+/// the distribution's own matter, columns are looked at when their rows are known.
+fn in_domains(
+    scope: &mut Scope,
+    distribution: &dyn Distribution,
+    params: &Params<usize>,
+    args: &[Typed],
+) -> bool {
+    for (k, given) in params.iter() {
+        let parameter = distribution.slots()[k].alternatives[given.alternative];
+        let arg = &args[given.value];
+        if let Some((name, support)) = latent_behind(scope, arg)
+            && !parameter.domain.includes(support)
+        {
+            let what = (parameter.name, distribution.name());
+            let mistake = errors::latent_domain(arg.span, what, parameter.domain, name, support);
+            scope.tell(mistake);
+            return false;
+        }
+        if let Some(&found) = array_behind(scope, arg).iter().find(|x| !parameter.domain.contains(**x)) {
+            let error = out_of_domain(distribution, parameter, found);
+            scope.tell(errors::arguments(arg.span, &error, distribution));
+            return false;
+        }
+    }
+    true
+}
+
+/// The error of a parameter that cannot have the value `found`.
+pub fn out_of_domain(
+    distribution: &dyn Distribution,
+    parameter: distributions::Parameter,
+    found: f64,
+) -> DistributionError {
+    let distributions::Parameter { name, domain: expected } = parameter;
+    DistributionError::OutOfDomain { distribution: distribution.name(), parameter: name, expected, found }
 }
 
 /// The argument an error is about.
@@ -89,15 +104,14 @@ fn offender(
     distribution: &dyn Distribution,
     params: &Params<usize>,
 ) -> Option<usize> {
-    let name = match error {
-        DistributionError::OutOfDomain { parameter, .. }
-        | DistributionError::NeedsConstant { parameter, .. } => *parameter,
-        _ => return None,
+    let (DistributionError::OutOfDomain { parameter: name, .. }
+    | DistributionError::NeedsConstant { parameter: name, .. }) = error
+    else {
+        return None;
     };
-    params
-        .iter()
-        .find(|(k, g)| distribution.slots()[*k].alternatives[g.alternative].name == name)
-        .map(|(_, g)| g.value)
+    let mut given = params.iter();
+    let found = given.find(|(k, g)| distribution.slots()[*k].alternatives[g.alternative].name == *name);
+    found.map(|(_, g)| g.value)
 }
 
 /// The place in a call that a binding error is about.
@@ -119,69 +133,60 @@ fn truncated(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> Op
     let mut bounds = (f64::NEG_INFINITY, f64::INFINITY);
     let mut inner = None;
     for (i, a) in args.iter().enumerate() {
-        match a.name.as_ref().map(|n| n.name.as_str()) {
+        match &a.name {
             None if i == 0 => inner = Some(&a.value),
-            Some(word @ ("lower" | "upper")) => match constant(&a.value) {
-                Ok(x) if word == "lower" => bounds.0 = x,
-                Ok(x) => bounds.1 = x,
-                Err(at) => {
-                    scope.mistakes.push(mistakes::bound_is_constant(at.0, word));
-                    return None;
-                }
-            },
+            None => return scope.fail(errors::truncated_form(a.value.span)),
+            Some(word) if word.name == "lower" => bounds.0 = bound(scope, &a.value, "lower")?,
+            Some(word) if word.name == "upper" => bounds.1 = bound(scope, &a.value, "upper")?,
             Some(word) => {
-                let span = a.name.as_ref().map_or(a.value.span, |n| n.span);
-                scope.mistakes.push(mistakes::unknown_argument(span, word, "truncated", &["lower", "upper"]));
-                return None;
-            }
-            None => {
-                scope.mistakes.push(mistakes::truncated_form(a.value.span));
-                return None;
+                let allowed = &["lower", "upper"];
+                return scope.fail(errors::unknown_argument(word.span, &word.name, "truncated", allowed));
             }
         }
     }
-    let Some(inner) = inner else {
-        scope.mistakes.push(mistakes::truncated_form(e.span));
-        return None;
-    };
+    let Some(inner) = inner else { return scope.fail(errors::truncated_form(e.span)) };
     let law = law(scope, inner, context)?;
     if law.truncated.is_some() {
-        scope.mistakes.push(mistakes::truncated_form(inner.span));
-        return None;
+        return scope.fail(errors::truncated_form(inner.span));
     }
-    let window = match distributions::Truncated::new(law.distribution, bounds.0, bounds.1) {
-        Ok(t) => t,
-        Err(error) => {
-            scope.mistakes.push(mistakes::arguments(e.span, &error, law.distribution));
-            return None;
-        }
-    };
     let constants = law.params.map(|i| constant_of(scope, &law.args[i]));
-    match window.check(&constants).and_then(|()| window.support(&constants)) {
+    let window = distributions::Truncated::new(law.distribution, bounds.0, bounds.1);
+    match window.and_then(|w| w.check(&constants).and_then(|()| w.support(&constants))) {
         Ok(support) => Some(Law { support, truncated: Some(bounds), span: e.span, ..law }),
-        Err(error) => {
-            scope.mistakes.push(mistakes::arguments(e.span, &error, law.distribution));
-            None
-        }
+        Err(error) => scope.fail(errors::arguments(e.span, &error, law.distribution)),
+    }
+}
+
+fn bound(scope: &mut Scope, e: &Expr, word: &str) -> Option<f64> {
+    match constant(e) {
+        Ok(x) => Some(x),
+        Err(at) => scope.fail(errors::bound_is_constant(at.0, word)),
     }
 }
 
 /// The value of an argument that is one number.
-fn constant_of(scope: &Scope, t: &Typed) -> Option<f64> {
+pub fn constant_of(scope: &Scope, t: &Typed) -> Option<f64> {
     match &t.kind {
         Kind::Const(x) => Some(*x),
-        Kind::Let(i) => scope.lets[*i].done.as_ref().and_then(|l| constant_of(scope, &l.value)),
+        Kind::Let(i) => scope.lets[*i].constant,
+        Kind::Spread(x) => constant_of(scope, x),
         Kind::Apply1(graph::ir::Unary::Neg, x) => constant_of(scope, x).map(|x| -x),
         _ => None,
     }
 }
 
-/// The values of an argument that is an array of constants.
-fn array_values(scope: &Scope, t: &Typed) -> Vec<f64> {
-    match &t.kind {
-        Kind::Array { values, .. } => values.clone(),
-        Kind::Let(i) => scope.lets[*i].done.as_ref().map_or(Vec::new(), |l| array_values(scope, &l.value)),
-        _ => Vec::new(),
+/// The values of an argument that is an array of constants, by whatever name.
+fn array_behind<'s>(scope: &'s Scope, t: &'s Typed) -> &'s [f64] {
+    let mut here = t;
+    loop {
+        here = match &here.kind {
+            Kind::Array { values, .. } => return values,
+            Kind::Let(i) => match &scope.lets[*i].done {
+                Some(let_) => &let_.value,
+                None => return &[],
+            },
+            _ => return &[],
+        }
     }
 }
 
@@ -189,45 +194,25 @@ fn array_values(scope: &Scope, t: &Typed) -> Vec<f64> {
 fn latent_behind<'s>(scope: &'s Scope, t: &Typed) -> Option<(&'s str, Support)> {
     match &t.kind {
         Kind::Latent(i) => scope.latents[*i].done.as_ref().map(|l| (l.name.as_str(), l.law.support)),
-        Kind::Lookup { base, .. } | Kind::Element { base, .. } => latent_behind(scope, base),
+        Kind::Lookup { base, .. } | Kind::Element { base, .. } | Kind::Rename { base, .. } => {
+            latent_behind(scope, base)
+        }
         _ => None,
     }
 }
 
 /// Do the law's parameters vary only over what its left side does?
-pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, span: Span) -> bool {
-    for arg in &law.args {
-        if let Some(&extra) = arg.dims.iter().find(|d| !dims.contains(d)) {
-            let extra_name = scope.dims[extra.0].name.clone();
-            // A column of the left side's table that could look the value up?
-            let by = scope.table_of(dims).and_then(|t| {
-                (0..scope.tables[t].data.columns.len())
-                    .find(|&c| scope.indexed_dim(t, c) == extra_name)
-                    .map(|c| scope.tables[t].data.columns[c].name.clone())
-            });
-            let has = crate::typed::show_dims(&scope.dims, dims);
-            // The innermost part that brings the dimension in.
-            let mut culprit = arg;
-            while let Some(&part) = expr::parts(culprit).iter().find(|p| p.dims.contains(&extra)) {
-                culprit = part;
-            }
-            let shown = match culprit.kind {
-                Kind::Latent(i) => scope.latents[i].target.name.name.clone(),
-                Kind::Let(i) => scope.lets[i].target.name.name.clone(),
-                _ => "...".into(),
-            };
-            let at = culprit.span;
-            scope.mistakes.push(mistakes::extra_dim(
-                at,
-                &shown,
-                &extra_name,
-                name,
-                &has,
-                span,
-                by.as_deref(),
-            ));
-            return false;
-        }
-    }
-    true
+pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, target: Span) -> bool {
+    let extra = law.args.iter().find_map(|a| a.dims.iter().find(|d| !dims.contains(d)).map(|&d| (a, d)));
+    let Some((arg, extra)) = extra else { return true };
+    let source = arg.source_of(extra);
+    let (culprit, dim) = (expr::called(scope, source), scope.dims[extra].name.clone());
+    // A column of the left side's table that could look the value up?
+    let by = scope.table_of(dims).filter(|&t| dims.contains(&scope.tables[t].rows)).and_then(|t| {
+        let columns = &scope.tables[t].data.columns;
+        (0..columns.len()).find(|&c| scope.indexed_dim(t, c) == dim).map(|c| columns[c].name.clone())
+    });
+    let has = scope.dims.show(dims);
+    scope.tell(errors::extra_dim((&culprit, source.span), &dim, (name, &has, target), by.as_deref()));
+    false
 }

@@ -1,47 +1,83 @@
 //! Levels: the dimension a text or integer column spans, and the index it is into one.
 
+use std::collections::HashMap;
+
 use crate::check::data::cell_labels;
-use crate::check::mistakes;
 use crate::check::scope::Scope;
+use crate::errors;
 use crate::source::Span;
 use crate::typed::{DimRef, IndexDef, ModelDim};
 
 impl Scope<'_> {
     /// The dimension that a column of table `t` indexes, by name: what `index:` says, else its own.
-    pub fn indexed_dim(&self, t: usize, column: usize) -> String {
+    pub fn indexed_dim(&self, t: usize, column: usize) -> &str {
         let table = &self.tables[t];
         match table.index.iter().find(|(c, _)| *c == column) {
-            Some((_, dim)) => dim.name.clone(),
-            None => table.data.columns[column].name.clone(),
+            Some((_, dim)) => &dim.name,
+            None => &table.data.columns[column].name,
         }
     }
 
-    /// Makes the dimension `name` from the levels of the columns that index it, in all tables:
-    /// sorted (numbers by size), or as `levels:` says.
-    pub fn level_dim(&mut self, name: &str) -> Option<DimRef> {
-        let mut labels: Vec<String> = Vec::new();
-        let mut found = false;
-        let mut numbers = true;
-        for t in 0..self.tables.len() {
-            for c in 0..self.tables[t].data.columns.len() {
-                if self.indexed_dim(t, c) != name {
-                    continue;
-                }
-                let column = &self.tables[t].data.columns[c];
-                let Some(cells) = cell_labels(&column.cells) else { continue };
-                found = true;
-                numbers &= column.cells.kind() == "integer";
-                labels.extend(
-                    cells
-                        .into_iter()
-                        .enumerate()
-                        .filter(|(r, _)| column.nulls.binary_search(r).is_err())
-                        .map(|(_, l)| l),
-                );
+    /// The columns, by table, that index the dimension `name`.
+    fn indexing(&self, name: &str) -> Vec<(usize, usize)> {
+        let columns = |t: usize| (0..self.tables[t].data.columns.len()).map(move |c| (t, c));
+        let all = (0..self.tables.len()).flat_map(columns);
+        all.filter(|&(t, c)| self.indexed_dim(t, c) == name).collect()
+    }
+
+    /// `levels:` must speak of dimensions that take their levels from columns, each once.
+    pub fn check_levels(&mut self) {
+        let mut first: HashMap<String, Span> = HashMap::new();
+        let all: Vec<_> = self.tables.iter().flat_map(|t| t.levels.iter().map(|(d, _)| d.clone())).collect();
+        for dim in all {
+            if let Some(&first) = first.get(&dim.name) {
+                self.tell(errors::levels_twice(&dim, first));
+            } else if self.dims.find(&dim.name).is_some() {
+                self.tell(errors::levels_fixed(&dim));
+            } else if self.indexing(&dim.name).is_empty() {
+                let known = self.dim_names();
+                self.tell(errors::unknown_dim(dim.span, &dim.name, &known));
             }
+            first.insert(dim.name.clone(), dim.span);
         }
-        if !found {
-            return None;
+    }
+
+    /// Dimensions there are, and columns that would make one.
+    fn dim_names(&self) -> Vec<String> {
+        let mut known = self.dims.names();
+        for t in &self.tables {
+            let text = t.data.columns.iter().filter(|c| c.cells.kind() == "text");
+            known.extend(text.map(|c| c.name.clone()));
+            known.extend(t.index.iter().map(|(_, dim)| dim.name.clone()));
+        }
+        known.sort();
+        known.dedup();
+        known
+    }
+
+    /// Makes the dimension `name` from the levels of the columns that index it, in all tables:
+    /// sorted (numbers by size), or as `levels:` says. `span` is where it is first asked for.
+    pub fn level_dim(&mut self, name: &str, span: Span) -> Option<DimRef> {
+        let indexing = self.indexing(name);
+        if indexing.is_empty() {
+            let known = self.dim_names();
+            return self.fail(errors::unknown_dim(span, name, &known));
+        }
+        let mut labels: Vec<String> = Vec::new();
+        let mut numbers = true;
+        for (t, c) in indexing {
+            let column = &self.tables[t].data.columns[c];
+            let Some(cells) = cell_labels(&column.cells) else {
+                let mistake = errors::not_labels(span, &column.name, column.cells.kind());
+                return self.fail(mistake);
+            };
+            numbers &= column.cells.kind() == "integer";
+            let present =
+                cells.into_iter().enumerate().filter(|(r, _)| column.nulls.binary_search(r).is_err());
+            labels.extend(present.map(|(_, label)| label));
+        }
+        if labels.is_empty() {
+            return self.fail(errors::no_levels(span, name));
         }
         if numbers {
             labels.sort_by_key(|l| l.parse::<i64>().unwrap_or(i64::MAX));
@@ -52,17 +88,12 @@ impl Scope<'_> {
         let written = self.tables.iter().flat_map(|t| &t.levels).find(|(d, _)| d.name == name).cloned();
         if let Some((ident, order)) = written {
             if let Some(missing) = labels.iter().find(|l| !order.contains(l)) {
-                self.mistakes.push(mistakes::level_missing(ident.span, name, missing));
+                return self.fail(errors::level_missing(ident.span, name, missing));
             }
             labels = order;
         }
-        self.dims.push(ModelDim {
-            name: name.into(),
-            rows_of: None,
-            size: labels.len(),
-            labels: Some(labels),
-        });
-        Some(DimRef(self.dims.len() - 1))
+        let size = labels.len();
+        Some(self.dims.add(ModelDim { name: name.into(), rows_of: None, size, labels: Some(labels) }))
     }
 
     /// The index that a column is into `dim`; `span` is where it is used.
@@ -71,29 +102,31 @@ impl Scope<'_> {
         {
             return Some(i);
         }
-        let (t, d) = (&self.tables[table], &self.dims[dim.0]);
+        let (t, d) = (&self.tables[table], &self.dims[dim]);
         let c = &t.data.columns[column];
-        if let Some(&row) = c.nulls.first() {
+        if let (Some(&row), false) = (c.nulls.first(), t.drops(column)) {
             let place = t.data.locate(row);
-            self.mistakes.push(mistakes::null(span, &c.name, &t.name, &place, c.nulls.len()));
-            return None;
+            let mistake = errors::null(span, &c.name, &t.name, &place, c.nulls.len());
+            return self.fail(mistake);
         }
         let Some(labels) = cell_labels(&c.cells) else {
-            self.mistakes.push(mistakes::not_labels(span, &c.name, c.cells.kind()));
-            return None;
+            let mistake = errors::not_labels(span, &c.name, c.cells.kind());
+            return self.fail(mistake);
         };
-        let positions: std::collections::HashMap<String, u32> =
-            (0..d.size).map(|i| (d.label(i), i as u32)).collect();
+        let positions = d.positions();
         let mut values = Vec::with_capacity(labels.len());
         for (row, label) in labels.iter().enumerate() {
-            match positions.get(label) {
-                Some(&i) => values.push(i),
+            if c.nulls.binary_search(&row).is_ok() {
+                values.push(0);
+                continue;
+            }
+            match positions.of(label) {
+                Some(i) => values.push(i as u32),
                 None => {
-                    let known: Vec<String> = (0..d.size.min(1000)).map(|i| d.label(i)).collect();
                     let place = t.data.locate(row);
-                    self.mistakes
-                        .push(mistakes::unknown_level(span, &c.name, &place, label, &d.name, &known));
-                    return None;
+                    let mistake =
+                        errors::unknown_level(span, &c.name, &place, label, &d.name, &d.first_labels());
+                    return self.fail(mistake);
                 }
             }
         }

@@ -1,225 +1,223 @@
 //! From core to the typed model: every name resolved, every dimension inferred, every mistake told.
 
 pub mod data;
+pub(crate) mod dims;
 mod expr;
-pub(crate) use expr::parts;
-pub use functions::names as function_names;
-mod functions;
-mod laws;
+pub mod functions;
+mod glob;
+pub(crate) mod laws;
 mod levels;
-pub(crate) mod mistakes;
 mod order;
 mod scope;
+mod solve;
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use model::DataSource;
 
-use crate::core::{Core, ItemKind, Solve};
-use crate::diagnostic::Diagnostic;
-use crate::expr::constant;
-use crate::typed::{Def, LetDef, Model, ObserveDef, SolveDef, StateDef};
-use expr::{Context, Running};
-use scope::Scope;
+use crate::core::{Core, ItemKind, Origin};
+use crate::diagnostic::{Diagnostic, Label};
+use crate::errors;
+use crate::expr::{Declaration, Expr, Ident};
+use crate::typed::{Def, Latent, LetDef, Model, ObserveDef};
+use expr::Context;
+use scope::{Scope, Symbol};
+
+/// Checking ends after this many mistakes: nobody reads more, and each costs a search for the name
+/// that was meant.
+const MAX_MISTAKES: usize = 100;
+/// Unconstrained coordinates of a model.
+const MAX_COORDINATES: u64 = 4_000_000;
+/// Columns of `posterior.parquet`.
+const MAX_REPORTED: u64 = 4_000_000;
 
 /// Checks `core` against its data, whose paths are relative to `base`.
 ///
 /// # Errors
-/// All mistakes that could be found.
+/// All mistakes that could be found, each once.
 pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model, Vec<Diagnostic>> {
     let loaded = data::load(core, base, source);
     if !loaded.mistakes.is_empty() {
         return Err(loaded.mistakes);
     }
     let mut scope = Scope::new(core, loaded.tables, loaded.dims);
-    let Some(sorted) = order::sort(&mut scope) else { return Err(scope.mistakes) };
     // In dependency order; a definition that fails is poisoned, so that it is reported once.
+    let sorted = order::sort(&mut scope);
     for def in &sorted {
+        if scope.is_full() {
+            break;
+        }
         match *def {
             Def::Latent(i) => latent(&mut scope, i),
             Def::Let(i) => let_(&mut scope, i),
-            Def::Solve(i) => solve(&mut scope, i),
+            Def::Solve(i) => solve::solve(&mut scope, i),
         }
     }
     let mut observes = Vec::new();
     for item in &core.items {
         if let ItemKind::Observe { target, law, rows } = &item.kind
-            && let Some(o) = observe(&mut scope, target, law, rows.as_ref())
+            && let Some(o) = observe(&mut scope, target, law, rows.as_ref(), &item.origin)
         {
             observes.push(o);
         }
     }
-    let report = core.output.report.as_ref().map(|names| {
-        for n in names {
-            if !scope.is_reportable(&n.name) {
-                let known = scope.reportable();
-                scope.mistakes.push(mistakes::unknown_name(n.span, &n.name, &known));
+    if let Some(names) = &core.output.report {
+        names.iter().for_each(|name| reported(&mut scope, name));
+    }
+    let report = core.output.report.as_ref().map(|names| names.iter().map(|n| n.name.clone()).collect());
+    let mut mistakes = std::mem::take(&mut scope.mistakes);
+    let latents: Option<Vec<Latent>> = scope.latents.into_iter().map(|l| l.done).collect();
+    let lets: Option<Vec<LetDef>> = scope.lets.into_iter().map(|l| l.done).collect();
+    let solves: Option<Vec<_>> = scope.solves.into_iter().map(|s| s.done).collect();
+    match (latents, lets, solves) {
+        (Some(latents), Some(lets), Some(solves)) if mistakes.is_empty() => Ok(Model {
+            name: core.model.name.clone(),
+            dims: scope.dims.into_vec(),
+            tables: scope.tables,
+            indices: scope.indices,
+            latents,
+            lets,
+            solves,
+            observes,
+            order: sorted,
+            report,
+            inference: core.inference.clone(),
+        }),
+        _ => {
+            debug_assert!(!mistakes.is_empty(), "what fails says why");
+            mistakes.sort_by_key(|d| d.primary.span);
+            Err(merged(mistakes))
+        }
+    }
+}
+
+/// One message for one mistake: places where the same is said again are added to the first.
+fn merged(mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    const MAX_PLACES: usize = 4;
+    let mut first: HashMap<(&'static str, String, Option<String>), usize> = HashMap::new();
+    let mut places = HashSet::new();
+    let mut out: Vec<Diagnostic> = Vec::new();
+    for d in mistakes {
+        let said = (d.code, d.message.clone(), d.help.clone());
+        if !places.insert((d.code, d.primary.span)) {
+            continue;
+        }
+        match first.get(&said) {
+            None => {
+                first.insert(said, out.len());
+                out.push(d);
+            }
+            Some(&k) => {
+                if out[k].secondary.len() < MAX_PLACES {
+                    out[k].secondary.push(Label { span: d.primary.span, text: "and here".into() });
+                }
             }
         }
-        names.iter().map(|n| n.name.clone()).collect()
-    });
-    if !scope.mistakes.is_empty() {
-        let mut found = scope.mistakes;
-        found.sort_by_key(|d| d.primary.span.start);
-        found.dedup();
-        return Err(found);
     }
-    Ok(Model {
-        name: core.model.name.clone(),
-        dims: scope.dims,
-        tables: scope.tables,
-        indices: scope.indices,
-        latents: scope.latents.into_iter().filter_map(|l| l.done).collect(),
-        lets: scope.lets.into_iter().filter_map(|l| l.done).collect(),
-        solves: scope.solves.into_iter().filter_map(|s| s.done).collect(),
-        observes,
-        order: sorted,
-        report,
-        inference: core.inference.clone(),
-    })
+    out
 }
 
 fn latent(scope: &mut Scope, i: usize) {
-    let (target, law) = (scope.latents[i].target, scope.latents[i].law);
+    let (target, law, origin) = (scope.latents[i].target, scope.latents[i].law, scope.latents[i].origin);
     let Some(dims) = scope.latents[i].dims.clone() else { return };
-    let context = Context { table: scope.table_of(&dims), running: None };
+    let (rows, others) = scope.dims.elements(&dims);
+    scope.coordinates = scope.coordinates.saturating_add(rows.saturating_mul(others));
+    if scope.coordinates > MAX_COORDINATES {
+        scope.tell(errors::too_many_values(target.span, "unknowns in one model", MAX_COORDINATES));
+        return;
+    }
+    let context = Context::of_rows(scope.table_of(&dims), &dims);
     let Some(law) = laws::law(scope, law, &context) else { return };
-    if law.support.is_discrete() {
-        scope.mistakes.push(mistakes::discrete_latent(law.span, &target.name.name, law.distribution.name()));
-        return;
-    }
-    if !laws::fits(scope, &law, &dims, &target.name.name, target.span) {
-        return;
-    }
     let name = target.name.name.clone();
-    scope.latents[i].done = Some(crate::typed::Latent { name, dims, law, span: target.span });
+    if law.support.is_discrete() {
+        scope.tell(errors::discrete_latent(law.span, &name, law.distribution.name()));
+        return;
+    }
+    let whole = law.args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
+    if whole && laws::fits(scope, &law, &dims, &name, target.span) {
+        scope.latents[i].done = Some(Latent { name, dims, law, origin: origin.clone() });
+    }
 }
 
 fn let_(scope: &mut Scope, i: usize) {
-    let (target, value) = (scope.lets[i].target, scope.lets[i].value);
-    let declared = match scope.declared_dims(target) {
-        Some(d) => d,
-        None => return,
-    };
-    let context = Context { table: expr::table_of_columns(scope, value), running: None };
-    let Some(mut typed) = expr::let_value(scope, value, &declared, &context) else { return };
-    if !target.dims.is_empty() {
-        if let Some(&extra) = typed.dims.iter().find(|d| !declared.contains(d)) {
-            scope.mistakes.push(mistakes::let_dims(
-                target.span,
-                &scope.dims[extra.0].name,
-                &target.name.name,
-            ));
+    let (target, value, origin) = (scope.lets[i].target, scope.lets[i].value, scope.lets[i].origin);
+    let Some(declared) = scope.declared_dims(target) else { return };
+    let own = declared.iter().find_map(|d| scope.dims[*d].rows_of);
+    let table = own.or_else(|| expr::table_of_columns(scope, value));
+    let context = Context::of_rows(table, &declared);
+    let Some(typed) = expr::let_value(scope, target, value, &context) else { return };
+    let data_only = expr::is_data(scope, &typed);
+    let (rows, others) = scope.dims.elements(&typed.dims);
+    if !data_only && rows == 1 {
+        scope.reported = scope.reported.saturating_add(others);
+        if scope.reported > MAX_REPORTED {
+            scope.tell(errors::too_many_values(target.span, "values to report", MAX_REPORTED));
             return;
         }
-        let mut sorted = declared;
-        sorted.sort();
-        typed.dims = sorted;
     }
-    let data_only = expr::is_data(scope, &typed);
+    scope.lets[i].constant = laws::constant_of(scope, &typed);
+    scope.lets[i].dropped = expr::dropped(scope, &typed);
     scope.lets[i].done = Some(LetDef {
         name: target.name.name.clone(),
         dims: typed.dims.clone(),
         value: typed,
         data_only,
-        span: target.span,
-    });
-}
-
-fn solve(scope: &mut Scope, i: usize) {
-    let block: &Solve = scope.solves[i].block;
-    let Some(rows) = scope.solves[i].rows else { return };
-    let table = scope.dims[rows.0].rows_of;
-    let context = Context { table: table.or_else(|| scope.table_of(&[rows])), running: None };
-    let at = expr::expr(scope, &block.at, &context);
-    if let Some(at) = &at {
-        if !expr::is_data(scope, at) {
-            scope.mistakes.push(mistakes::times_are_data(at.span));
-        } else if at.dims != [rows] {
-            scope.mistakes.push(mistakes::times_dims(at.span, &scope.dims[rows.0].name));
-        }
-    }
-    let start = match block.start.as_ref().map(|s| (constant(s), s.span)) {
-        None => 0.0,
-        Some((Ok(x), span)) if !x.is_finite() => {
-            scope.mistakes.push(mistakes::start_is_number(span));
-            return;
-        }
-        Some((Ok(x), _)) => x,
-        Some((Err(e), _)) => {
-            scope.mistakes.push(mistakes::start_is_number(e.0));
-            return;
-        }
-    };
-    let mut states = Vec::new();
-    let mut rate_lets = Vec::new();
-    for let_index in order::running_lets(scope, i) {
-        let value = scope.lets[let_index].value;
-        let running = Running { solve: i, lets: rate_lets.iter().map(|(l, _)| *l).collect() };
-        let context = Context { table: None, running: Some(running) };
-        match expr::expr(scope, value, &context) {
-            Some(typed) => rate_lets.push((let_index, typed)),
-            None => return,
-        }
-    }
-    for state in &block.states {
-        let none = Context { table: None, running: None };
-        let initial = expr::expr(scope, &state.initial, &none);
-        let running = Running { solve: i, lets: rate_lets.iter().map(|(l, _)| *l).collect() };
-        let rate = expr::expr(scope, &state.rate, &Context { table: None, running: Some(running) });
-        let (Some(initial), Some(rate)) = (initial, rate) else { continue };
-        for (what, typed) in [("initial value", &initial), ("rate", &rate)] {
-            if let Some(d) = typed.dims.first() {
-                let name = &scope.dims[d.0].name;
-                scope.mistakes.push(mistakes::state_is_scalar(
-                    typed.span,
-                    what,
-                    &state.target.name.name,
-                    name,
-                ));
-            }
-        }
-        states.push(StateDef { name: state.target.name.name.clone(), initial, rate });
-    }
-    let Some(at) = at else { return };
-    if states.len() < block.states.len() {
-        return;
-    }
-    scope.solves[i].done = Some(SolveDef {
-        name: block.name.name.clone(),
-        rows,
-        at,
-        start,
-        states,
-        rate_lets: rate_lets.into_iter().map(|(_, t)| t).collect(),
-        solver: block.solver.clone(),
-        span: block.name.span,
+        origin: origin.clone(),
     });
 }
 
 fn observe(
     scope: &mut Scope,
-    target: &crate::expr::Declaration,
-    law: &crate::expr::Expr,
-    rows: Option<&crate::expr::Expr>,
+    target: &Declaration,
+    law: &Expr,
+    rows: Option<&Expr>,
+    origin: &Origin,
 ) -> Option<ObserveDef> {
-    let value = expr::observed(scope, target)?;
-    let context = Context { table: scope.table_of(&value.dims), running: None };
+    let value = expr::observed(scope, target);
+    let dims = value.as_ref().map_or(Vec::new(), |v| v.dims.clone());
+    // What the law says wrong is told even where the left side is wrong.
+    let context = Context::of_rows(scope.table_of(&dims), &dims);
     let mask = match rows {
         None => None,
         Some(rows) => {
             let mask = expr::expr(scope, rows, &context)?;
-            if !expr::is_data(scope, &mask) || mask.dims.iter().any(|d| !value.dims.contains(d)) {
-                scope.mistakes.push(mistakes::where_is_data(mask.span));
+            if value.is_some()
+                && (!expr::is_data(scope, &mask) || mask.dims.iter().any(|d| !dims.contains(d)))
+            {
+                scope.tell(errors::where_is_data(mask.span));
                 return None;
             }
-            Some(mask)
+            Some(expr::truth(mask))
         }
     };
     let law = laws::law(scope, law, &context)?;
     let name = target.name.name.clone();
-    if !laws::fits(scope, &law, &value.dims, &name, target.span) {
+    let value = value?;
+    if !laws::fits(scope, &law, &dims, &name, target.span) {
         return None;
     }
-    Some(ObserveDef { name, value, mask, law, span: target.span })
+    let read = law.args.iter().chain([&value]).chain(&mask);
+    let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
+    Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
+}
+
+/// A name of `output: {report: [...]}`.
+fn reported(scope: &mut Scope, name: &Ident) {
+    let dims = match *scope.lookup(&name.name) {
+        [Symbol::Latent(i)] => scope.latents[i].dims.clone(),
+        [Symbol::Let(i)] => scope.lets[i].done.as_ref().map(|l| l.dims.clone()),
+        [Symbol::State { .. }] => {
+            scope.tell(errors::later_version(name.span, "a table of values by row"));
+            return;
+        }
+        _ => {
+            let known = scope.reportable();
+            scope.tell(errors::unknown_reported(name.span, &name.name, &known));
+            return;
+        }
+    };
+    if dims.is_some_and(|dims| dims.iter().any(|d| scope.dims[*d].rows_of.is_some())) {
+        scope.tell(errors::later_version(name.span, "a table of values by row"));
+    }
 }

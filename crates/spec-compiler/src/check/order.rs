@@ -1,10 +1,12 @@
 //! What must be known before what: definitions in dependency order, cycles refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::check::mistakes;
 use crate::check::scope::{Scope, Symbol};
+use crate::core::Solve;
+use crate::errors;
 use crate::expr::{Expr, ExprKind, Index};
+use crate::source::Span;
 use crate::typed::Def;
 
 /// Every name an expression mentions, left to right.
@@ -27,156 +29,217 @@ fn names<'e>(e: &'e Expr, out: &mut Vec<&'e str>) {
                 }
             }
         }
+        ExprKind::Member { base, .. } => names(base, out),
         _ => e.children().into_iter().for_each(|c| names(c, out)),
     }
 }
 
-/// Lets that mention a state of `solve`, directly or through other lets: in its rates they run.
-fn runs(scope: &Scope, solve: usize) -> Vec<bool> {
-    let mentions: Vec<Vec<Symbol>> = scope.lets.iter().map(|l| symbols(scope, l.value)).collect();
-    let mut hit: Vec<bool> = mentions
-        .iter()
-        .map(|m| m.iter().any(|s| matches!(s, Symbol::State { solve: k, .. } if *k == solve)))
-        .collect();
-    loop {
-        let next: Vec<bool> = mentions
-            .iter()
-            .enumerate()
-            .map(|(i, m)| hit[i] || m.iter().any(|s| matches!(s, Symbol::Let(j) if hit[*j])))
-            .collect();
-        if next == hit {
-            return hit;
-        }
-        hit = next;
-    }
-}
-
-fn symbols(scope: &Scope, e: &Expr) -> Vec<Symbol> {
-    let mut found = Vec::new();
-    names(e, &mut found);
-    found.into_iter().filter_map(|n| scope.lookup(n).first().copied()).collect()
-}
-
-/// The running lets that the rates of `solve` use, each after those it mentions.
-pub fn running_lets(scope: &Scope, solve: usize) -> Vec<usize> {
-    let running = runs(scope, solve);
-    let uses = |e: &Expr| -> Vec<usize> {
-        let of = symbols(scope, e).into_iter();
-        of.filter_map(|s| if let Symbol::Let(i) = s { running[i].then_some(i) } else { None }).collect()
-    };
-    let mut todo: Vec<usize> = scope.solves[solve].block.states.iter().flat_map(|s| uses(&s.rate)).collect();
-    let mut needed: Vec<usize> = Vec::new();
-    while let Some(i) = todo.pop() {
-        if !needed.contains(&i) {
-            needed.push(i);
-            todo.extend(uses(scope.lets[i].value));
-        }
-    }
-    let edges: HashMap<usize, Vec<usize>> = needed.iter().map(|&i| (i, uses(scope.lets[i].value))).collect();
-    let mut out: Vec<usize> = Vec::new();
-    while let Some(&i) =
-        needed.iter().find(|&&i| !out.contains(&i) && edges[&i].iter().all(|d| out.contains(d)))
-    {
-        out.push(i);
-    }
+fn names_of(e: &Expr) -> Vec<&str> {
+    let mut out = Vec::new();
+    names(e, &mut out);
     out
 }
 
-/// All definitions, each after what it mentions; `None` (and a mistake) where they go in a circle.
-pub fn sort(scope: &mut Scope) -> Option<Vec<Def>> {
-    let mut nodes: Vec<Def> = Vec::new();
-    nodes.extend((0..scope.latents.len()).map(Def::Latent));
-    nodes.extend((0..scope.lets.len()).map(Def::Let));
-    nodes.extend((0..scope.solves.len()).map(Def::Solve));
-    let index: HashMap<(u8, usize), usize> = nodes.iter().enumerate().map(|(k, d)| (key(*d), k)).collect();
-    let of_symbol = |s: Symbol| -> Option<usize> {
-        let d = match s {
-            Symbol::Latent(i) => Def::Latent(i),
-            Symbol::Let(i) => Def::Let(i),
-            Symbol::State { solve, .. } => Def::Solve(solve),
-            Symbol::Column { .. } | Symbol::Stack { .. } => return None,
-        };
-        index.get(&key(d)).copied()
-    };
-    let mut needs: Vec<Vec<usize>> = nodes
-        .iter()
-        .map(|d| match *d {
-            Def::Latent(i) => {
-                symbols(scope, scope.latents[i].law).into_iter().filter_map(of_symbol).collect()
-            }
-            Def::Let(i) => symbols(scope, scope.lets[i].value).into_iter().filter_map(of_symbol).collect(),
-            Def::Solve(i) => {
-                let own = |s: &Symbol| !matches!(s, Symbol::State { solve, .. } if *solve == i);
-                let running = running_lets(scope, i);
-                let block = scope.solves[i].block;
-                let mut found: Vec<Symbol> = symbols(scope, &block.at);
-                for s in &block.states {
-                    found.extend(symbols(scope, &s.initial));
-                    found.extend(symbols(scope, &s.rate).into_iter().filter(own));
-                }
-                for &l in &running {
-                    found.extend(symbols(scope, scope.lets[l].value).into_iter().filter(own));
-                }
-                found.retain(|s| !matches!(s, Symbol::Let(l) if running.contains(l)));
-                found.into_iter().filter_map(of_symbol).collect()
-            }
-        })
-        .collect();
-    for n in &mut needs {
-        n.sort_unstable();
-        n.dedup();
+/// The name that means the running time in the rates of a block.
+pub fn time_name(block: &Solve) -> Option<&str> {
+    match &block.at.kind {
+        ExprKind::Member { member, .. } => Some(&member.name),
+        _ => block.at.as_name(),
     }
+}
+
+/// What the lets mention, found once.
+struct Mentions<'a> {
+    lets: Vec<Vec<&'a str>>,
+    /// The lets that mention a let.
+    users: Vec<Vec<usize>>,
+    /// The lets that mention a state of a solve.
+    over: Vec<Vec<usize>>,
+}
+
+impl<'a> Mentions<'a> {
+    fn of(scope: &Scope<'a>) -> Mentions<'a> {
+        let lets: Vec<Vec<&str>> = scope.lets.iter().map(|l| names_of(l.value)).collect();
+        let mut users = vec![Vec::new(); lets.len()];
+        let mut over = vec![Vec::new(); scope.solves.len()];
+        for (i, names) in lets.iter().enumerate() {
+            for n in names {
+                match *scope.lookup(n) {
+                    [Symbol::Let(j)] => users[j].push(i),
+                    [Symbol::State { solve, .. }] => over[solve].push(i),
+                    _ => {}
+                }
+            }
+        }
+        Mentions { lets, users, over }
+    }
+
+    /// Lets that mention a state of `solve`, directly or through other lets: in its rates they run.
+    fn running(&self, solve: usize) -> HashSet<usize> {
+        let mut hit: HashSet<usize> = self.over[solve].iter().copied().collect();
+        let mut todo = self.over[solve].clone();
+        while let Some(i) = todo.pop() {
+            todo.extend(self.users[i].iter().filter(|&&user| hit.insert(user)));
+        }
+        hit
+    }
+
+    /// The running lets that the rates of `solve` use, each after those it mentions; those of a
+    /// circle in any order.
+    fn used_in_rates(&self, scope: &Scope, solve: usize) -> Vec<usize> {
+        let running = self.running(solve);
+        let uses = |names: &[&str]| -> Vec<usize> {
+            let of = names.iter().filter_map(|n| match scope.lookup(n) {
+                [Symbol::Let(i)] if running.contains(i) => Some(*i),
+                _ => None,
+            });
+            of.collect()
+        };
+        let mut out = Vec::new();
+        let mut seen = HashSet::new();
+        for s in &scope.solves[solve].block.states {
+            // Depth first, on a stack of our own: chains of lets may be long.
+            let mut stack: Vec<(Option<usize>, Vec<usize>)> = vec![(None, uses(&names_of(&s.rate)))];
+            while let Some((of, rest)) = stack.last_mut() {
+                match rest.pop() {
+                    Some(next) => {
+                        if seen.insert(next) {
+                            stack.push((Some(next), uses(&self.lets[next])));
+                        }
+                    }
+                    None => {
+                        out.extend(*of);
+                        stack.pop();
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// All definitions, each after what it mentions; finds the running lets of every solve. Circles are
+/// told, their members left out.
+pub fn sort(scope: &mut Scope) -> Vec<Def> {
+    let mut defs: Vec<Def> = Vec::new();
+    defs.extend((0..scope.latents.len()).map(Def::Latent));
+    defs.extend((0..scope.lets.len()).map(Def::Let));
+    defs.extend((0..scope.solves.len()).map(Def::Solve));
+    let mentions = Mentions::of(scope);
+    for i in 0..scope.solves.len() {
+        scope.solves[i].running = mentions.used_in_rates(scope, i);
+    }
+    let needs = needs(scope, &mentions, &defs);
     // Kahn's algorithm, in the order of the file where it is free.
-    let mut takers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    let mut takers: Vec<Vec<usize>> = vec![Vec::new(); defs.len()];
     for (k, n) in needs.iter().enumerate() {
         for &d in n {
             takers[d].push(k);
         }
     }
     let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
-    let mut ready: std::collections::BTreeSet<usize> =
-        (0..nodes.len()).filter(|&k| waiting[k] == 0).collect();
+    let mut ready: BTreeSet<usize> = (0..defs.len()).filter(|&k| waiting[k] == 0).collect();
+    let mut known = vec![false; defs.len()];
     let mut out = Vec::new();
-    while let Some(k) = ready.pop_first() {
-        out.push(nodes[k]);
-        for &t in &takers[k] {
-            waiting[t] -= 1;
-            if waiting[t] == 0 {
-                ready.insert(t);
+    loop {
+        while let Some(k) = ready.pop_first() {
+            known[k] = true;
+            out.push(defs[k]);
+            for &t in &takers[k] {
+                waiting[t] -= 1;
+                if waiting[t] == 0 && !known[t] {
+                    ready.insert(t);
+                }
+            }
+        }
+        let Some(stuck) = known.iter().position(|k| !k) else { return out };
+        let cycle = cycle_behind(stuck, &needs, &known);
+        let named: Vec<(String, Span)> = cycle.iter().map(|&k| name_of(scope, defs[k])).collect();
+        scope.tell(errors::cycle(&named));
+        // Told; what only mentions it goes on.
+        for k in cycle {
+            known[k] = true;
+            for &t in &takers[k] {
+                waiting[t] -= 1;
+                if waiting[t] == 0 && !known[t] {
+                    ready.insert(t);
+                }
             }
         }
     }
-    if out.len() == nodes.len() {
-        return Some(out);
-    }
-    // Walk backwards among the unready until one repeats: that is a cycle.
-    let stuck: Vec<bool> = (0..nodes.len()).map(|k| !out.contains(&nodes[k])).collect();
-    let mut path = vec![stuck.iter().position(|&s| s).unwrap_or(0)];
-    let cycle = loop {
-        let here = path[path.len() - 1];
-        let Some(&next) = needs[here].iter().find(|&&d| stuck[d]) else { break path };
-        if let Some(at) = path.iter().position(|&p| p == next) {
-            break path[at..].to_vec();
-        }
-        path.push(next);
+}
+
+/// For each definition the positions of those it mentions.
+fn needs(scope: &Scope, mentions: &Mentions, defs: &[Def]) -> Vec<Vec<usize>> {
+    let index: HashMap<Def, usize> = defs.iter().enumerate().map(|(k, d)| (*d, k)).collect();
+    let of_name = |n: &&str| -> Option<usize> {
+        let def = match *scope.lookup(n) {
+            [Symbol::Latent(i)] => Def::Latent(i),
+            [Symbol::Let(i)] => Def::Let(i),
+            [Symbol::State { solve, .. }] => Def::Solve(solve),
+            _ => return None,
+        };
+        index.get(&def).copied()
     };
-    let named: Vec<(String, crate::source::Span)> = cycle.iter().map(|&k| name_of(scope, nodes[k])).collect();
-    scope.mistakes.push(mistakes::cycle(&named));
-    None
+    let needs = defs.iter().map(|def| {
+        let mut found: Vec<usize> = match *def {
+            Def::Latent(i) => names_of(scope.latents[i].law).iter().filter_map(of_name).collect(),
+            Def::Let(i) => mentions.lets[i].iter().filter_map(of_name).collect(),
+            Def::Solve(i) => {
+                let block = scope.solves[i].block;
+                let mut outside = names_of(&block.at);
+                let mut inside = Vec::new();
+                for s in &block.states {
+                    names(&s.initial, &mut outside);
+                    names(&s.rate, &mut inside);
+                }
+                let running = &scope.solves[i].running;
+                inside.extend(running.iter().flat_map(|&l| &mentions.lets[l]));
+                let runs: HashSet<usize> = running.iter().copied().collect();
+                // In its own rates a state runs, and so do the lets over it.
+                let own = |n: &&str| match scope.lookup(n) {
+                    [Symbol::State { solve, .. }] => *solve == i,
+                    [Symbol::Let(l)] => runs.contains(l),
+                    _ => false,
+                };
+                inside.retain(|n| !own(n));
+                outside.iter().chain(&inside).filter_map(of_name).collect()
+            }
+        };
+        found.sort_unstable();
+        found.dedup();
+        found
+    });
+    needs.collect()
 }
 
-fn key(d: Def) -> (u8, usize) {
-    match d {
-        Def::Latent(i) => (0, i),
-        Def::Let(i) => (1, i),
-        Def::Solve(i) => (2, i),
-    }
+/// A circle that `start`, which is not known, leads to; from its first definition in the file.
+fn cycle_behind(start: usize, needs: &[Vec<usize>], known: &[bool]) -> Vec<usize> {
+    let mut at = vec![None; needs.len()];
+    let mut path = Vec::new();
+    let mut here = start;
+    let mut cycle = loop {
+        if let Some(first) = at[here] {
+            break path.split_off(first);
+        }
+        at[here] = Some(path.len());
+        path.push(here);
+        match needs[here].iter().find(|&&d| !known[d]) {
+            Some(&next) => here = next,
+            // Cannot be: what is not known waits for something that is not known.
+            None => break path,
+        }
+    };
+    let first = (0..cycle.len()).min_by_key(|&k| cycle[k]).unwrap_or(0);
+    cycle.rotate_left(first);
+    cycle
 }
 
-fn name_of(scope: &Scope, d: Def) -> (String, crate::source::Span) {
-    match d {
-        Def::Latent(i) => (scope.latents[i].target.name.name.clone(), scope.latents[i].target.name.span),
-        Def::Let(i) => (scope.lets[i].target.name.name.clone(), scope.lets[i].target.name.span),
-        Def::Solve(i) => (scope.solves[i].block.name.name.clone(), scope.solves[i].block.name.span),
-    }
+fn name_of(scope: &Scope, d: Def) -> (String, Span) {
+    let ident = match d {
+        Def::Latent(i) => &scope.latents[i].target.name,
+        Def::Let(i) => &scope.lets[i].target.name,
+        Def::Solve(i) => &scope.solves[i].block.name,
+    };
+    (ident.name.clone(), ident.span)
 }

@@ -1,17 +1,29 @@
 //! Who is called what: the names of a model, and two things under one name.
 
+use std::collections::{BTreeMap, HashSet};
+
+use crate::ast::Missing;
+use crate::check::MAX_MISTAKES;
 use crate::check::data::LoadedTable;
-use crate::check::mistakes;
-use crate::core::{Core, ItemKind, Solve};
+use crate::check::dims::Dims;
+use crate::check::expr::Dropped;
+use crate::core::{Core, ItemKind, Origin, Solve};
 use crate::diagnostic::Diagnostic;
+use crate::errors;
 use crate::expr::{Declaration, DimName, Expr};
 use crate::source::Span;
-use crate::typed::{self, DimRef, IndexDef, ModelDim};
+use crate::typed::{self, DimRef, IndexDef};
+
+/// Elements of one array, rows left aside: a draw holds as many numbers at once.
+const MAX_BY_ROW: u64 = 10_000_000;
+/// Elements of one array, rows included.
+const MAX_ELEMENTS: u64 = 250_000_000;
 
 /// A latent as written, and as checked.
 pub struct LatentEntry<'a> {
     pub target: &'a Declaration,
     pub law: &'a Expr,
+    pub origin: &'a Origin,
     pub dims: Option<Vec<DimRef>>,
     pub done: Option<typed::Latent>,
 }
@@ -19,13 +31,21 @@ pub struct LatentEntry<'a> {
 pub struct LetEntry<'a> {
     pub target: &'a Declaration,
     pub value: &'a Expr,
+    pub origin: &'a Origin,
+    /// Its value where it is one number.
+    pub constant: Option<f64>,
+    /// The columns whose nulls leave it without a value in their rows.
+    pub dropped: Dropped,
     pub done: Option<typed::LetDef>,
 }
 
 pub struct SolveEntry<'a> {
     pub block: &'a Solve,
+    pub origin: &'a Origin,
     /// The dimension of the rows the solution is wanted at.
     pub rows: Option<DimRef>,
+    /// The lets that run with its rates, each after those it mentions; found by `order`.
+    pub running: Vec<usize>,
     pub done: Option<typed::SolveDef>,
 }
 
@@ -41,16 +61,28 @@ pub enum Symbol {
 
 pub struct Scope<'a> {
     pub tables: Vec<LoadedTable>,
-    pub dims: Vec<ModelDim>,
+    pub dims: Dims,
     pub indices: Vec<IndexDef>,
     pub latents: Vec<LatentEntry<'a>>,
     pub lets: Vec<LetEntry<'a>>,
     pub solves: Vec<SolveEntry<'a>>,
     pub mistakes: Vec<Diagnostic>,
+    /// What a bare name means outside a rate; columns of several tables are all there.
+    names: BTreeMap<String, Vec<Symbol>>,
+    /// Some column has nulls that are to be dropped.
+    pub has_dropped: bool,
+    /// Columns found to be numbers.
+    pub numeric: HashSet<(usize, usize)>,
+    /// Elements of latents, and of lets to report, so far.
+    pub coordinates: u64,
+    pub reported: u64,
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(core: &'a Core, tables: Vec<LoadedTable>, dims: Vec<ModelDim>) -> Scope<'a> {
+    pub fn new(core: &'a Core, tables: Vec<LoadedTable>, dims: Dims) -> Scope<'a> {
+        let has_dropped = tables.iter().any(|t| {
+            t.missing.iter().any(|&(c, how)| how == Missing::Drop && !t.data.columns[c].nulls.is_empty())
+        });
         let mut scope = Scope {
             tables,
             dims,
@@ -59,18 +91,39 @@ impl<'a> Scope<'a> {
             lets: Vec::new(),
             solves: Vec::new(),
             mistakes: Vec::new(),
+            names: BTreeMap::new(),
+            has_dropped,
+            numeric: HashSet::new(),
+            coordinates: 0,
+            reported: 0,
         };
         for item in &core.items {
+            let origin = &item.origin;
             match &item.kind {
                 ItemKind::Sample { target, law } => {
-                    scope.latents.push(LatentEntry { target, law, dims: None, done: None })
+                    scope.latents.push(LatentEntry { target, law, origin, dims: None, done: None })
                 }
-                ItemKind::Let { target, value } => scope.lets.push(LetEntry { target, value, done: None }),
-                ItemKind::Solve(block) => scope.solves.push(SolveEntry { block, rows: None, done: None }),
+                ItemKind::Let { target, value } => scope.lets.push(LetEntry {
+                    target,
+                    value,
+                    origin,
+                    constant: None,
+                    dropped: Dropped::new(),
+                    done: None,
+                }),
+                ItemKind::Solve(block) => scope.solves.push(SolveEntry {
+                    block,
+                    origin,
+                    rows: None,
+                    running: Vec::new(),
+                    done: None,
+                }),
                 ItemKind::Observe { .. } => {}
             }
         }
-        scope.refuse_doubles();
+        scope.name_columns();
+        scope.name_definitions();
+        scope.check_levels();
         for i in 0..scope.latents.len() {
             scope.latents[i].dims = scope.declared_dims(scope.latents[i].target);
         }
@@ -80,106 +133,124 @@ impl<'a> Scope<'a> {
         scope
     }
 
-    /// Names that the file defines, with their places.
-    fn defined(&self) -> Vec<(&'a str, Span)> {
-        let mut out: Vec<(&'a str, Span)> = Vec::new();
-        out.extend(self.latents.iter().map(|l| (l.target.name.name.as_str(), l.target.name.span)));
-        out.extend(self.lets.iter().map(|l| (l.target.name.name.as_str(), l.target.name.span)));
-        for s in &self.solves {
-            out.extend(s.block.states.iter().map(|s| (s.target.name.name.as_str(), s.target.name.span)));
-        }
-        out
+    pub fn tell(&mut self, mistake: Diagnostic) {
+        self.mistakes.push(mistake);
     }
 
-    fn refuse_doubles(&mut self) {
-        let mut seen: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
-        let mut found = Vec::new();
-        for (name, span) in self.defined() {
-            if let Some(&first) = seen.get(name) {
-                found.push(mistakes::name_twice(span, name, first));
+    /// Tells why something has no value.
+    pub fn fail<T>(&mut self, mistake: Diagnostic) -> Option<T> {
+        self.tell(mistake);
+        None
+    }
+
+    /// There are mistakes enough.
+    pub fn is_full(&self) -> bool {
+        self.mistakes.len() >= MAX_MISTAKES
+    }
+
+    fn name_columns(&mut self) {
+        let mut clashes = Vec::new();
+        for (table, t) in self.tables.iter().enumerate() {
+            for (column, c) in t.data.columns.iter().enumerate() {
+                self.names.entry(c.name.clone()).or_default().push(Symbol::Column { table, column });
+            }
+            for (stack, s) in t.stacks.iter().enumerate() {
+                if t.column(&s.name).is_some() {
+                    clashes.push(errors::name_is_column(s.span, &s.name, &t.name, t.span));
+                } else {
+                    self.names.entry(s.name.clone()).or_default().push(Symbol::Stack { table, stack });
+                }
+            }
+        }
+        self.mistakes.extend(clashes);
+    }
+
+    /// Latents, lets and states are unique, and none is called as a column is.
+    fn name_definitions(&mut self) {
+        let mut defined: Vec<(&'a str, Span, Symbol)> = Vec::new();
+        let name_of = |d: &'a Declaration| (d.name.name.as_str(), d.name.span);
+        for (i, l) in self.latents.iter().enumerate() {
+            let (name, span) = name_of(l.target);
+            defined.push((name, span, Symbol::Latent(i)));
+        }
+        for (i, l) in self.lets.iter().enumerate() {
+            let (name, span) = name_of(l.target);
+            defined.push((name, span, Symbol::Let(i)));
+        }
+        for (solve, s) in self.solves.iter().enumerate() {
+            for (state, s) in s.block.states.iter().enumerate() {
+                let (name, span) = name_of(&s.target);
+                defined.push((name, span, Symbol::State { solve, state }));
+            }
+        }
+        let mut first: BTreeMap<&str, Span> = BTreeMap::new();
+        for (name, span, symbol) in defined {
+            if let Some(&first) = first.get(name) {
+                self.tell(errors::name_twice(span, name, first));
                 continue;
             }
-            seen.insert(name, span);
-            for t in &self.tables {
-                if t.column(name).is_some() || t.stacks.iter().any(|s| s.name == name) {
-                    found.push(mistakes::name_is_column(span, name, &t.name, t.span));
-                }
+            first.insert(name, span);
+            if let Some(&[Symbol::Column { table, .. } | Symbol::Stack { table, .. }, ..]) =
+                self.names.insert(name.to_string(), vec![symbol]).as_deref()
+            {
+                let t = &self.tables[table];
+                let clash = errors::name_is_column(span, name, &t.name, t.span);
+                self.tell(clash);
             }
         }
-        for t in &self.tables {
-            for s in &t.stacks {
-                if t.column(&s.name).is_some() {
-                    found.push(mistakes::name_is_column(s.span, &s.name, &t.name, t.span));
-                }
-            }
-        }
-        self.mistakes.extend(found);
-    }
-
-    pub fn find_dim(&self, name: &str) -> Option<DimRef> {
-        self.dims.iter().position(|d| d.name == name).map(DimRef)
     }
 
     /// The dimension of that name, with its primes; levels of a column are collected when first
     /// asked for.
     pub fn dim(&mut self, name: &DimName) -> Option<DimRef> {
-        let base = match self.find_dim(&name.name) {
+        let base = match self.dims.find(&name.name) {
             Some(d) => d,
-            None => match self.level_dim(&name.name) {
-                Some(d) => d,
-                None => {
-                    let mut known: Vec<String> = self.dims.iter().map(|d| d.name.clone()).collect();
-                    for t in &self.tables {
-                        known.extend(
-                            t.data
-                                .columns
-                                .iter()
-                                .filter(|c| c.cells.kind() == "text")
-                                .map(|c| c.name.clone()),
-                        );
-                    }
-                    self.mistakes.push(mistakes::unknown_dim(name.span, &name.name, &known));
-                    return None;
-                }
-            },
+            None => self.level_dim(&name.name, name.span)?,
         };
-        Some((0..name.primes).fold(base, |d, _| self.prime(d)))
-    }
-
-    /// The primed copy of a dimension.
-    pub fn prime(&mut self, d: DimRef) -> DimRef {
-        let name = format!("{}'", self.dims[d.0].name);
-        self.find_dim(&name).unwrap_or_else(|| {
-            let dim = self.dims[d.0].clone();
-            self.dims.push(ModelDim { name, rows_of: None, ..dim });
-            DimRef(self.dims.len() - 1)
-        })
+        Some((0..name.primes).fold(base, |d, _| self.dims.prime(d)))
     }
 
     /// The dimensions on the left of a colon, in the order written.
     pub fn declared_dims(&mut self, target: &Declaration) -> Option<Vec<DimRef>> {
         let found: Vec<Option<DimRef>> = target.dims.iter().map(|d| self.dim(d)).collect();
-        found.into_iter().collect()
+        let dims: Vec<DimRef> = found.into_iter().collect::<Option<_>>()?;
+        self.fits_budget(&dims, target.span).then_some(dims)
+    }
+
+    /// Tells where an array over `dims` would have more elements than the budget allows.
+    pub fn fits_budget(&mut self, dims: &[DimRef], span: Span) -> bool {
+        let (rows, others) = self.dims.elements(dims);
+        let limit = match () {
+            _ if others > MAX_BY_ROW => MAX_BY_ROW,
+            _ if rows.saturating_mul(others) > MAX_ELEMENTS => MAX_ELEMENTS,
+            _ => return true,
+        };
+        let has = self.dims.show(dims);
+        self.tell(errors::too_large(span, &has, limit));
+        false
     }
 
     fn rows_of_solve(&mut self, block: &Solve) -> Option<DimRef> {
         if let Some(rows) = &block.rows {
             return self.dim(&DimName { name: rows.name.clone(), primes: 0, span: rows.span });
         }
-        if let Some(name) = block.at.as_name() {
-            let tables: Vec<usize> =
-                (0..self.tables.len()).filter(|&t| self.tables[t].column(name).is_some()).collect();
-            if let [t] = tables[..] {
-                return Some(self.tables[t].rows);
-            }
+        if let Some(&[Symbol::Column { table, .. }]) = block.at.as_name().map(|n| self.lookup(n)) {
+            return Some(self.tables[table].rows);
         }
-        match &self.tables[..] {
-            [only] => Some(only.rows),
-            _ => {
-                self.mistakes.push(mistakes::solve_rows(block.at.span, &block.name.name));
-                None
-            }
+        if let &[only] = &self.tables.iter().map(|t| t.rows).collect::<Vec<_>>()[..] {
+            return Some(only);
         }
+        let known: Option<&[Symbol]> = block.at.as_name().map(|n| self.lookup(n));
+        match known {
+            // The name is unknown, which is told where it is read.
+            Some([]) => None,
+            _ => self.fail(errors::solve_rows(block.at.span, &block.name.name)),
+        }
+    }
+
+    /// Is it the rows of a table, labelled or not?
+    pub fn has_rows(&self, d: DimRef) -> bool {
+        self.tables.iter().any(|t| t.rows == d)
     }
 
     /// The table whose rows are among `dims`.
@@ -188,47 +259,37 @@ impl<'a> Scope<'a> {
         found.or(if self.tables.len() == 1 { Some(0) } else { None })
     }
 
-    /// What a bare name means outside a rate; columns in several tables are all returned.
-    pub fn lookup(&self, name: &str) -> Vec<Symbol> {
-        if let Some(i) = self.latents.iter().position(|l| l.target.name.name == name) {
-            return vec![Symbol::Latent(i)];
-        }
-        if let Some(i) = self.lets.iter().position(|l| l.target.name.name == name) {
-            return vec![Symbol::Let(i)];
-        }
-        for (solve, s) in self.solves.iter().enumerate() {
-            if let Some(state) = s.block.states.iter().position(|s| s.target.name.name == name) {
-                return vec![Symbol::State { solve, state }];
+    /// What a bare name means outside a rate.
+    pub fn lookup(&self, name: &str) -> &[Symbol] {
+        self.names.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of the tables that symbols are columns of.
+    pub fn tables_of(&self, symbols: &[Symbol]) -> Vec<String> {
+        let table = |s: &Symbol| match s {
+            Symbol::Column { table, .. } | Symbol::Stack { table, .. } => {
+                Some(self.tables[*table].name.clone())
             }
-        }
-        let mut out = Vec::new();
-        for (table, t) in self.tables.iter().enumerate() {
-            if let Some(column) = t.column(name) {
-                out.push(Symbol::Column { table, column });
-            }
-            if let Some(stack) = t.stacks.iter().position(|s| s.name == name) {
-                out.push(Symbol::Stack { table, stack });
-            }
-        }
-        out
+            _ => None,
+        };
+        symbols.iter().filter_map(table).collect()
     }
 
     /// Every name an expression may use, for "did you mean".
     pub fn all_names(&self) -> Vec<String> {
-        let mut out: Vec<String> = self.defined().into_iter().map(|(n, _)| n.to_string()).collect();
-        for t in &self.tables {
-            out.extend(t.data.columns.iter().map(|c| c.name.clone()));
-            out.extend(t.stacks.iter().map(|s| s.name.clone()));
-        }
-        out
+        self.names.keys().cloned().collect()
+    }
+
+    pub fn column_names(&self, table: Option<usize>) -> Vec<String> {
+        let tables = match table {
+            Some(t) => &self.tables[t..=t],
+            None => &self.tables[..],
+        };
+        tables.iter().flat_map(|t| t.data.columns.iter().map(|c| c.name.clone())).collect()
     }
 
     pub fn reportable(&self) -> Vec<String> {
         let latents = self.latents.iter().map(|l| l.target.name.name.clone());
         latents.chain(self.lets.iter().map(|l| l.target.name.name.clone())).collect()
-    }
-
-    pub fn is_reportable(&self, name: &str) -> bool {
-        self.reportable().iter().any(|n| n == name)
     }
 }

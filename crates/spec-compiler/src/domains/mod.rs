@@ -12,13 +12,13 @@ pub fn elaborate(spec: &Spec) -> Core {
     for latent in &spec.latent {
         items.push(Item {
             kind: ItemKind::Sample { target: latent.target.clone(), law: latent.prior.clone() },
-            origin: Origin { span: latent.target.span, why: "prior".into() },
+            origin: Origin { span: latent.target.span, why: format!("prior of {}", latent.target.name.name) },
         });
     }
     for let_ in &spec.lets {
         items.push(Item {
             kind: ItemKind::Let { target: let_.target.clone(), value: let_.value.clone() },
-            origin: Origin { span: let_.target.span, why: "let".into() },
+            origin: Origin { span: let_.target.span, why: format!("let {}", let_.target.name.name) },
         });
     }
     ode::elaborate(spec, &mut items);
@@ -29,7 +29,10 @@ pub fn elaborate(spec: &Spec) -> Core {
                 law: observe.law.clone(),
                 rows: observe.rows.clone(),
             },
-            origin: Origin { span: observe.target.span, why: "likelihood".into() },
+            origin: Origin {
+                span: observe.target.span,
+                why: format!("likelihood of {}", observe.target.name.name),
+            },
         });
     }
     Core {

@@ -31,6 +31,11 @@ impl Lowering<'_> {
                 let (c, a, b) = (self.expr(c), self.expr(a), self.expr(b));
                 self.graph.select(c, a, b)
             }
+            Kind::Spread(x) => {
+                let x = self.expr(x);
+                let dims = self.dim_ids(&t.dims);
+                self.graph.expand(x, &dims)
+            }
             Kind::Reduce { how, over, arg } => {
                 let x = self.expr(arg);
                 let over = self.dim_ids(over);

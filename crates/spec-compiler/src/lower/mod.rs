@@ -1,6 +1,7 @@
 //! From the typed model to a [`Target`]: one graph with the data it is bound to.
 
 mod expr;
+mod rates;
 mod solve;
 
 use std::collections::HashMap;
@@ -10,10 +11,10 @@ use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Vari
 use graph::value::{Bindings, Value};
 use model::{Cells, Named, Site, Target};
 
-use crate::check::mistakes;
+use crate::check::laws;
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
-use crate::typed::{Def, DimRef, Law, Model, Typed};
+use crate::errors;
+use crate::typed::{Def, DimRef, Law, Model, ObserveDef};
 
 /// Lowers a checked model.
 ///
@@ -48,6 +49,8 @@ pub(crate) struct Lowering<'a> {
     columns: HashMap<(usize, usize), NodeId>,
     stacks: HashMap<(usize, usize), NodeId>,
     indices: HashMap<usize, NodeId>,
+    /// By (table, column): 1 where it has a value.
+    present: HashMap<(usize, usize), NodeId>,
     sites: Vec<Site>,
     terms: Vec<NodeId>,
     log_det: Vec<NodeId>,
@@ -83,6 +86,7 @@ impl<'a> Lowering<'a> {
             columns: HashMap::new(),
             stacks: HashMap::new(),
             indices: HashMap::new(),
+            present: HashMap::new(),
             sites: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
@@ -136,7 +140,7 @@ impl<'a> Lowering<'a> {
             let bijector = match distributions::bijector_for(latent.law.support) {
                 Ok(b) => b,
                 Err(error) => {
-                    self.mistakes.push(mistakes::arguments(latent.law.span, &error, latent.law.distribution));
+                    self.mistakes.push(errors::arguments(latent.law.span, &error, latent.law.distribution));
                     self.latents.push(u);
                     continue;
                 }
@@ -165,8 +169,11 @@ impl<'a> Lowering<'a> {
         let latent = &self.model.latents[i];
         self.origin(format!("prior of {}", latent.name));
         let x = self.latents[i];
+        let dims = self.dim_ids(&latent.dims);
+        if !self.arguments_are_good(&latent.law, &latent.dims, None) {
+            return;
+        }
         if let Some(lp) = self.log_prob(&latent.law, x) {
-            let dims = self.dim_ids(&latent.dims);
             let term = self.graph.sum(lp, &dims);
             self.terms.push(term);
         }
@@ -193,7 +200,7 @@ impl<'a> Lowering<'a> {
         match emitted {
             Ok(n) => Some(n),
             Err(error) => {
-                self.mistakes.push(mistakes::arguments(law.span, &error, law.distribution));
+                self.mistakes.push(errors::arguments(law.span, &error, law.distribution));
                 None
             }
         }
@@ -205,13 +212,20 @@ impl<'a> Lowering<'a> {
         let x = self.expr(&o.value);
         let dims = self.dim_ids(&o.value.dims);
         let mut mask = o.mask.as_ref().map(|m| self.expr(m));
-        if let Some(present) = self.present(&o.value) {
+        for &(table, column) in &o.dropped {
+            let present = self.present(table, column);
             mask = Some(match mask {
                 Some(m) => self.graph.mul(m, present),
                 None => present,
             });
         }
-        self.check_outcome(i, x, mask);
+        // Zero where a value does not count.
+        let counts = mask.map(|m| self.data_over(m, &o.value.dims));
+        if !self.outcomes_are_possible(o, x, counts.as_deref())
+            || !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
+        {
+            return;
+        }
         let Some(lp) = self.log_prob(&o.law, x) else { return };
         let lp = match mask {
             Some(m) => {
@@ -229,14 +243,13 @@ impl<'a> Lowering<'a> {
         self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
     }
 
-    /// 1 where a column with `missing: drop` has a value.
-    fn present(&mut self, t: &Typed) -> Option<NodeId> {
-        let crate::typed::Kind::Column { table, column } = t.kind else { return None };
+    /// 1 where a column has a value.
+    fn present(&mut self, table: usize, column: usize) -> NodeId {
+        if let Some(&n) = self.present.get(&(table, column)) {
+            return n;
+        }
         let loaded = &self.model.tables[table];
         let c = &loaded.data.columns[column];
-        if c.nulls.is_empty() {
-            return None;
-        }
         let mut values = vec![1.0; loaded.data.n_rows];
         for &r in &c.nulls {
             values[r] = 0.0;
@@ -244,39 +257,82 @@ impl<'a> Lowering<'a> {
         let name = format!("{}.{} is present", loaded.name, c.name);
         let dims = [self.dim(loaded.rows)];
         self.bindings.data.insert(name.clone(), Value::Real(values));
-        Some(self.graph.input(&name, Varies::Data, NodeKind::Real, &dims))
+        let n = self.graph.input(&name, Varies::Data, NodeKind::Real, &dims);
+        self.present.insert((table, column), n);
+        n
     }
 
     /// Every observed value must be possible under its law.
-    fn check_outcome(&mut self, i: usize, x: NodeId, mask: Option<NodeId>) {
-        let o = &self.model.observes[i];
-        let (Some(values), Ok(mask)) =
-            (self.data_values(x), mask.map(|m| self.data_values(m).ok_or(())).transpose())
-        else {
-            return;
+    fn outcomes_are_possible(&mut self, o: &ObserveDef, x: NodeId, counts: Option<&[f64]>) -> bool {
+        let values = self.data_over(x, &o.value.dims);
+        let possible = |x: f64| match o.law.truncated {
+            None => o.law.distribution.observable(o.law.support, x),
+            Some(_) => o.law.support.contains(x),
         };
-        let counts = |r: usize| mask.as_ref().is_none_or(|m| m[r % m.len()] != 0.0);
-        let bad = (0..values.len()).find(|&r| {
-            let possible = match o.law.truncated {
-                None => o.law.distribution.observable(o.law.support, values[r]),
-                Some(_) => o.law.support.contains(values[r]),
-            };
-            counts(r) && !possible
-        });
-        if let Some(r) = bad {
-            let table = self.model.tables.iter().find(|t| o.value.dims.contains(&t.rows));
-            let per_row = values.len() / table.map_or(1, |t| t.data.n_rows.max(1)).max(1);
-            let place = table.map_or(format!("element {}", r + 1), |t| t.data.locate(r / per_row.max(1)));
-            let d = mistakes::unsupported_outcome(
-                o.span,
-                &o.name,
-                &place,
-                values[r],
-                o.law.distribution.name(),
-                o.law.support,
-            );
-            self.mistakes.push(d);
+        let Some(e) = (0..values.len()).find(|&e| !possible(values[e]) && does_count(counts, e)) else {
+            return true;
+        };
+        let place = self.place(&o.value.dims, e);
+        let law = o.law.distribution.name();
+        self.mistakes.push(errors::unsupported_outcome(
+            o.origin.span,
+            &o.name,
+            &place,
+            values[e],
+            law,
+            o.law.support,
+        ));
+        false
+    }
+
+    /// Every argument that is data must lie in its parameter's domain, for each element over `dims`.
+    fn arguments_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
+        for (k, given) in law.params.iter() {
+            let arg = &law.args[given.value];
+            let n = self.expr(arg);
+            if self.graph.varies(n) != Varies::Data || self.graph.as_const(n).is_some() {
+                continue;
+            }
+            let parameter = law.distribution.slots()[k].alternatives[given.alternative];
+            let values = self.data_over(n, dims);
+            let bad =
+                (0..values.len()).find(|&e| !parameter.domain.contains(values[e]) && does_count(counts, e));
+            if let Some(e) = bad {
+                let error = laws::out_of_domain(law.distribution, parameter, values[e]);
+                let mistake = match dims {
+                    [] => errors::arguments(arg.span, &error, law.distribution),
+                    dims => errors::arguments_at(arg.span, &error, law.distribution, &self.place(dims, e)),
+                };
+                self.mistakes.push(mistake);
+                return false;
+            }
         }
+        true
+    }
+
+    /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
+    fn place(&self, dims: &[DimRef], e: usize) -> String {
+        let of_id = |d: &DimId| DimRef(self.dims.iter().position(|x| x == d).expect("a model dimension"));
+        let mut rest = e;
+        let mut parts = Vec::new();
+        for d in self.graph.canonical(self.dim_ids(dims)).iter().map(of_id).rev() {
+            let dim = &self.model.dims[d.0];
+            let i = rest % dim.size.max(1);
+            rest /= dim.size.max(1);
+            parts.push(match dim.rows_of {
+                Some(t) => self.model.tables[t].data.locate(i),
+                None => format!("{}={}", dim.name, dim.label(i)),
+            });
+        }
+        parts.reverse();
+        parts.join(", ")
+    }
+
+    /// The elements of a draw-free node, written out over `dims`, in memory order.
+    fn data_over(&mut self, n: NodeId, dims: &[DimRef]) -> Vec<f64> {
+        let dims = self.dim_ids(dims);
+        let n = self.graph.expand(n, &dims);
+        self.data_values(n).unwrap_or_default()
     }
 
     /// The elements of a draw-free node.
@@ -355,7 +411,7 @@ impl<'a> Lowering<'a> {
         let log_joint = self.total(&terms);
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
-        let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.iter().any(|n| n == name));
+        let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.contains(name));
         let named = |l: &Self, name: &str, node: NodeId| {
             let dims = l.graph.ty(node).dims.clone();
             let by_row = dims.iter().any(|&d| l.graph.is_row(d));
@@ -387,11 +443,10 @@ impl<'a> Lowering<'a> {
             origins: self.origins,
         })
     }
+}
 
-    pub fn refuse<T>(&mut self, span: Span, code: &'static str, why: String) -> Option<T> {
-        self.mistakes.push(Diagnostic::new(code, span, why));
-        None
-    }
+fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
+    counts.is_none_or(|c| c.get(e) != Some(&0.0))
 }
 
 /// A column's cells as numbers; a dropped null takes the first value there is, which its law can

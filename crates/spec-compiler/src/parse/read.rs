@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
             let target = self.declaration(&entry.key);
             if let Some(Declaration { name, .. }) = &target {
                 if let Some(&first) = seen.get(&name.name) {
-                    self.report(errors::duplicate_name(name, first));
+                    self.report(errors::name_twice(name.span, &name.name, first));
                 } else {
                     seen.insert(name.name.clone(), name.span);
                 }

@@ -1,0 +1,135 @@
+//! Brackets: each row's level of a dimension, and one element of it.
+
+use crate::check::expr::{Context, expr, names, needs_every_row};
+use crate::check::scope::Scope;
+use crate::errors;
+use crate::expr::{DimName, Expr, ExprKind, Index, constant};
+use crate::source::Span;
+use crate::typed::{DimRef, Kind, Typed};
+
+pub fn index(
+    scope: &mut Scope,
+    e: &Expr,
+    base: &Expr,
+    indices: &[Index],
+    context: &Context,
+) -> Option<Typed> {
+    let mut value = expr(scope, base, context)?;
+    let shown = base.to_string();
+    for i in indices {
+        value = match i {
+            Index::Lookup(by) => look_up(scope, value, &shown, by, context)?,
+            Index::Element { dim, value: at } => element(scope, value, &shown, dim, at)?,
+        };
+        value.span = e.span;
+    }
+    Some(value)
+}
+
+/// What a lookup's bracket names.
+enum By {
+    Column {
+        table: usize,
+        column: usize,
+    },
+    /// The dimension itself: nothing to look up.
+    Dim,
+}
+
+/// `alpha[county]`
+fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
+    let (table, column) = match named_by(scope, &base, shown, by, context)? {
+        By::Dim => return Some(base),
+        By::Column { table, column } => (table, column),
+    };
+    let dim_name = scope.indexed_dim(table, column).to_string();
+    let dim = scope.dims.find(&dim_name).filter(|d| base.dims.contains(d));
+    let Some(dim) = dim else {
+        let has = scope.dims.show(&base.dims);
+        return scope.fail(errors::not_over(by.span, shown, &has, &dim_name));
+    };
+    let rows = scope.tables[table].rows;
+    // The table's own key: its rows are in that order already. The left side's own dimension, not
+    // the rows of a table that happens to have such a column: likewise.
+    if rows == dim || (context.dims.contains(&dim) && !context.dims.contains(&rows)) {
+        return Some(base);
+    }
+    if base.dims.contains(&rows) {
+        let rows = scope.dims[rows].name.clone();
+        return scope.fail(errors::already_over(by.span, shown, &rows));
+    }
+    if !needs_every_row(scope, &base, "looked up here") {
+        return None;
+    }
+    let index = scope.index(table, column, dim, by.span)?;
+    let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
+    dims.push(rows);
+    dims.sort();
+    let span = base.span;
+    Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims, span })
+}
+
+fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &Context) -> Option<By> {
+    if let ExprKind::Member { base: table, member } = &by.kind {
+        let (table, column) = names::table_column(scope, by.span, table, member)?;
+        return Some(By::Column { table, column });
+    }
+    let Some(name) = by.as_name() else {
+        let dim = base.dims.first().map(|&d| scope.dims[d].name.clone());
+        return scope.fail(errors::lookup_by_column(by.span, shown, dim.as_deref()));
+    };
+    let tables: Vec<usize> = match context.table {
+        Some(t) => vec![t],
+        None => (0..scope.tables.len()).collect(),
+    };
+    let columns = tables.iter().filter_map(|&t| scope.tables[t].column(name).map(|c| (t, c)));
+    match columns.collect::<Vec<_>>()[..] {
+        [(table, column)] => Some(By::Column { table, column }),
+        [] if scope.dims.find(name).is_some_and(|d| base.dims.contains(&d)) => Some(By::Dim),
+        [] => {
+            let known = scope.column_names(context.table);
+            scope.fail(errors::unknown_lookup(by.span, name, &known))
+        }
+        ref several => {
+            // The left side's own dimension needs no row.
+            if scope.dims.find(name).is_some_and(|d| context.dims.contains(&d) && base.dims.contains(&d)) {
+                return Some(By::Dim);
+            }
+            let tables: Vec<String> = several.iter().map(|&(t, _)| scope.tables[t].name.clone()).collect();
+            scope.fail(errors::ambiguous(by.span, name, &tables))
+        }
+    }
+}
+
+/// `theta[i=2]`, `sigma[part=left]`
+fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr) -> Option<Typed> {
+    let d = scope.dim(dim)?;
+    if !base.dims.contains(&d) {
+        let has = scope.dims.show(&base.dims);
+        return scope.fail(errors::not_over(dim.span, shown, &has, &dim.to_string()));
+    }
+    let Some(label) = label(at) else {
+        return scope.fail(errors::element_is_constant(at.span, &dim.to_string()));
+    };
+    let known = &scope.dims[d];
+    let Some(position) = known.positions().of(&label) else {
+        let mistake =
+            errors::unknown_element(at.span, &label, &dim.to_string(), known.size, &known.first_labels());
+        return scope.fail(mistake);
+    };
+    if scope.dims[d].rows_of.is_some() && !needs_every_row(scope, &base, "one row is used here") {
+        return None;
+    }
+    let dims = base.dims.iter().copied().filter(|&x| x != d).collect();
+    let span: Span = base.span;
+    Some(Typed { kind: Kind::Element { base: Box::new(base), dim: d, at: position }, dims, span })
+}
+
+/// A label as written: a text, a name or a whole number.
+fn label(e: &Expr) -> Option<String> {
+    match &e.kind {
+        ExprKind::Text(text) => Some(text.clone()),
+        ExprKind::Name(name) if name.primes == 0 => Some(name.name.clone()),
+        _ => constant(e).ok().filter(|x| x.fract() == 0.0).map(|x| x.to_string()),
+    }
+}

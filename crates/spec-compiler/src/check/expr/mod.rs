@@ -1,0 +1,98 @@
+//! Expressions: names resolved, dimensions inferred, functions and lookups checked.
+
+mod brackets;
+mod calls;
+mod contract;
+mod lets;
+mod names;
+mod nulls;
+mod operators;
+
+use std::collections::HashMap;
+
+use crate::check::scope::Scope;
+use crate::check::solve;
+use crate::errors;
+use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::typed::{DimRef, Kind, Typed};
+
+pub use lets::{let_value, table_of_columns};
+pub use names::{called, observed};
+pub use nulls::{Dropped, dropped, needs_every_row};
+pub use operators::truth;
+
+/// Where an expression stands.
+#[derive(Debug, Default)]
+pub struct Context {
+    /// The current row's table, for lookups.
+    table: Option<usize>,
+    /// What the left side varies over.
+    dims: Vec<DimRef>,
+    /// Inside a rate.
+    pub running: Option<Running>,
+}
+
+/// A rate's own names: the states and the time of a solve, and lets that run with them.
+#[derive(Debug)]
+pub struct Running {
+    pub solve: usize,
+    pub time: Option<String>,
+    /// By let: its position among the running lets, and its dimensions.
+    pub lets: HashMap<usize, (usize, Vec<DimRef>)>,
+}
+
+impl Context {
+    /// Right of a left side that varies over `dims`, in a row of `table`.
+    pub fn of_rows(table: Option<usize>, dims: &[DimRef]) -> Context {
+        Context { table, dims: dims.to_vec(), running: None }
+    }
+
+    pub fn of_rates(running: Running) -> Context {
+        Context { running: Some(running), ..Context::default() }
+    }
+}
+
+/// Types `e`; `None` after telling why not.
+pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
+    let typed = untested(scope, e, context)?;
+    if !scope.fits_budget(&typed.dims, e.span) {
+        return None;
+    }
+    match &context.running {
+        // A reduction would hide the rows.
+        Some(r) if typed.runs() && !solve::known_at_every_time(scope, &typed, r.solve) => None,
+        _ => Some(typed),
+    }
+}
+
+fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
+    match &e.kind {
+        ExprKind::Number(x) => Some(Typed { kind: Kind::Const(*x), dims: vec![], span: e.span }),
+        ExprKind::Text(_) => scope.fail(errors::text_value(e.span)),
+        ExprKind::Name(name) => names::name(scope, name, context),
+        ExprKind::Member { base, member } => names::member(scope, e, base, member, context),
+        ExprKind::Call { function, args } => calls::call(scope, e, function, args, context),
+        ExprKind::Index { base, indices } => brackets::index(scope, e, base, indices, context),
+        ExprKind::Unary { op, operand } => {
+            let x = expr(scope, operand, context)?;
+            Some(operators::unary(*op, x, e.span))
+        }
+        ExprKind::Binary { op, left, right } => {
+            let (l, r) = (expr(scope, left, context), expr(scope, right, context));
+            match op {
+                BinaryOp::Contract => contract::contract(scope, e.span, l?, r?),
+                op => Some(operators::binary(*op, l?, r?, e.span)),
+            }
+        }
+        ExprKind::Array(_) => scope.fail(errors::array_here(e.span)),
+    }
+}
+
+/// Does the value depend on data alone?
+pub fn is_data(scope: &Scope, t: &Typed) -> bool {
+    match &t.kind {
+        Kind::Latent(_) | Kind::State { .. } | Kind::Running(_) | Kind::Time | Kind::RateLet(_) => false,
+        Kind::Let(i) => scope.lets[*i].done.as_ref().is_some_and(|l| l.data_only),
+        _ => t.parts().into_iter().all(|part| is_data(scope, part)),
+    }
+}

@@ -1,0 +1,127 @@
+//! Mistakes of dimensions: lookups, products, reductions, arrays.
+
+use super::{mistake, over, shown, suggest};
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+pub fn not_over(span: Span, what: &str, has: &str, dim: &str) -> Diagnostic {
+    mistake("wrong_dimension", span, format!("`{what}` does not vary over `{dim}`"))
+        .label(format!("`{what}` {}", over(has)))
+}
+
+pub fn already_over(span: Span, what: &str, rows: &str) -> Diagnostic {
+    let message = format!("`{what}` already varies over `{rows}`, the rows it would be looked up by");
+    mistake("wrong_dimension", span, message)
+}
+
+/// `culprit` varies over `dim`, which the left side, `name`, lacks; `column` could look it up.
+pub fn extra_dim(
+    (culprit, span): (&str, Span),
+    dim: &str,
+    (name, has, target): (&str, &str, Span),
+    column: Option<&str>,
+) -> Diagnostic {
+    let d = mistake("wrong_dimension", span, format!("{culprit} varies over `{dim}`, but `{name}` does not"))
+        .label(format!("over `{dim}`"))
+        .also(target, format!("`{name}` {}", over(has)));
+    match column {
+        Some(column) if culprit.starts_with('`') => {
+            d.help(format!("look each row's value up: `{}[{column}]`", culprit.trim_matches('`')))
+        }
+        Some(column) => d.help(format!("look each row's value up with `[{column}]`")),
+        None => d.help(format!("declare it as `{name}[{dim}]`, or reduce with `sum(..., over={dim})`")),
+    }
+}
+
+pub fn let_dims(span: Span, dim: &str, name: &str) -> Diagnostic {
+    let message = format!("the value of `{name}` varies over `{dim}`, which is not declared");
+    mistake("wrong_dimension", span, message)
+        .help(format!("add `{dim}` to the brackets, or leave them away: a let infers its dimensions"))
+}
+
+pub fn contraction(span: Span, left: &str, right: &str, shared: &[String]) -> Diagnostic {
+    let d = mistake("contraction", span, "`@` needs exactly one dimension, not rows, that both sides share")
+        .label(format!("left {}, right {}", over(left), over(right)));
+    match shared {
+        [] => d.help("they share none; rows align by themselves, and `*` multiplies element by element"),
+        _ => d.help(format!("they share {}; say which with `dot(a, b, over=...)`", shared.join(", "))),
+    }
+}
+
+pub fn not_square(span: Span, has: &str) -> Diagnostic {
+    mistake("wrong_dimension", span, "`transpose` needs dimensions d and d'")
+        .label(format!("this {}", over(has)))
+}
+
+pub fn prime_of_vector(span: Span, has: &str) -> Diagnostic {
+    mistake("wrong_dimension", span, "`prime` renames the one dimension of a vector")
+        .label(format!("this {}", over(has)))
+}
+
+pub fn over_is_dim(span: Span) -> Diagnostic {
+    mistake("over_is_dimension", span, "`over=` takes a dimension").help("write `over=school`")
+}
+
+pub fn dot_needs_over(span: Span) -> Diagnostic {
+    mistake("dot_needs_over", span, "`dot` needs the dimension to sum over").help("write `dot(a, b, over=d)`")
+}
+
+pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>) -> Diagnostic {
+    let d = mistake("lookup", span, "a lookup names a column").label("not a column");
+    match dim {
+        Some(dim) => d.help(format!("for one element write `{what}[{dim}=1]`")),
+        None => d,
+    }
+}
+
+pub fn unknown_lookup(span: Span, name: &str, columns: &[String]) -> Diagnostic {
+    let d = mistake("unknown_column", span, format!("there is no column `{name}` to look up by"));
+    suggest(d.label("no such column"), name, columns)
+}
+
+pub fn element_is_constant(span: Span, dim: &str) -> Diagnostic {
+    mistake("element", span, format!("an element of `{dim}` is chosen by its number or label"))
+        .label("neither a whole number nor a label")
+}
+
+pub fn unknown_element(span: Span, label: &str, dim: &str, size: usize, labels: &[String]) -> Diagnostic {
+    let d = mistake("unknown_element", span, format!("`{dim}` has no element `{}`", shown(label)));
+    let s = if size == 1 { "" } else { "s" };
+    suggest(d.label(format!("`{dim}` has {size} element{s}")), label, labels)
+}
+
+/// More elements than the budget allows.
+pub fn too_large(span: Span, has: &str, limit: u64) -> Diagnostic {
+    mistake("too_large", span, format!("this would have more than {limit} elements"))
+        .label(over(has))
+        .help("reduce over a dimension earlier, or make the dimensions smaller")
+}
+
+pub fn too_many_values(span: Span, what: &str, limit: u64) -> Diagnostic {
+    mistake("too_large", span, format!("more than {limit} {what}"))
+}
+
+pub fn array_here(span: Span) -> Diagnostic {
+    mistake("array", span, "an array of constants stands alone, in a `let:` with declared dimensions")
+        .help("write `m[i]: [1, 2, 3]` in `let:`, and use `m`")
+}
+
+pub fn array_needs_dims(span: Span) -> Diagnostic {
+    mistake("array", span, "an array needs its dimensions on the left")
+        .help("write `m[i]: [1, 2, 3]`, with `i` in `dims:`")
+}
+
+pub fn array_length(span: Span, dim: &str, expected: usize, found: usize) -> Diagnostic {
+    let (s, t) = (if expected == 1 { "" } else { "s" }, if found == 1 { "" } else { "s" });
+    mistake("array", span, format!("`{dim}` has {expected} element{s}, this array has {found}"))
+        .label(format!("{found} element{t}"))
+}
+
+pub fn array_depth(span: Span, dim: &str) -> Diagnostic {
+    mistake("array", span, format!("an array over `{dim}` is needed here"))
+        .help("an array over two dimensions is a list of lists: `[[4, 2], [2, 4]]`")
+}
+
+pub fn array_constant(span: Span) -> Diagnostic {
+    mistake("array", span, "an array holds numbers").label("not a finite constant")
+}
