@@ -51,6 +51,8 @@ pub struct Failure {
     pub time: f64,
     /// The state there.
     pub state: Vec<f64>,
+    /// Where the solution started.
+    pub initial: Vec<f64>,
     pub params: Vec<f64>,
 }
 
@@ -63,8 +65,9 @@ impl fmt::Display for Failure {
             Reason::NotFinite => write!(f, "state not finite")?,
             Reason::NoConvergence => write!(f, "implicit step did not converge")?,
         }
-        let (y, p) = (numbers(&self.state), numbers(&self.params));
-        write!(f, " at t = {} (y = {y}) with p = {p}", number(self.time))
+        let (y, y0) = (numbers(&self.state), numbers(&self.initial));
+        write!(f, " at t = {} (y = {y}) from y0 = {y0}", number(self.time))?;
+        if self.params.is_empty() { Ok(()) } else { write!(f, " with p = {}", numbers(&self.params)) }
     }
 }
 
@@ -103,12 +106,13 @@ mod tests {
             reason: Reason::BudgetExhausted { steps: 100_000 },
             time: 3.2,
             state: vec![0.333333333, 1.25e9, -0.0, f64::NAN],
+            initial: vec![1.0],
             params: vec![2.0; 10],
         };
         assert_eq!(
             f.to_string(),
             "step budget of 100000 exhausted at t = 3.2 (y = [0.333333, 1.25e9, -0, NaN]) \
-             with p = [2, 2, 2, 2, 2, 2, 2, 2, ... 2 more]"
+             from y0 = [1] with p = [2, 2, 2, 2, 2, 2, 2, 2, ... 2 more]"
         );
     }
 }

@@ -402,8 +402,8 @@ impl Solver {
     }
 
     fn failure(&self, problem: &Problem<'_>, s: usize, stop: Stop) -> Failure {
-        let (_, params) = self.system(problem, s);
-        Failure { lane: s, reason: stop.reason, time: stop.time, state: stop.state, params }
+        let (initial, params) = self.system(problem, s);
+        Failure { lane: s, reason: stop.reason, time: stop.time, state: stop.state, initial, params }
     }
 
     /// Writes a path into the results.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use distributions::{Distribution, Params};
+use distributions::{Distribution, DistributionError, Params};
 use graph::ir::{Binary, Unary};
 use model::Support;
 
@@ -166,7 +166,10 @@ pub struct Law {
     pub params: Params<usize>,
     /// `truncated(..., lower=, upper=)`.
     pub truncated: Option<(f64, f64)>,
+    /// The widest there may be, where it depends on parameters that vary.
     pub support: Support,
+    /// Why the support is not the same for all elements, if it is not: no latent may have such a law.
+    pub varies: Option<DistributionError>,
     pub span: Span,
 }
 
@@ -179,6 +182,7 @@ impl fmt::Debug for Law {
 #[derive(Clone, Debug)]
 pub struct Latent {
     pub name: String,
+    /// As written.
     pub dims: Vec<DimRef>,
     pub law: Law,
     pub origin: Origin,
@@ -187,6 +191,7 @@ pub struct Latent {
 #[derive(Clone, Debug)]
 pub struct LetDef {
     pub name: String,
+    /// As written, where they are.
     pub dims: Vec<DimRef>,
     pub value: Typed,
     /// Depends on no latent.

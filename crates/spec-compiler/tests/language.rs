@@ -41,6 +41,7 @@ const TABLES: &[(&str, &str)] = &[
     ("homes.csv", "county,year,floor,y\nb,2001,0,1.5\na,2002,1,0.5\nb,2002,1,-1.0\n"),
     ("counties.csv", "county,uranium\nb,2.0\na,3.0\n"),
     ("wide.csv", "x1,x2,x10,y\n1,2,3,0.5\n4,5,6,1.5\n"),
+    ("wards.csv", "n,died\n10,3\n4,1\n"),
     ("gaps.csv", "t,y\n1,0.5\n2,\n3,2.5\n"),
     ("times.csv", "t,y\n2,0.5\n0,1.5\n1,2.5\n1,0.1\n"),
 ];
@@ -276,4 +277,82 @@ let:
     close(log_joint(text, &[0.0, 1.0, 0.0]), half(1.0) + half(1.0_f64.exp()) - 2.0_f64.ln());
     let wrong = text.replace("part=left", "part=lefd");
     assert!(mistakes(&wrong).contains("did you mean `left`?"));
+}
+
+#[test]
+fn elements_are_labelled_as_their_dimensions_are_written() {
+    let text = |left: &str| {
+        format!(
+            "
+model: m
+dims: {{age: [young, old], part: [left, right]}}
+latent:
+  {left}: normal(0, 1)
+let:
+  b[part, age]: 2 * a
+  c: a + 1
+"
+        )
+    };
+    let columns = |left: &str| -> Vec<String> {
+        compiled(&text(left)).target.generate.iter().flat_map(|n| n.columns()).collect()
+    };
+    let found = columns("a[part, age]");
+    assert_eq!(found[..4], ["a[left,young]", "a[right,young]", "a[left,old]", "a[right,old]"]);
+    assert_eq!(found[4..8], ["b[left,young]", "b[right,young]", "b[left,old]", "b[right,old]"]);
+    // Where nothing is written, dimensions come in the order of their declaration.
+    assert_eq!(found[8..], ["c[young,left]", "c[young,right]", "c[old,left]", "c[old,right]"]);
+    assert_eq!(columns("a[age, part]")[..2], ["a[young,left]", "a[young,right]"]);
+}
+
+#[test]
+fn the_trials_of_a_binomial_may_differ_by_row() {
+    let text = |law: &str| {
+        format!(
+            "
+model: m
+data:
+  wards: {{file: wards.csv, rows: i}}
+latent:
+  p: beta(1, 1)
+observe:
+  died: {law}
+"
+        )
+    };
+    // ln C(10, 3) + 3 ln(1/2) + 7 ln(1/2), and so on; p = sigmoid(0).
+    let choose = 120.0_f64.ln() + 4.0_f64.ln();
+    close(log_joint(&text("binomial(n, p)"), &[0.0]), choose - 14.0 * 2.0_f64.ln());
+    let few = mistakes(&text("binomial(n - 8, p)"));
+    assert!(few.contains("n of binomial must be a whole number from 0, found -4 in row 2 (line 3)"), "{few}");
+    let more = mistakes(&text("binomial(2, p)"));
+    assert!(more.contains("`died` is 3 in row 1 (line 2)"), "{more}");
+    let row = mistakes(&text("binomial(n * (n > 5), p)"));
+    assert!(row.contains("`died` is 1 in row 2 (line 3)") && row.contains("from 0 to 0"), "{row}");
+    let latent = mistakes(&text("binomial(n + p, 0.5)"));
+    assert!(latent.contains("n of binomial must be a constant"), "{latent}");
+}
+
+#[test]
+fn a_uniform_outcome_may_have_bounds_to_find() {
+    let text = "
+model: m
+data:
+  wards: {file: wards.csv, rows: i}
+latent:
+  top: lognormal(0, 1)
+observe:
+  n: uniform(0, top)
+";
+    let top: f64 = 11.0;
+    let prior = normal(top.ln(), 0.0, 1.0) - top.ln();
+    close(log_joint(text, &[top.ln()]), prior - 2.0 * top.ln());
+    assert_eq!(log_joint(text, &[9.0_f64.ln()]), f64::NEG_INFINITY);
+    let latent = text.replace("n: uniform(0, top)", "died: normal(x, 1)").replace(
+        "latent:",
+        "latent:
+  x: uniform(0, top)",
+    );
+    let latent = mistakes(&latent);
+    assert!(latent.contains("upper of uniform must be a constant"), "{latent}");
 }

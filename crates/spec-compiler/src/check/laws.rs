@@ -40,14 +40,31 @@ pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
         return None;
     }
     let constants = params.map(|i| constant_of(scope, &law_args[i]));
-    let support = distribution.check(&constants).and_then(|()| distribution.support(&constants));
-    match support {
-        Ok(support) => {
-            Some(Law { distribution, args: law_args, params, truncated: None, support, span: e.span })
-        }
+    let law = |support, varies| Law {
+        distribution,
+        args: law_args.clone(),
+        params: params.clone(),
+        truncated: None,
+        support,
+        varies,
+        span: e.span,
+    };
+    match distribution.check(&constants).and_then(|()| distribution.support(&constants)) {
+        Ok(support) => Some(law(support, None)),
         Err(error) => {
-            let at = offender(&error, distribution, &params).map_or(e.span, |i| args[i].value.span);
-            scope.fail(errors::arguments(at, &error, distribution))
+            let at = offender(&error, distribution, &params);
+            // A density compares its bounds with the outcome; whether an outcome is one of so many
+            // counts has to be known before.
+            let known = |i: usize| !distribution.is_discrete() || expr::is_data(scope, &law_args[i]);
+            match (&error, at) {
+                (DistributionError::NeedsConstant { .. }, Some(i)) if known(i) => {
+                    Some(law(distribution.widest_support(), Some(error)))
+                }
+                _ => {
+                    let span = at.map_or(e.span, |i| args[i].value.span);
+                    scope.fail(errors::arguments(span, &error, distribution))
+                }
+            }
         }
     }
 }
@@ -152,7 +169,7 @@ fn truncated(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> Op
     let constants = law.params.map(|i| constant_of(scope, &law.args[i]));
     let window = distributions::Truncated::new(law.distribution, bounds.0, bounds.1);
     match window.and_then(|w| w.check(&constants).and_then(|()| w.support(&constants))) {
-        Ok(support) => Some(Law { support, truncated: Some(bounds), span: e.span, ..law }),
+        Ok(support) => Some(Law { support, varies: None, truncated: Some(bounds), span: e.span, ..law }),
         Err(error) => scope.fail(errors::arguments(e.span, &error, law.distribution)),
     }
 }

@@ -134,6 +134,10 @@ fn latent(scope: &mut Scope, i: usize) {
         scope.tell(errors::discrete_latent(law.span, &name, law.distribution.name()));
         return;
     }
+    if let Some(error) = &law.varies {
+        scope.tell(errors::arguments(law.span, error, law.distribution));
+        return;
+    }
     let whole = law.args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
     if whole && laws::fits(scope, &law, &dims, &name, target.span) {
         scope.latents[i].done = Some(Latent { name, dims, law, origin: origin.clone() });
@@ -160,7 +164,7 @@ fn let_(scope: &mut Scope, i: usize) {
     scope.lets[i].dropped = expr::dropped(scope, &typed);
     scope.lets[i].done = Some(LetDef {
         name: target.name.name.clone(),
-        dims: typed.dims.clone(),
+        dims: if declared.is_empty() { typed.dims.clone() } else { declared },
         value: typed,
         data_only,
         origin: origin.clone(),

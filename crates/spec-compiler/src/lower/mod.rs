@@ -110,24 +110,22 @@ impl<'a> Lowering<'a> {
         self.graph.origin = Origin(self.origins.len() as u32 - 1);
     }
 
-    /// Labels of the elements over `dims`, in memory order.
-    fn labels(&self, dims: &[DimId]) -> Vec<String> {
-        let model_dims: Vec<&crate::typed::ModelDim> = dims
-            .iter()
-            .map(|d| &self.model.dims[self.dims.iter().position(|x| x == d).expect("a model dimension")])
-            .collect();
-        let mut out = vec![String::new()];
-        for d in model_dims {
-            out = out
-                .iter()
-                .flat_map(|prefix| {
-                    (0..d.size).map(move |i| {
-                        if prefix.is_empty() { d.label(i) } else { format!("{prefix},{}", d.label(i)) }
-                    })
-                })
-                .collect();
+    /// Labels of the elements over `written`, in memory order, with the parts of each as written:
+    /// `[county, age]` gives `C1,30` whatever order the memory has.
+    fn labels(&self, written: &[DimRef]) -> Vec<String> {
+        let mut elements: Vec<Vec<String>> = vec![vec![String::new(); written.len()]];
+        for id in self.graph.canonical(self.dim_ids(written)) {
+            let at = written.iter().position(|&d| self.dim(d) == id).expect("one of them");
+            let dim = &self.model.dims[written[at].0];
+            let with = |element: &Vec<String>, i: usize| {
+                let mut element = element.clone();
+                element[at] = dim.label(i);
+                element
+            };
+            elements =
+                elements.iter().flat_map(|e| (0..dim.size).map(|i| with(e, i)).collect::<Vec<_>>()).collect();
         }
-        out
+        elements.iter().map(|parts| parts.join(",")).collect()
     }
 
     /// All latents' unconstrained inputs first, in the order of the file: that is the order of the
@@ -150,7 +148,7 @@ impl<'a> Lowering<'a> {
             let j = self.graph.sum(j, &dims);
             self.log_det.push(j);
             let graph::ir::Op::Input(input) = self.graph.node(u).op else { unreachable!("an input's node") };
-            let labels = self.labels(&dims);
+            let labels = self.labels(&latent.dims);
             self.sites.push(Site {
                 name: latent.name.clone(),
                 input,
@@ -221,8 +219,8 @@ impl<'a> Lowering<'a> {
         }
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &o.value.dims));
-        if !self.outcomes_are_possible(o, x, counts.as_deref())
-            || !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
+        if !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
+            || !self.outcomes_are_possible(o, x, counts.as_deref())
         {
             return;
         }
@@ -239,7 +237,7 @@ impl<'a> Lowering<'a> {
         let by_row = dims.iter().any(|&d| self.graph.is_row(d));
         let lp = self.graph.expand(lp, &dims);
         let dims = self.graph.ty(lp).dims.clone();
-        let labels = if by_row { Vec::new() } else { self.labels(&dims) };
+        let labels = if by_row { Vec::new() } else { self.labels(&o.value.dims) };
         self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
     }
 
@@ -265,24 +263,41 @@ impl<'a> Lowering<'a> {
     /// Every observed value must be possible under its law.
     fn outcomes_are_possible(&mut self, o: &ObserveDef, x: NodeId, counts: Option<&[f64]>) -> bool {
         let values = self.data_over(x, &o.value.dims);
-        let possible = |x: f64| match o.law.truncated {
-            None => o.law.distribution.observable(o.law.support, x),
-            Some(_) => o.law.support.contains(x),
+        let law = &o.law;
+        let arguments =
+            if law.varies.is_some() { self.data_arguments(law, &o.value.dims) } else { Vec::new() };
+        let support = |e: usize| match law.varies {
+            None => law.support,
+            Some(_) => {
+                let here = law.params.map(|i| arguments[i].as_ref().map(|values| values[e]));
+                law.distribution.support(&here).unwrap_or(law.support)
+            }
         };
-        let Some(e) = (0..values.len()).find(|&e| !possible(values[e]) && does_count(counts, e)) else {
+        let possible = |e: usize| match law.truncated {
+            None => law.distribution.observable(support(e), values[e]),
+            Some(_) => law.support.contains(values[e]),
+        };
+        let Some(e) = (0..values.len()).find(|&e| does_count(counts, e) && !possible(e)) else {
             return true;
         };
         let place = self.place(&o.value.dims, e);
-        let law = o.law.distribution.name();
-        self.mistakes.push(errors::unsupported_outcome(
+        let mistake = errors::unsupported_outcome(
             o.origin.span,
             &o.name,
             &place,
             values[e],
-            law,
-            o.law.support,
-        ));
+            law.distribution.name(),
+            support(e),
+        );
+        self.mistakes.push(mistake);
         false
+    }
+
+    /// The values of each argument that is data, over `dims`.
+    fn data_arguments(&mut self, law: &Law, dims: &[DimRef]) -> Vec<Option<Vec<f64>>> {
+        let nodes: Vec<NodeId> = law.args.iter().map(|a| self.expr(a)).collect();
+        let is_data = |l: &Self, n: NodeId| l.graph.varies(n) == Varies::Data;
+        nodes.into_iter().map(|n| is_data(self, n).then(|| self.data_over(n, dims))).collect()
     }
 
     /// Every argument that is data must lie in its parameter's domain, for each element over `dims`.
@@ -412,15 +427,15 @@ impl<'a> Lowering<'a> {
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
         let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.contains(name));
-        let named = |l: &Self, name: &str, node: NodeId| {
+        let named = |l: &Self, name: &str, written: &[DimRef], node: NodeId| {
             let dims = l.graph.ty(node).dims.clone();
             let by_row = dims.iter().any(|&d| l.graph.is_row(d));
-            let labels = if by_row { Vec::new() } else { l.labels(&dims) };
+            let labels = if by_row { Vec::new() } else { l.labels(written) };
             Named { name: name.into(), node, dims, labels, by_row }
         };
         for (latent, &node) in self.model.latents.iter().zip(&self.latents) {
             if wanted(&latent.name) {
-                generate.push(named(&self, &latent.name, node));
+                generate.push(named(&self, &latent.name, &latent.dims, node));
             }
         }
         for (i, def) in self.model.lets.iter().enumerate() {
@@ -428,7 +443,7 @@ impl<'a> Lowering<'a> {
                 && !def.data_only
                 && wanted(&def.name)
             {
-                generate.push(named(&self, &def.name, node));
+                generate.push(named(&self, &def.name, &def.dims, node));
             }
         }
         Ok(Target {

@@ -58,7 +58,7 @@ fn symbol(scope: &mut Scope, symbol: Symbol, span: Span) -> Option<Typed> {
             typed(Kind::Latent(i), dims)
         }
         // A let that failed has told why.
-        Symbol::Let(i) => typed(Kind::Let(i), scope.lets[i].done.as_ref()?.dims.clone()),
+        Symbol::Let(i) => typed(Kind::Let(i), scope.lets[i].done.as_ref()?.value.dims.clone()),
         Symbol::State { solve, state } => {
             let rows = scope.solves[solve].rows?;
             typed(Kind::State { solve, state }, vec![rows])
