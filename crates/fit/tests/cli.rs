@@ -91,7 +91,7 @@ fn the_exit_code_tells_how_it_went() {
     fs::write(folder.path().join("wrong.yaml"), "model: wrong\nlatent:\n  x: normal(0, s)\n").unwrap();
     let cases: [(&[&str], i32, &str); 8] = [
         (&["model.yaml"], 3, ""),
-        (&["nowhere.yaml"], 1, "finite at none of"),
+        (&["nowhere.yaml"], 1, "in the prior of w: ln(-1) is NaN"),
         (&["wrong.yaml"], 2, "wrong.yaml:3:16"),
         (&["absent.yaml"], 2, "absent.yaml"),
         (&["chek", "model.yaml"], 2, ""),

@@ -37,7 +37,14 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let fit = fitted.map_err(|e| match e {
         FitError::InterruptedAtStart => Problem::interrupted(format!("{e}: nothing was written")),
         FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
-        _ => Problem::failed(format!("{}: {e}", source.name())),
+        _ => {
+            let origin = vec![0.0; target.coordinates().len()];
+            let first = vi_engine::first_not_finite(target, &origin);
+            let why = first.map_or(String::new(), |w| {
+                format!("\n  first, where all unconstrained values are zero, in the {w}")
+            });
+            Problem::failed(format!("{}: {e}{why}", source.name()))
+        }
     })?;
 
     let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };

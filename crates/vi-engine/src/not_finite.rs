@@ -1,0 +1,56 @@
+//! Where a log density that is finite nowhere first goes wrong, in the model's words.
+
+use std::collections::HashSet;
+
+use graph::interpret::evaluate;
+use graph::ir::{Graph, NodeId, Op};
+use graph::value::Value;
+use model::Target;
+
+/// The first node of the log density whose value at `z` (`[dim]`, unconstrained) is NaN or infinite
+/// although its arguments are finite: `prior of w: ln(-1) is NaN`. `None` where there is none.
+pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<String> {
+    let mut bindings = target.bindings.clone();
+    let mut rest = z;
+    for site in &target.sites {
+        let (own, next) = rest.split_at_checked(site.labels.len())?;
+        bindings.data.insert(site.name.clone(), Value::Real(own.to_vec()));
+        rest = next;
+    }
+    let g = &target.graph;
+    let nodes = needed_by(g, target.log_joint);
+    let values = evaluate(g, &nodes, &bindings).ok()?;
+    let real = |n: NodeId| match values.get(nodes.binary_search(&n).ok()?)? {
+        Value::Real(v) => Some(v.as_slice()),
+        Value::Index(_) => None,
+    };
+    nodes.iter().find_map(|&n| {
+        let node = g.node(n);
+        let element = real(n)?.iter().position(|x| !x.is_finite())?;
+        let arguments: Vec<f64> = node.args.iter().filter_map(|&a| at(real(a)?, element)).collect();
+        if matches!(node.op, Op::Const(_)) || arguments.iter().any(|x| !x.is_finite()) {
+            return None;
+        }
+        let arguments: Vec<String> = arguments.iter().map(f64::to_string).collect();
+        let found = real(n)?[element];
+        let origin = &target.origins[node.origin.0 as usize];
+        Some(format!("{origin}: {}({}) is {found}", node.op.name(), arguments.join(", ")))
+    })
+}
+
+/// The value of an argument at an element of the result, where it is clear which that is.
+fn at(values: &[f64], element: usize) -> Option<f64> {
+    if let [one] = values { Some(*one) } else { values.get(element).copied() }
+}
+
+/// Everything that `n` is computed from, in order; of results that come several at once only those.
+fn needed_by(g: &Graph, n: NodeId) -> Vec<NodeId> {
+    let (mut found, mut open) = (HashSet::from([n]), vec![n]);
+    while let Some(n) = open.pop() {
+        open.extend(g.node(n).args.iter().filter(|a| found.insert(**a)));
+    }
+    let several = |n: &NodeId| matches!(g.node(*n).op, Op::Scan(_) | Op::Foreign(_));
+    let mut all: Vec<NodeId> = found.into_iter().filter(|n| !several(n)).collect();
+    all.sort_unstable();
+    all
+}
