@@ -1,59 +1,21 @@
 //! What the language means: specs over tables in memory, their log density against numbers by hand.
 
+mod support;
+
 use std::path::Path;
 
 use graph::value::Value;
-use model::{Cells, Column, DataError, DataSource, Table};
 use spec_compiler::{Compiled, Source, compile, render};
-
-/// Tables as CSV text, by file name.
-struct Memory(Vec<(&'static str, &'static str)>);
-
-impl DataSource for Memory {
-    fn read(&self, file: &Path) -> Result<Table, DataError> {
-        let name = file.to_string_lossy();
-        let Some((_, text)) = self.0.iter().find(|(n, _)| *n == name) else {
-            return Err(DataError { message: format!("{name}: there is no such file"), help: None });
-        };
-        let mut lines = text.trim().lines().map(|l| l.split(',').map(str::trim).collect::<Vec<_>>());
-        let header = lines.next().unwrap();
-        let rows: Vec<Vec<&str>> = lines.collect();
-        let columns = header.iter().enumerate().map(|(k, name)| {
-            let cells: Vec<&str> = rows.iter().map(|r| r[k]).collect();
-            let nulls: Vec<usize> = (0..cells.len()).filter(|&r| cells[r].is_empty()).collect();
-            let full = || cells.iter().filter(|c| !c.is_empty());
-            let cells = if full().all(|c| c.parse::<i64>().is_ok()) {
-                Cells::Integer(cells.iter().map(|c| c.parse().unwrap_or(0)).collect())
-            } else if full().all(|c| c.parse::<f64>().is_ok()) {
-                Cells::Real(cells.iter().map(|c| c.parse().unwrap_or(f64::NAN)).collect())
-            } else {
-                Cells::Text(cells.iter().map(|c| c.to_string()).collect())
-            };
-            Column { name: name.to_string(), cells, nulls }
-        });
-        let columns = columns.collect();
-        let lines = Some((0..rows.len()).map(|r| r + 2).collect());
-        Ok(Table { n_rows: rows.len(), columns, lines, digest: String::new() })
-    }
-}
-
-const TABLES: &[(&str, &str)] = &[
-    ("homes.csv", "county,year,floor,y\nb,2001,0,1.5\na,2002,1,0.5\nb,2002,1,-1.0\n"),
-    ("counties.csv", "county,uranium\nb,2.0\na,3.0\n"),
-    ("wide.csv", "x1,x2,x10,y\n1,2,3,0.5\n4,5,6,1.5\n"),
-    ("gaps.csv", "t,y\n1,0.5\n2,\n3,2.5\n"),
-    ("times.csv", "t,y\n2,0.5\n0,1.5\n1,2.5\n1,0.1\n"),
-];
+use support::Tables;
 
 fn compiled(text: &str) -> Compiled {
     let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), &Memory(TABLES.to_vec()))
-        .unwrap_or_else(|m| panic!("{}", render(&m, &source)))
+    compile(&source, Path::new(""), &Tables::read()).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
 }
 
 fn mistakes(text: &str) -> String {
     let source = Source::new("spec.yaml", text).unwrap();
-    match compile(&source, Path::new(""), &Memory(TABLES.to_vec())) {
+    match compile(&source, Path::new(""), &Tables::read()) {
         Ok(_) => panic!("compiled:\n{text}"),
         Err(m) => render(&m, &source),
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use model::{Cells, DataSource};
 
 use crate::ast::{self, DimSize, Missing, RowDim, StackColumns};
+use crate::check::MAX_MISTAKES;
 use crate::check::dims::Dims;
 use crate::check::glob::{glob_matches, natural};
 use crate::core::Core;
@@ -90,7 +91,7 @@ impl Loaded {
         names.sort();
         let column_of = |data: &model::Table, ident: &Ident, out: &mut Vec<Diagnostic>| {
             let at = data.columns.iter().position(|c| c.name == ident.name);
-            if at.is_none() {
+            if at.is_none() && out.len() < MAX_MISTAKES {
                 out.push(errors::no_column(ident.span, &ident.name, &ast.name.name, &names));
             }
             at
@@ -185,6 +186,8 @@ impl Loaded {
                 for c in list {
                     match data.columns.iter().position(|d| d.name == c.value) {
                         Some(at) => hits.push(at),
+                        // Each costs a search for the name that was meant.
+                        None if self.mistakes.len() >= MAX_MISTAKES => return None,
                         None => self.mistakes.push(errors::no_column(c.span, &c.value, table, names)),
                     }
                 }
@@ -228,6 +231,7 @@ fn rename(ast: &ast::Table, data: &mut model::Table, out: &mut Vec<Diagnostic>) 
                 Some((_, first)) => out.push(errors::renamed_twice(new, &old.value, first)),
                 None => to.push((at, new)),
             },
+            None if out.len() >= MAX_MISTAKES => return,
             None => out.push(errors::no_column(old.span, &old.value, &ast.name.name, &names)),
         }
     }
@@ -252,12 +256,13 @@ fn key_labels(
 ) -> Result<Vec<String>, Box<Diagnostic>> {
     let column = &data.columns[at];
     if let Some(&row) = column.nulls.first() {
-        return Err(Box::new(errors::null(
+        let place = data.locate(row);
+        return Err(Box::new(errors::null_here(
             key.span,
             &key.name,
             table,
-            &data.locate(row),
-            column.nulls.len(),
+            &place,
+            "a key labels every row",
         )));
     }
     let Some(labels) = cell_labels(&column.cells) else {
