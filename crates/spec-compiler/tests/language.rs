@@ -239,3 +239,74 @@ let:
     let wrong = text.replace("part=left", "part=lefd");
     assert!(mistakes(&wrong).contains("did you mean `left`?"));
 }
+
+#[test]
+fn rates_sum_over_dimensions() {
+    let text = "
+model: m
+data:
+  times: {file: times.csv, rows: i}
+dims: {k: 2, l: 3}
+latent:
+  r[k]: normal(1, 1)
+let:
+  w[l]: [1, 2, 3]
+  each: r * amount + 0 * w
+  loss: sum(each @ w, over=k) / 6 + 0 * logsumexp(each, over=[k, l])
+ode:
+  decay:
+    at: t
+    states:
+      amount: {initial: 2, rate: -loss}
+observe:
+  y: normal(amount, 1)
+";
+    // The loss is (r1 + r2) times the amount.
+    let (r1, r2) = (0.3, 0.4);
+    let seen = |t: f64, y: f64| normal(y, 2.0 * (-(r1 + r2) * t).exp(), 1.0);
+    let prior = normal(r1, 1.0, 1.0) + normal(r2, 1.0, 1.0);
+    let expected = prior + seen(2.0, 0.5) + seen(0.0, 1.5) + seen(1.0, 2.5) + seen(1.0, 0.1);
+    let found = log_joint(text, &[r1, r2]);
+    assert!((found - expected).abs() < 1e-6, "{found}, by hand {expected}");
+}
+
+#[test]
+fn rows_without_a_value_of_any_column_used_are_left_out() {
+    let text = "
+model: m
+data:
+  gaps: {file: gaps.csv, rows: i, missing: {y: drop}}
+latent:
+  b: normal(0, 1)
+let:
+  twice: 2 * y
+observe:
+  t: normal(b * twice, 1)
+";
+    let b = 0.3;
+    let expected = normal(b, 0.0, 1.0) + normal(1.0, b, 1.0) + normal(3.0, 5.0 * b, 1.0);
+    close(log_joint(text, &[b]), expected);
+}
+
+#[test]
+fn a_lookup_by_the_left_sides_own_dimension_needs_no_row() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+latent:
+  a[county]: normal(0, 1)
+  b[county]: normal(a[county], 1)
+observe:
+  y: normal(b[county], 1)
+";
+    let (a, b) = ([0.1, 0.2], [0.3, 0.4]);
+    let expected = normal(a[0], 0.0, 1.0)
+        + normal(a[1], 0.0, 1.0)
+        + normal(b[0], a[0], 1.0)
+        + normal(b[1], a[1], 1.0)
+        + normal(1.5, b[1], 1.0)
+        + normal(0.5, b[0], 1.0)
+        + normal(-1.0, b[1], 1.0);
+    close(log_joint(text, &[a[0], a[1], b[0], b[1]]), expected);
+}
