@@ -14,6 +14,11 @@ pub fn index(
     indices: &[Index],
     context: &Context,
 ) -> Option<Typed> {
+    if let Some(word @ ("E" | "P")) = base.as_name()
+        && scope.lookup(word).is_empty()
+    {
+        return scope.fail(errors::query_only(base.span, &format!("`{word}[...]`")));
+    }
     let mut value = expr(scope, base, context)?;
     let shown = base.to_string();
     for i in indices {
