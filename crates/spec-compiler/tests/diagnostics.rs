@@ -104,6 +104,31 @@ fn hostile_models_cost_nothing() {
     let big = "dims: {k: 1000000000}\n";
     let cases: Vec<(&str, String, &str)> = vec![
         ("cube", model(&format!("{big}latent:\n  x[k, k', k'']: normal(0, 1)\n")), "too_large"),
+        ("long_name", model(&format!("latent:\n  x: normal({}, 1)\n", "y".repeat(100_000))), "unknown_name"),
+        (
+            "long_expression_in_a_message",
+            model(&format!("dims: {{k: 2}}\nlet:\n  y: \"maximum({0}1, {0}2)[k=1]\"\n", "0 + ".repeat(400))),
+            "wrong_dimension",
+        ),
+        (
+            "high_let",
+            model(&format!("latent:\n  x: normal(0, 1)\nlet:\n  y: {}x\n", "x * x + ".repeat(450))),
+            "",
+        ),
+        (
+            "high_law",
+            model(&format!("latent:\n  x: normal(0, 1)\n  y: normal({}x, 1)\n", "x - ".repeat(450))),
+            "",
+        ),
+        (
+            "high_rate",
+            format!(
+                "{}      s: {{initial: 1, rate: \"{}s\"}}\ndims: {{k: 2}}\n",
+                model(ode),
+                "exp(-s) / (1 + t) + ".repeat(450)
+            ),
+            "",
+        ),
         ("unused_dim", model(big), ""),
         ("kernel", model("dims: {k: 9999}\nlet:\n  v[k]: 1\n  b: v * prime(v)\n  c: b @ b\n"), "too_large"),
         ("huge_dim", model("dims: {k: 99999999999999999999999999}\n"), "number_out_of_range"),
@@ -220,6 +245,7 @@ fn hostile_models_cost_nothing() {
                 assert!(shown.contains(&format!("[{code}]")), "{name}: {}", &shown[..shown.len().min(2_000)])
             }
         }
+        assert!(shown.len() < 200_000, "{name}: {} bytes of messages", shown.len());
         assert!(taken.as_millis() < 5_000, "{name}: {taken:?}");
     }
 }

@@ -68,7 +68,10 @@ pub fn load(core: &Core, base: &Path, source: &dyn DataSource) -> Loaded {
     for dim in &core.dims {
         let (size, labels) = match &dim.size {
             DimSize::Size(n) => (n.value as usize, None),
-            DimSize::Labels(l) => (l.len(), Some(l.iter().map(|s| s.value.clone()).collect())),
+            DimSize::Labels(l) => {
+                let labels: Vec<String> = l.iter().map(|s| s.value.clone()).collect();
+                (l.len(), Some(labels.into()))
+            }
         };
         out.dims.add(ModelDim { name: dim.name.name.clone(), rows_of: None, size, labels });
     }
@@ -108,7 +111,7 @@ impl Loaded {
         let labels = if is_key {
             let Some(at) = column_of(&data, ident, &mut self.mistakes) else { return };
             match key_labels(&data, at, ident, &ast.name.name) {
-                Ok(labels) => Some(labels),
+                Ok(labels) => Some(labels.into()),
                 Err(d) => {
                     self.mistakes.push(*d);
                     return;
@@ -202,7 +205,7 @@ impl Loaded {
             Some(d) => {
                 let known = &self.dims[d];
                 let fits = match &known.labels {
-                    Some(l) => *l == labels,
+                    Some(l) => **l == labels[..],
                     None => known.size == labels.len() && known.rows_of.is_none(),
                 };
                 if !fits {
@@ -213,7 +216,12 @@ impl Loaded {
             }
             None => {
                 let name = ast.dim.name.clone();
-                self.dims.add(ModelDim { name, rows_of: None, size: labels.len(), labels: Some(labels) })
+                self.dims.add(ModelDim {
+                    name,
+                    rows_of: None,
+                    size: labels.len(),
+                    labels: Some(labels.into()),
+                })
             }
         };
         Some(Stack { name: ast.name.name.clone(), dim, columns, span: ast.name.span })
