@@ -310,3 +310,26 @@ observe:
         + normal(-1.0, b[1], 1.0);
     close(log_joint(text, &[a[0], a[1], b[0], b[1]]), expected);
 }
+
+#[test]
+fn a_lookup_may_name_its_table() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+  clinics: {file: clinics.csv, rows: clinic}
+latent:
+  a[county]: normal(0, 1)
+let:
+  level: a[homes.county]
+observe:
+  y: normal(level, 1)
+";
+    let (b, a, c) = (0.3, 0.2, 0.1);
+    // Levels are those of both tables, sorted: a, b, c.
+    let prior: f64 = [a, b, c].iter().map(|&x| normal(x, 0.0, 1.0)).sum();
+    let expected = prior + normal(1.5, b, 1.0) + normal(0.5, a, 1.0) + normal(-1.0, b, 1.0);
+    close(log_joint(text, &[a, b, c]), expected);
+    let open = text.replace("homes.county", "county");
+    assert!(mistakes(&open).contains("write `homes.county` or `clinics.county`"));
+}

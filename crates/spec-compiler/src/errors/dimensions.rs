@@ -82,10 +82,11 @@ pub fn dot_needs_over(span: Span) -> Diagnostic {
     mistake("dot_needs_over", span, "`dot` needs the dimension to sum over").help("write `dot(a, b, over=d)`")
 }
 
-pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>) -> Diagnostic {
+/// `written` stands where a column should.
+pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>, written: &str) -> Diagnostic {
     let d = mistake("lookup", span, "a lookup names a column").label("not a column");
     match dim {
-        Some(dim) => d.help(format!("for one element write `{what}[{dim}=1]`")),
+        Some(dim) => d.help(format!("for one element write `{what}[{dim}={written}]`")),
         None => d,
     }
 }
