@@ -10,6 +10,8 @@ use crate::source::{Source, Span};
 const MAX_SHOWN: usize = 50;
 /// Lines longer than this many bytes are not shown under a message.
 const MAX_LINE: usize = 2_000;
+/// Messages, labels and helps are cut after this many characters.
+const MAX_TEXT: usize = 500;
 /// Messages are wrapped at this width.
 const WIDTH: usize = 100;
 
@@ -41,7 +43,7 @@ impl Diagnostic {
     pub fn new(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
-            message: message.into(),
+            message: short(message),
             primary: Label { span, text: String::new() },
             secondary: Vec::new(),
             help: None,
@@ -50,17 +52,17 @@ impl Diagnostic {
 
     /// The words under the primary place.
     pub fn label(mut self, text: impl Into<String>) -> Diagnostic {
-        self.primary.text = text.into();
+        self.primary.text = short(text);
         self
     }
 
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { span, text: short(text) });
         self
     }
 
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help = Some(text.into());
+        self.help = Some(short(text));
         self
     }
 
@@ -68,6 +70,16 @@ impl Diagnostic {
     pub fn on(self, source: &Source) -> Located {
         Located { diagnostic: self, source: source.clone() }
     }
+}
+
+/// A name or an expression in a message can be as long as the file.
+fn short(text: impl Into<String>) -> String {
+    let mut text = text.into();
+    if let Some((cut, _)) = text.char_indices().nth(MAX_TEXT) {
+        text.truncate(cut);
+        text.push_str("...");
+    }
+    text
 }
 
 impl fmt::Display for Diagnostic {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use distributions::{Distribution, DistributionError, Params};
 use graph::ir::{Binary, Unary};
@@ -24,7 +26,31 @@ pub struct ModelDim {
     pub rows_of: Option<usize>,
     pub size: usize,
     /// Labels where it has them; otherwise elements count from 1.
-    pub labels: Option<Vec<String>>,
+    pub labels: Option<Labels>,
+}
+
+/// Labels of elements; copies of a dimension share them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Labels(Arc<[String]>);
+
+impl From<Vec<String>> for Labels {
+    fn from(labels: Vec<String>) -> Labels {
+        Labels(labels.into())
+    }
+}
+
+impl Deref for Labels {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl serde::Serialize for Labels {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 impl ModelDim {

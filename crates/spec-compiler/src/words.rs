@@ -73,6 +73,7 @@ pub static SPEC: Block = Block {
         later("queries"),
         later("factor"),
         later("include"),
+        later("version"),
     ],
 };
 

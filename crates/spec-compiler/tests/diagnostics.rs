@@ -2,12 +2,15 @@
 
 mod support;
 
-use spec_compiler::{Source, parse_spec, render};
+use std::path::Path;
+
+use spec_compiler::{Source, compile, render};
+use support::Tables;
 
 /// The messages for a text; a spec without a mistake is a fault of the test.
 fn messages(name: &str, text: &str) -> String {
     let source = Source::new(name, text).unwrap();
-    match parse_spec(&source) {
+    match compile(&source, Path::new(""), &Tables::read()) {
         Ok(_) => panic!("{name} has no mistake"),
         Err(mistakes) => render(&mistakes, &source),
     }
@@ -83,4 +86,189 @@ fn hostile_files_are_refused_quickly() {
         assert!(taken.as_millis() < 1_000, "{name}: {taken:?}");
         eprintln!("{name}: {taken:?}");
     }
+}
+
+/// Models that would be large, deep or circular: refused, or compiled in linear time.
+#[test]
+fn hostile_models_cost_nothing() {
+    let n = 5_000;
+    let lines = |range: std::ops::Range<usize>, line: &dyn Fn(usize) -> String| -> String {
+        range.map(|i| format!("  {}\n", line(i))).collect()
+    };
+    let model = |rest: &str| format!("model: m\n{rest}");
+    let doubling = lines(0..n, &|i| format!("a{i}: a{0} + a{0}", i + 1));
+    let ode = "data:\n  times: {file: times.csv, rows: i}\node:\n  o:\n    at: t\n    states:\n";
+    let many = |line: &dyn Fn(usize) -> String| model(&format!("latent:\n{}", lines(0..n, line)));
+    let wide = "data:\n  wide:\n    file: thousands.csv\n    rows: i\n    stack:\n";
+    let names = |prefix: &str| (0..n).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(", ");
+    let big = "dims: {k: 1000000000}\n";
+    let cases: Vec<(&str, String, &str)> = vec![
+        ("cube", model(&format!("{big}latent:\n  x[k, k', k'']: normal(0, 1)\n")), "too_large"),
+        ("long_name", model(&format!("latent:\n  x: normal({}, 1)\n", "y".repeat(100_000))), "unknown_name"),
+        (
+            "long_expression_in_a_message",
+            model(&format!("dims: {{k: 2}}\nlet:\n  y: \"maximum({0}1, {0}2)[k=1]\"\n", "0 + ".repeat(400))),
+            "wrong_dimension",
+        ),
+        (
+            "high_let",
+            model(&format!("latent:\n  x: normal(0, 1)\nlet:\n  y: {}x\n", "x * x + ".repeat(450))),
+            "",
+        ),
+        (
+            "high_law",
+            model(&format!("latent:\n  x: normal(0, 1)\n  y: normal({}x, 1)\n", "x - ".repeat(450))),
+            "",
+        ),
+        (
+            "high_rate",
+            format!(
+                "{}      s: {{initial: 1, rate: \"{}s\"}}\ndims: {{k: 2}}\n",
+                model(ode),
+                "exp(-s) / (1 + t) + ".repeat(450)
+            ),
+            "",
+        ),
+        ("unused_dim", model(big), ""),
+        ("kernel", model("dims: {k: 9999}\nlet:\n  v[k]: 1\n  b: v * prime(v)\n  c: b @ b\n"), "too_large"),
+        ("huge_dim", model("dims: {k: 99999999999999999999999999}\n"), "number_out_of_range"),
+        ("huge_exponent", model("dims: {k: 1e300}\n"), "number_out_of_range"),
+        (
+            "huge_element",
+            model("dims: {k: 2}\nlatent:\n  x[k]: normal(0, 1)\nlet:\n  y: x[k=1e300]\n"),
+            "unknown_element",
+        ),
+        ("huge_number", model("latent:\n  x: normal(0, 1e999)\n"), "number_out_of_range"),
+        (
+            "huge_digits",
+            model(&format!("latent:\n  x: normal(0, {})\n", "9".repeat(5_000))),
+            "number_out_of_range",
+        ),
+        ("nan", model("latent:\n  x: normal(0, nan)\n"), "unknown_name"),
+        ("inf", model("latent:\n  x: normal(0, .inf)\n"), "expected_value"),
+        ("quotient", model("latent:\n  x: normal(0 / 0, 1 / 0)\n"), ""),
+        ("primes", model(&format!("dims: {{k: 2}}\nlet:\n  x[k{}]: 1\n", "'".repeat(300))), "unclosed_quote"),
+        (
+            "nested_primes",
+            model(&format!(
+                "dims: {{k: 2}}\nlet:\n  v[k]: 1\n  x: {}v{}\n",
+                "prime(".repeat(90),
+                ")".repeat(90)
+            )),
+            "",
+        ),
+        ("doubling", model(&format!("latent:\n  a{n}: normal(0, 1)\nlet:\n{doubling}")), ""),
+        (
+            "doubling_in_a_rate",
+            format!("{}      a{n}: {{initial: 1, rate: -a0}}\nlet:\n{doubling}", model(ode)),
+            "",
+        ),
+        (
+            "names_of_names",
+            many(&|i| {
+                format!("x{i}: normal({}, 1)", if i == 0 { "0".into() } else { format!("x{}", i - 1) })
+            }),
+            "",
+        ),
+        (
+            "arrays_of_arrays",
+            model(&format!(
+                "dims: {{k: 2}}\nlatent:\n  x[k]: normal(0, b0)\nlet:\n{}  b{n}[k]: [1, 2]\n",
+                lines(0..n, &|i| format!("b{i}: b{}", i + 1))
+            )),
+            "",
+        ),
+        ("ring", many(&|i| format!("x{i}: normal(x{}, 1)", (i + 1) % n)), "self_reference"),
+        ("rings", many(&|i| format!("x{i}: normal(x{i}, 1)")), "self_reference"),
+        (
+            "ring_through_a_solve",
+            model(&format!(
+                "{ode}      s: {{initial: x, rate: -s}}\nlatent:\n  x: normal(y, 1)\nlet:\n  y: mean(s)\n"
+            )),
+            "self_reference",
+        ),
+        (
+            "ring_of_lets_in_a_rate",
+            model(&format!("{ode}      s: {{initial: 1, rate: -y * s}}\nlet:\n  x: y * s\n  y: x\n")),
+            "self_reference",
+        ),
+        ("unknown_names", many(&|i| format!("x{i}: normal(y{i}, z{i})")), "unknown_name"),
+        ("unknown_arguments", model(&format!("latent:\n  x: normal({})\n", names("y"))), "unknown_name"),
+        (
+            "many_states",
+            format!(
+                "{}{}",
+                model(ode),
+                lines(0..500, &|i| format!("    s{i}: {{initial: 1, rate: -s{}}}", (i + 1) % 500))
+            ),
+            "",
+        ),
+        (
+            "stack",
+            format!(
+                "{}      x: {{columns: \"x*\", dim: k}}\nlatent:\n  b[k]: normal(0, 1)\nobserve:\n  y: normal(x @ b, 1)\n",
+                model(wide)
+            ),
+            "",
+        ),
+        ("stack_by_name", format!("{}      x: {{columns: [{}], dim: k}}\n", model(wide), names("x")), ""),
+        (
+            "stack_by_wrong_name",
+            format!("{}      x: {{columns: [{}], dim: k}}\n", model(wide), names("z")),
+            "unknown_column",
+        ),
+        (
+            "renames",
+            format!(
+                "{}    columns: {{{}}}\n",
+                model(wide).replace("    stack:\n", ""),
+                (0..n).map(|i| format!("z{i}: x{i}")).collect::<Vec<_>>().join(", ")
+            ),
+            "",
+        ),
+    ];
+    let mut tables = Tables::read();
+    let header: Vec<String> = (0..n).map(|i| format!("x{i}")).collect();
+    tables.add("thousands.csv", &format!("{},y\n{}2\n", header.join(","), "1,".repeat(n)));
+    for (name, text, code) in cases {
+        let source = Source::new(name, text).unwrap();
+        let start = std::time::Instant::now();
+        let shown = match compile(&source, Path::new(""), &tables) {
+            Ok(_) => String::new(),
+            Err(mistakes) => render(&mistakes, &source),
+        };
+        let taken = start.elapsed();
+        eprintln!("{name}: {taken:?}");
+        match code {
+            "" => assert!(shown.is_empty(), "{name}: {}", &shown[..shown.len().min(2_000)]),
+            code => {
+                assert!(shown.contains(&format!("[{code}]")), "{name}: {}", &shown[..shown.len().min(2_000)])
+            }
+        }
+        assert!(shown.len() < 200_000, "{name}: {} bytes of messages", shown.len());
+        assert!(taken.as_millis() < 5_000, "{name}: {taken:?}");
+    }
+}
+
+/// Every code of the catalogue is in some snapshot, or in the tests of hostile files above.
+#[test]
+fn every_code_has_a_test() {
+    let snapshots: String = support::files("bad", "txt").into_iter().map(|(_, text)| text).collect();
+    let here = include_str!("diagnostics.rs");
+    let tested =
+        |code: &str| snapshots.contains(&format!("[{code}]")) || here.contains(&format!("\"{code}\""));
+    let mut missing = Vec::new();
+    for (_, text) in support::files("../src/errors", "rs") {
+        for call in text.split("mistake(").skip(1) {
+            let Some(rest) = call.trim_start().strip_prefix('"') else { continue };
+            let code = rest.split('"').next().unwrap();
+            if !tested(code) {
+                missing.push(code.to_string());
+            }
+        }
+    }
+    missing.dedup();
+    // What the YAML library says where we found no words of our own.
+    missing.retain(|code| code != "yaml_syntax");
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::path::Path;
+
 use spec_compiler::yaml::{self, Node, Style, Text};
-use spec_compiler::{Source, parse_spec};
-use support::Random;
+use spec_compiler::{Source, compile, parse_spec};
+use support::{Random, Tables};
 
 /// Good specs with random damage: anything may be wrong, nothing may panic, hang, or point
 /// outside the file.
@@ -102,6 +104,100 @@ fn damaged_specs_do_no_harm() {
     // The damage is neither harmless nor always fatal.
     assert!(parsed > 500 && parsed < 10_000, "{parsed}");
     assert!(characters > 1_000_000, "{characters}");
+}
+
+/// Good models, a little damaged, through all phases: each is compiled or told why not.
+#[test]
+fn damaged_models_do_no_harm() {
+    let seeds: Vec<String> = support::files("models", "yaml").into_iter().map(|(_, text)| text).collect();
+    let tables = Tables::read();
+    let words: Vec<&str> = seeds.iter().flat_map(|text| tokens(text)).collect();
+    let mut random = Random(3);
+    let (mut compiled, mut told) = (0, 0);
+    for round in 0..30_000 {
+        let mut text = seeds[round % seeds.len()].clone();
+        for _ in 0..1 + random.below(2) {
+            text = damaged(&text, &words, &mut random);
+        }
+        let source = Source::new("fuzz.yaml", text.clone()).unwrap();
+        let found = std::panic::catch_unwind(|| compile(&source, Path::new(""), &tables));
+        match found.unwrap_or_else(|_| panic!("panics: {text}")) {
+            Ok(made) => {
+                compiled += 1;
+                assert!(!made.model.to_string().is_empty());
+            }
+            Err(mistakes) => {
+                assert!(!mistakes.is_empty(), "{text}");
+                told += usize::from(parse_spec(&source).is_ok());
+                for label in mistakes.iter().flat_map(|m| std::iter::once(&m.primary).chain(&m.secondary)) {
+                    assert!(text.get(label.span.range()).is_some(), "{label:?}\n{text}");
+                }
+                assert!(spec_compiler::render(&mistakes, &source).contains("fuzz.yaml:"), "{text}");
+            }
+        }
+    }
+    // Many get past the grammar, to be refused by the checks or compiled.
+    assert!(compiled > 500 && told > 3_000, "{compiled} compiled, {told} refused by the checks");
+}
+
+/// One change: of a token for another, of lines, or of a character.
+fn damaged(text: &str, words: &[&str], random: &mut Random) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return "model: m\n".into();
+    }
+    let at = random.below(lines.len());
+    match random.below(10) {
+        0 => {
+            lines.remove(at);
+        }
+        1 => lines.insert(at, lines[random.below(lines.len())]),
+        2 => {
+            let other = random.below(lines.len());
+            lines.swap(at, other);
+        }
+        3 => {
+            let mut text = text.to_string();
+            let at = floor(&text, random.below(text.len() + 1));
+            let pieces = ["", " ", "'", "[", "]", "(", ")", ",", "=", ".", "-", "0", "9", "e", "^", "@", "k"];
+            let end = floor(&text, (at + random.below(2)).min(text.len())).max(at);
+            text.replace_range(at..end, random.one(&pieces));
+            return text;
+        }
+        _ => {
+            let own: Vec<&str> = tokens(text).collect();
+            let old = random.one(&own);
+            let start = old.as_ptr() as usize - text.as_ptr() as usize;
+            // Mostly a name for a name, a number for a number.
+            let kind = |word: &str| {
+                let first = word.chars().next().unwrap_or(' ');
+                (first.is_alphabetic(), first.is_numeric())
+            };
+            let mut new = random.one(words);
+            while random.below(20) > 0 && kind(new) != kind(old) {
+                new = random.one(words);
+            }
+            return format!("{}{new}{}", &text[..start], &text[start + old.len()..]);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Names, numbers and operators.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let first = rest.chars().next()?;
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match word(first) {
+            true => rest.find(|c| !word(c)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        Some(token)
+    })
 }
 
 /// Every character of every scalar is written where its place says. Returns their number.

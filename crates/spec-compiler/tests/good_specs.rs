@@ -2,9 +2,12 @@
 
 mod support;
 
+use std::path::Path;
+
 use serde_yaml::Value;
 use spec_compiler::yaml::{self, Node};
-use spec_compiler::{Source, parse_spec, render};
+use spec_compiler::{Source, compile, parse_spec, render};
+use support::Tables;
 
 #[test]
 fn every_good_spec_has_its_tree() {
@@ -17,6 +20,33 @@ fn every_good_spec_has_its_tree() {
             Err(mistakes) => panic!("{}", render(&mistakes, &source)),
         };
         if !support::agrees(&path.with_extension("ast"), &spec.to_string()) {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// The examples of the language that this version runs, over a few rows each: their typed models.
+#[test]
+fn the_examples_compile() {
+    let mut tables = Tables::read();
+    tables.add("../datasets/y.csv", "y\n0.5\n-1.5\n");
+    tables.add("../datasets/michaelis_menten.csv", "time,product\n2,3.5\n0,0.1\n1,1.9\n2,3.7\n");
+    tables.add("../datasets/radon.parquet", "log_radon,floor,county\n1.5,0,b\n0.5,1,a\n");
+    tables.add("../datasets/counties.csv", "county,uranium\na,0.5\nb,2\nc,1\n");
+    tables.add("../datasets/logreg.parquet", "x1,x2,x10,outcome\n1,0,2,1\n0,-1,0.5,0\n");
+    let mut wrong = Vec::new();
+    for (path, text) in support::files("good", "yaml") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // A spec of shapes, not a model.
+        if name == "everything.yaml" {
+            continue;
+        }
+        let source = Source::new(name.clone(), text).unwrap();
+        let compiled = compile(&source, Path::new(""), &tables);
+        let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        let shown = format!("{}coordinates {}\n", compiled.model, compiled.target.coordinates().join(", "));
+        if !support::agrees(&path.with_extension("model"), &shown) {
             wrong.push(name);
         }
     }

@@ -1,60 +1,21 @@
 //! What the language means: specs over tables in memory, their log density against numbers by hand.
 
+mod support;
+
 use std::path::Path;
 
 use graph::value::Value;
-use model::{Cells, Column, DataError, DataSource, Table};
 use spec_compiler::{Compiled, Source, compile, render};
-
-/// Tables as CSV text, by file name.
-struct Memory(Vec<(&'static str, &'static str)>);
-
-impl DataSource for Memory {
-    fn read(&self, file: &Path) -> Result<Table, DataError> {
-        let name = file.to_string_lossy();
-        let Some((_, text)) = self.0.iter().find(|(n, _)| *n == name) else {
-            return Err(DataError { message: format!("{name}: there is no such file"), help: None });
-        };
-        let mut lines = text.trim().lines().map(|l| l.split(',').map(str::trim).collect::<Vec<_>>());
-        let header = lines.next().unwrap();
-        let rows: Vec<Vec<&str>> = lines.collect();
-        let columns = header.iter().enumerate().map(|(k, name)| {
-            let cells: Vec<&str> = rows.iter().map(|r| r[k]).collect();
-            let nulls: Vec<usize> = (0..cells.len()).filter(|&r| cells[r].is_empty()).collect();
-            let full = || cells.iter().filter(|c| !c.is_empty());
-            let cells = if full().all(|c| c.parse::<i64>().is_ok()) {
-                Cells::Integer(cells.iter().map(|c| c.parse().unwrap_or(0)).collect())
-            } else if full().all(|c| c.parse::<f64>().is_ok()) {
-                Cells::Real(cells.iter().map(|c| c.parse().unwrap_or(f64::NAN)).collect())
-            } else {
-                Cells::Text(cells.iter().map(|c| c.to_string()).collect())
-            };
-            Column { name: name.to_string(), cells, nulls }
-        });
-        let columns = columns.collect();
-        let lines = Some((0..rows.len()).map(|r| r + 2).collect());
-        Ok(Table { n_rows: rows.len(), columns, lines, digest: String::new() })
-    }
-}
-
-const TABLES: &[(&str, &str)] = &[
-    ("homes.csv", "county,year,floor,y\nb,2001,0,1.5\na,2002,1,0.5\nb,2002,1,-1.0\n"),
-    ("counties.csv", "county,uranium\nb,2.0\na,3.0\n"),
-    ("wide.csv", "x1,x2,x10,y\n1,2,3,0.5\n4,5,6,1.5\n"),
-    ("wards.csv", "n,died\n10,3\n4,1\n"),
-    ("gaps.csv", "t,y\n1,0.5\n2,\n3,2.5\n"),
-    ("times.csv", "t,y\n2,0.5\n0,1.5\n1,2.5\n1,0.1\n"),
-];
+use support::Tables;
 
 fn compiled(text: &str) -> Compiled {
     let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), &Memory(TABLES.to_vec()))
-        .unwrap_or_else(|m| panic!("{}", render(&m, &source)))
+    compile(&source, Path::new(""), &Tables::read()).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
 }
 
 fn mistakes(text: &str) -> String {
     let source = Source::new("spec.yaml", text).unwrap();
-    match compile(&source, Path::new(""), &Memory(TABLES.to_vec())) {
+    match compile(&source, Path::new(""), &Tables::read()) {
         Ok(_) => panic!("compiled:\n{text}"),
         Err(m) => render(&m, &source),
     }
@@ -355,4 +316,98 @@ observe:
     );
     let latent = mistakes(&latent);
     assert!(latent.contains("upper of uniform must be a constant"), "{latent}");
+}
+
+#[test]
+fn rates_sum_over_dimensions() {
+    let text = "
+model: m
+data:
+  times: {file: times.csv, rows: i}
+dims: {k: 2, l: 3}
+latent:
+  r[k]: normal(1, 1)
+let:
+  w[l]: [1, 2, 3]
+  each: r * amount + 0 * w
+  loss: sum(each @ w, over=k) / 6 + 0 * logsumexp(each, over=[k, l])
+ode:
+  decay:
+    at: t
+    states:
+      amount: {initial: 2, rate: -loss}
+observe:
+  y: normal(amount, 1)
+";
+    // The loss is (r1 + r2) times the amount.
+    let (r1, r2) = (0.3, 0.4);
+    let seen = |t: f64, y: f64| normal(y, 2.0 * (-(r1 + r2) * t).exp(), 1.0);
+    let prior = normal(r1, 1.0, 1.0) + normal(r2, 1.0, 1.0);
+    let expected = prior + seen(2.0, 0.5) + seen(0.0, 1.5) + seen(1.0, 2.5) + seen(1.0, 0.1);
+    let found = log_joint(text, &[r1, r2]);
+    assert!((found - expected).abs() < 1e-6, "{found}, by hand {expected}");
+}
+
+#[test]
+fn rows_without_a_value_of_any_column_used_are_left_out() {
+    let text = "
+model: m
+data:
+  gaps: {file: gaps.csv, rows: i, missing: {y: drop}}
+latent:
+  b: normal(0, 1)
+let:
+  twice: 2 * y
+observe:
+  t: normal(b * twice, 1)
+";
+    let b = 0.3;
+    let expected = normal(b, 0.0, 1.0) + normal(1.0, b, 1.0) + normal(3.0, 5.0 * b, 1.0);
+    close(log_joint(text, &[b]), expected);
+}
+
+#[test]
+fn a_lookup_by_the_left_sides_own_dimension_needs_no_row() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+latent:
+  a[county]: normal(0, 1)
+  b[county]: normal(a[county], 1)
+observe:
+  y: normal(b[county], 1)
+";
+    let (a, b) = ([0.1, 0.2], [0.3, 0.4]);
+    let expected = normal(a[0], 0.0, 1.0)
+        + normal(a[1], 0.0, 1.0)
+        + normal(b[0], a[0], 1.0)
+        + normal(b[1], a[1], 1.0)
+        + normal(1.5, b[1], 1.0)
+        + normal(0.5, b[0], 1.0)
+        + normal(-1.0, b[1], 1.0);
+    close(log_joint(text, &[a[0], a[1], b[0], b[1]]), expected);
+}
+
+#[test]
+fn a_lookup_may_name_its_table() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+  clinics: {file: clinics.csv, rows: clinic}
+latent:
+  a[county]: normal(0, 1)
+let:
+  level: a[homes.county]
+observe:
+  y: normal(level, 1)
+";
+    let (b, a, c) = (0.3, 0.2, 0.1);
+    // Levels are those of both tables, sorted: a, b, c.
+    let prior: f64 = [a, b, c].iter().map(|&x| normal(x, 0.0, 1.0)).sum();
+    let expected = prior + normal(1.5, b, 1.0) + normal(0.5, a, 1.0) + normal(-1.0, b, 1.0);
+    close(log_joint(text, &[a, b, c]), expected);
+    let open = text.replace("homes.county", "county");
+    assert!(mistakes(&open).contains("write `homes.county` or `clinics.county`"));
 }

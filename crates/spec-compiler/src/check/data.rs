@@ -5,6 +5,7 @@ use std::path::Path;
 use model::{Cells, DataSource};
 
 use crate::ast::{self, DimSize, Missing, RowDim, StackColumns};
+use crate::check::MAX_MISTAKES;
 use crate::check::dims::Dims;
 use crate::check::glob::{glob_matches, natural};
 use crate::core::Core;
@@ -67,7 +68,10 @@ pub fn load(core: &Core, base: &Path, source: &dyn DataSource) -> Loaded {
     for dim in &core.dims {
         let (size, labels) = match &dim.size {
             DimSize::Size(n) => (n.value as usize, None),
-            DimSize::Labels(l) => (l.len(), Some(l.iter().map(|s| s.value.clone()).collect())),
+            DimSize::Labels(l) => {
+                let labels: Vec<String> = l.iter().map(|s| s.value.clone()).collect();
+                (l.len(), Some(labels.into()))
+            }
         };
         out.dims.add(ModelDim { name: dim.name.name.clone(), rows_of: None, size, labels });
     }
@@ -90,7 +94,7 @@ impl Loaded {
         names.sort();
         let column_of = |data: &model::Table, ident: &Ident, out: &mut Vec<Diagnostic>| {
             let at = data.columns.iter().position(|c| c.name == ident.name);
-            if at.is_none() {
+            if at.is_none() && out.len() < MAX_MISTAKES {
                 out.push(errors::no_column(ident.span, &ident.name, &ast.name.name, &names));
             }
             at
@@ -107,7 +111,7 @@ impl Loaded {
         let labels = if is_key {
             let Some(at) = column_of(&data, ident, &mut self.mistakes) else { return };
             match key_labels(&data, at, ident, &ast.name.name) {
-                Ok(labels) => Some(labels),
+                Ok(labels) => Some(labels.into()),
                 Err(d) => {
                     self.mistakes.push(*d);
                     return;
@@ -185,6 +189,8 @@ impl Loaded {
                 for c in list {
                     match data.columns.iter().position(|d| d.name == c.value) {
                         Some(at) => hits.push(at),
+                        // Each costs a search for the name that was meant.
+                        None if self.mistakes.len() >= MAX_MISTAKES => return None,
                         None => self.mistakes.push(errors::no_column(c.span, &c.value, table, names)),
                     }
                 }
@@ -199,7 +205,7 @@ impl Loaded {
             Some(d) => {
                 let known = &self.dims[d];
                 let fits = match &known.labels {
-                    Some(l) => *l == labels,
+                    Some(l) => **l == labels[..],
                     None => known.size == labels.len() && known.rows_of.is_none(),
                 };
                 if !fits {
@@ -210,7 +216,12 @@ impl Loaded {
             }
             None => {
                 let name = ast.dim.name.clone();
-                self.dims.add(ModelDim { name, rows_of: None, size: labels.len(), labels: Some(labels) })
+                self.dims.add(ModelDim {
+                    name,
+                    rows_of: None,
+                    size: labels.len(),
+                    labels: Some(labels.into()),
+                })
             }
         };
         Some(Stack { name: ast.name.name.clone(), dim, columns, span: ast.name.span })
@@ -228,6 +239,7 @@ fn rename(ast: &ast::Table, data: &mut model::Table, out: &mut Vec<Diagnostic>) 
                 Some((_, first)) => out.push(errors::renamed_twice(new, &old.value, first)),
                 None => to.push((at, new)),
             },
+            None if out.len() >= MAX_MISTAKES => return,
             None => out.push(errors::no_column(old.span, &old.value, &ast.name.name, &names)),
         }
     }
@@ -252,12 +264,13 @@ fn key_labels(
 ) -> Result<Vec<String>, Box<Diagnostic>> {
     let column = &data.columns[at];
     if let Some(&row) = column.nulls.first() {
-        return Err(Box::new(errors::null(
+        let place = data.locate(row);
+        return Err(Box::new(errors::null_here(
             key.span,
             &key.name,
             table,
-            &data.locate(row),
-            column.nulls.len(),
+            &place,
+            "a key labels every row",
         )));
     }
     let Some(labels) = cell_labels(&column.cells) else {

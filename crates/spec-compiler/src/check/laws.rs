@@ -7,14 +7,14 @@ use crate::check::expr::{self, Context};
 use crate::check::functions;
 use crate::check::scope::Scope;
 use crate::errors;
-use crate::expr::{Arg, Expr, ExprKind, constant};
+use crate::expr::{Arg, Expr, ExprKind, Ident, constant};
 use crate::source::Span;
 use crate::typed::{DimRef, Kind, Law, Typed};
 
 /// The law `e` as it stands right of a colon in `latent:` or `observe:`.
 pub fn law(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Law> {
     let ExprKind::Call { function, args } = &e.kind else {
-        return scope.fail(errors::law_expected(e.span, "this", &e.to_string()));
+        return scope.fail(errors::law_expected(e.span, "what `truncated` takes", &e.to_string()));
     };
     let name = function.name.as_str();
     if name == "truncated" {
@@ -116,7 +116,7 @@ pub fn out_of_domain(
 }
 
 /// The argument an error is about.
-fn offender(
+pub fn offender(
     error: &DistributionError,
     distribution: &dyn Distribution,
     params: &Params<usize>,
@@ -219,7 +219,7 @@ fn latent_behind<'s>(scope: &'s Scope, t: &Typed) -> Option<(&'s str, Support)> 
 }
 
 /// Do the law's parameters vary only over what its left side does?
-pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, target: Span) -> bool {
+pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], target: &Ident, is_data: bool) -> bool {
     let extra = law.args.iter().find_map(|a| a.dims.iter().find(|d| !dims.contains(d)).map(|&d| (a, d)));
     let Some((arg, extra)) = extra else { return true };
     let source = arg.source_of(extra);
@@ -230,6 +230,12 @@ pub fn fits(scope: &mut Scope, law: &Law, dims: &[DimRef], name: &str, target: S
         (0..columns.len()).find(|&c| scope.indexed_dim(t, c) == dim).map(|c| columns[c].name.clone())
     });
     let has = scope.dims.show(dims);
-    scope.tell(errors::extra_dim((&culprit, source.span), &dim, (name, &has, target), by.as_deref()));
+    let remedy = match &by {
+        Some(column) => errors::Remedy::LookUp(column),
+        None if is_data => errors::Remedy::Reduce,
+        None => errors::Remedy::Declare,
+    };
+    let target = (target.name.as_str(), has.as_str(), target.span);
+    scope.tell(errors::extra_dim((&culprit, source.span), &dim, target, &remedy));
     false
 }

@@ -93,7 +93,7 @@ impl Scope<'_> {
             labels = order;
         }
         let size = labels.len();
-        Some(self.dims.add(ModelDim { name: name.into(), rows_of: None, size, labels: Some(labels) }))
+        Some(self.dims.add(ModelDim { name: name.into(), rows_of: None, size, labels: Some(labels.into()) }))
     }
 
     /// The index that a column is into `dim`; `span` is where it is used.

@@ -135,11 +135,12 @@ fn latent(scope: &mut Scope, i: usize) {
         return;
     }
     if let Some(error) = &law.varies {
-        scope.tell(errors::arguments(law.span, error, law.distribution));
+        let at = laws::offender(error, law.distribution, &law.params).map_or(law.span, |i| law.args[i].span);
+        scope.tell(errors::arguments(at, error, law.distribution));
         return;
     }
     let whole = law.args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
-    if whole && laws::fits(scope, &law, &dims, &name, target.span) {
+    if whole && laws::fits(scope, &law, &dims, &target.name, false) {
         scope.latents[i].done = Some(Latent { name, dims, law, origin: origin.clone() });
     }
 }
@@ -198,7 +199,7 @@ fn observe(
     let law = laws::law(scope, law, &context)?;
     let name = target.name.name.clone();
     let value = value?;
-    if !laws::fits(scope, &law, &dims, &name, target.span) {
+    if !laws::fits(scope, &law, &dims, &target.name, true) {
         return None;
     }
     let read = law.args.iter().chain([&value]).chain(&mask);

@@ -285,7 +285,9 @@ impl<'a> Scope<'a> {
             Some(t) => &self.tables[t..=t],
             None => &self.tables[..],
         };
-        tables.iter().flat_map(|t| t.data.columns.iter().map(|c| c.name.clone())).collect()
+        let names = tables.iter().flat_map(|t| t.data.columns.iter().map(|c| c.name.clone()));
+        let mut seen = HashSet::new();
+        names.filter(|n| seen.insert(n.clone())).collect()
     }
 
     pub fn reportable(&self) -> Vec<String> {

@@ -141,5 +141,7 @@ pub fn unsupported_outcome(
 }
 
 pub fn observed_dims(span: Span, name: &str, has: &str) -> Diagnostic {
-    mistake("wrong_dimension", span, format!("`{name}` {}", over(has))).label("declared otherwise")
+    mistake("wrong_dimension", span, format!("`{name}` {}", over(has)))
+        .label("declared otherwise")
+        .help("leave the brackets away: data vary over what they do")
 }

@@ -14,23 +14,39 @@ pub fn already_over(span: Span, what: &str, rows: &str) -> Diagnostic {
     mistake("wrong_dimension", span, message)
 }
 
-/// `culprit` varies over `dim`, which the left side, `name`, lacks; `column` could look it up.
+/// What a left side that lacks a dimension of its law could do about it.
+pub enum Remedy<'a> {
+    /// Look each row's value up by a column.
+    LookUp(&'a str),
+    /// Declare the dimension.
+    Declare,
+    /// Data: its dimensions are what they are.
+    Reduce,
+}
+
+/// `culprit` varies over `dim`, which the left side, `name`, lacks.
 pub fn extra_dim(
     (culprit, span): (&str, Span),
     dim: &str,
     (name, has, target): (&str, &str, Span),
-    column: Option<&str>,
+    remedy: &Remedy,
 ) -> Diagnostic {
     let d = mistake("wrong_dimension", span, format!("{culprit} varies over `{dim}`, but `{name}` does not"))
         .label(format!("over `{dim}`"))
         .also(target, format!("`{name}` {}", over(has)));
-    match column {
-        Some(column) if culprit.starts_with('`') => {
-            d.help(format!("look each row's value up: `{}[{column}]`", culprit.trim_matches('`')))
+    let shown = culprit.strip_prefix('`').and_then(|c| c.strip_suffix('`')).unwrap_or("...");
+    d.help(match remedy {
+        Remedy::LookUp(column) => format!("look each row's value up: `{shown}[{column}]`"),
+        Remedy::Declare if has.is_empty() => {
+            format!("declare it as `{name}[{dim}]`, or reduce with `sum({shown}, over={dim})`")
         }
-        Some(column) => d.help(format!("look each row's value up with `[{column}]`")),
-        None => d.help(format!("declare it as `{name}[{dim}]`, or reduce with `sum(..., over={dim})`")),
-    }
+        Remedy::Declare => {
+            format!("add `{dim}` to the brackets of `{name}`, or reduce with `sum({shown}, over={dim})`")
+        }
+        Remedy::Reduce => {
+            format!("reduce with `sum({shown}, over={dim})`, or choose one: `{shown}[{dim}=1]`")
+        }
+    })
 }
 
 pub fn let_dims(span: Span, dim: &str, name: &str) -> Diagnostic {
@@ -66,10 +82,11 @@ pub fn dot_needs_over(span: Span) -> Diagnostic {
     mistake("dot_needs_over", span, "`dot` needs the dimension to sum over").help("write `dot(a, b, over=d)`")
 }
 
-pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>) -> Diagnostic {
+/// `written` stands where a column should.
+pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>, written: &str) -> Diagnostic {
     let d = mistake("lookup", span, "a lookup names a column").label("not a column");
     match dim {
-        Some(dim) => d.help(format!("for one element write `{what}[{dim}=1]`")),
+        Some(dim) => d.help(format!("for one element write `{what}[{dim}={written}]`")),
         None => d,
     }
 }
@@ -90,15 +107,20 @@ pub fn unknown_element(span: Span, label: &str, dim: &str, size: usize, labels: 
     suggest(d.label(format!("`{dim}` has {size} element{s}")), label, labels)
 }
 
+/// `10 million`
+fn count(n: u64) -> String {
+    if n.is_multiple_of(1_000_000) { format!("{} million", n / 1_000_000) } else { n.to_string() }
+}
+
 /// More elements than the budget allows.
 pub fn too_large(span: Span, has: &str, limit: u64) -> Diagnostic {
-    mistake("too_large", span, format!("this would have more than {limit} elements"))
+    mistake("too_large", span, format!("this would have more than {} elements", count(limit)))
         .label(over(has))
         .help("reduce over a dimension earlier, or make the dimensions smaller")
 }
 
 pub fn too_many_values(span: Span, what: &str, limit: u64) -> Diagnostic {
-    mistake("too_large", span, format!("more than {limit} {what}"))
+    mistake("too_large", span, format!("more than {} {what}", count(limit)))
 }
 
 pub fn array_here(span: Span) -> Diagnostic {

@@ -52,9 +52,21 @@ pub fn arguments(span: Span, error: &DistributionError, distribution: &dyn Distr
     if let DistributionError::UnknownParameter { parameter, known, .. } = error {
         return suggest(d, parameter, known);
     }
-    match distributions::signatures().into_iter().find(|s| s.name == distribution.name()) {
-        Some(s) => d.help(format!("the form is `{}`", s.signature)),
-        None => d,
+    let signature = distributions::signatures().into_iter().find(|s| s.name == distribution.name());
+    match (error, signature) {
+        (
+            DistributionError::EmptyWindow { .. }
+            | DistributionError::NotTruncatable { .. }
+            | DistributionError::TruncationVaries { .. }
+            | DistributionError::WindowTooWide { .. }
+            | DistributionError::NoBijector { .. },
+            _,
+        ) => d,
+        (DistributionError::Bounds { distribution: "truncated", .. }, _) => {
+            d.help("write `truncated(normal(1, 0.5), lower=0, upper=2)`")
+        }
+        (_, Some(s)) => d.help(format!("the form is `{}`", s.signature)),
+        (_, None) => d,
     }
 }
 

@@ -25,7 +25,13 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),
-        gradient: fields.get("gradient").and_then(|node| reader.choice(node)),
+        gradient: fields.get("gradient").and_then(|node| match (node, fields.key_span("gradient")) {
+            (Node::Seq(_) | Node::Map(_), Some(key)) => {
+                reader.report(errors::later_version(key, "more than one `gradient:`"));
+                None
+            }
+            _ => reader.choice(node),
+        }),
         draws,
         posterior_draws,
         seed,

@@ -2,6 +2,7 @@
 
 use super::read::Reader;
 use crate::ast::{Latent, Let, Observe, Ode, Solver, State};
+use crate::errors;
 use crate::expr::Expr;
 use crate::words;
 use crate::yaml::{Entry, Node};
@@ -96,7 +97,12 @@ fn states(reader: &mut Reader, node: Option<&Node>) -> Vec<State> {
         let fields = reader.fields(&entry.value, &slot, &words::STATE, entry.key.span)?;
         let mut part = |word: &str| -> Option<Expr> {
             let slot = format!("`{word}:` of {slot}");
-            fields.get(word).and_then(|node| reader.expr(node, &slot))
+            let value = fields.get(word).and_then(|node| reader.expr(node, &slot))?;
+            if word == "initial" && value.as_name() == Some("steady_state") {
+                reader.report(errors::later_version(value.span, "`initial: steady_state`"));
+                return None;
+            }
+            Some(value)
         };
         let (initial, rate) = (part("initial"), part("rate"));
         Some(State { target: target?, initial: initial?, rate: rate? })

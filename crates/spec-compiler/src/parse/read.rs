@@ -100,8 +100,10 @@ impl<'a> Reader<'a> {
             return None;
         };
         let fields = self.keys(map, block);
+        // What a later version brings may stand in for what is missing here.
+        let later = map.entries.iter().any(|entry| block.status(&entry.key.text) == Some(Status::Later));
         for word in block.words {
-            if word.status == Status::Required && fields.lacks(word.word) {
+            if word.status == Status::Required && fields.lacks(word.word) && !later {
                 self.report(errors::missing_key(word.word, block.name, owner));
             }
         }

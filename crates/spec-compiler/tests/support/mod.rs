@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use model::{Cells, Column, DataError, DataSource, Table};
+
 /// A file or folder beside the tests.
 pub fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
@@ -40,6 +42,53 @@ pub fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
         (path, text)
     };
     paths.into_iter().map(read).collect()
+}
+
+/// A table as CSV text without quotes; an empty cell is a null.
+pub fn csv(text: &str) -> Table {
+    let mut lines = text.trim().lines().map(|l| l.split(',').map(str::trim).collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let columns = header.iter().enumerate().map(|(k, name)| {
+        let cells: Vec<&str> = rows.iter().map(|r| r[k]).collect();
+        let nulls: Vec<usize> = (0..cells.len()).filter(|&r| cells[r].is_empty()).collect();
+        let full = || cells.iter().filter(|c| !c.is_empty());
+        let cells = if full().all(|c| c.parse::<i64>().is_ok()) {
+            Cells::Integer(cells.iter().map(|c| c.parse().unwrap_or(0)).collect())
+        } else if full().all(|c| c.parse::<f64>().is_ok()) {
+            Cells::Real(cells.iter().map(|c| c.parse().unwrap_or(f64::NAN)).collect())
+        } else {
+            Cells::Text(cells.iter().map(|c| c.to_string()).collect())
+        };
+        Column { name: name.to_string(), cells, nulls }
+    });
+    let columns = columns.collect();
+    let lines = Some((0..rows.len()).map(|r| r + 2).collect());
+    Table { n_rows: rows.len(), columns, lines, digest: String::new() }
+}
+
+/// The tables of `tests/tables`, in memory, by file name.
+pub struct Tables(Vec<(String, Table)>);
+
+impl Tables {
+    pub fn read() -> Tables {
+        let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        Tables(files("tables", "csv").into_iter().map(|(path, text)| (name(path), csv(&text))).collect())
+    }
+
+    pub fn add(&mut self, name: &str, text: &str) {
+        self.0.push((name.into(), csv(text)));
+    }
+}
+
+impl DataSource for Tables {
+    fn read(&self, file: &Path) -> Result<Table, DataError> {
+        let name = file.to_string_lossy();
+        match self.0.iter().find(|(n, _)| *n == name) {
+            Some((_, table)) => Ok(table.clone()),
+            None => Err(DataError { message: format!("{name}: there is no such file"), help: None }),
+        }
+    }
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014).

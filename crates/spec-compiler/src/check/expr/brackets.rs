@@ -14,6 +14,11 @@ pub fn index(
     indices: &[Index],
     context: &Context,
 ) -> Option<Typed> {
+    if let Some(word @ ("E" | "P")) = base.as_name()
+        && scope.lookup(word).is_empty()
+    {
+        return scope.fail(errors::query_only(base.span, &format!("`{word}[...]`")));
+    }
     let mut value = expr(scope, base, context)?;
     let shown = base.to_string();
     for i in indices {
@@ -76,7 +81,11 @@ fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &C
     }
     let Some(name) = by.as_name() else {
         let dim = base.dims.first().map(|&d| scope.dims[d].name.clone());
-        return scope.fail(errors::lookup_by_column(by.span, shown, dim.as_deref()));
+        let element = match by.kind {
+            ExprKind::Number(_) | ExprKind::Text(_) => by.to_string(),
+            _ => "1".into(),
+        };
+        return scope.fail(errors::lookup_by_column(by.span, shown, dim.as_deref(), &element));
     };
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],

@@ -54,6 +54,9 @@ impl Context {
 
 /// Types `e`; `None` after telling why not.
 pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
+    if scope.is_full() {
+        return None;
+    }
     let typed = untested(scope, e, context)?;
     if !scope.fits_budget(&typed.dims, e.span) {
         return None;

@@ -2,6 +2,7 @@
 
 use crate::check::dims::union;
 use crate::check::expr::{Context, is_data};
+use crate::check::functions;
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{Declaration, DimName, Expr, ExprKind, Ident};
@@ -115,6 +116,12 @@ fn not_numbers(
 
 /// `table.column`
 pub fn member(scope: &mut Scope, e: &Expr, base: &Expr, member: &Ident, context: &Context) -> Option<Typed> {
+    if let ExprKind::Call { function, .. } = &base.kind
+        && !functions::names().contains(&function.name.as_str())
+    {
+        return scope
+            .fail(errors::later_version(e.span, &format!("`{}(...).{}`", function.name, member.name)));
+    }
     let (table, column) = table_column(scope, e.span, base, member)?;
     if let Some(r) = &context.running
         && time_column(scope, &scope.solves[r.solve].block.at) == Some((table, column))
