@@ -1,12 +1,14 @@
-//! Nanoseconds an element of the maths kernels, in cache, on every instruction set of the machine:
-//! `cargo bench -p benches --bench kernels -- [FUNCTION...]`. One JSON line each.
+//! CPU time of the maths kernels, in cache, on every instruction set of the machine,
+//! `kernels/FUNCTION/ISA`: `cargo bench -p benches --bench kernels -- [FILTER]`.
+//!
+//! One iteration is a slice of 1,024; the `thrpt` lines are nanoseconds an element.
 
 use std::hint::black_box;
 
-use benches::clock::median_seconds;
+use benches::clock::Unit;
+use criterion::{BenchmarkId, SamplingMode, Throughput};
 use numerics::math::*;
 use numerics::simd::Isa;
-use serde_json::json;
 
 const N: usize = 1024;
 
@@ -14,7 +16,6 @@ type Unary = fn(Isa, &[f64], &mut [f64]);
 type Twin = fn(Isa, &[f64], &mut [f64], &mut [f64]);
 
 fn main() {
-    let names: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let (positive, real): (Vec<f64>, Vec<f64>) =
         (0..N).map(|i| (i as f64 + 0.5) / N as f64).map(|u| (20.0 * u, 20.0 * u - 10.0)).unzip();
     let (mut first, mut second) = (vec![0.0; N], vec![0.0; N]);
@@ -38,20 +39,25 @@ fn main() {
         ("sin_cos", sin_cos_slice),
         ("ln_q_hazard", ln_q_hazard_slice),
     ];
-    let chosen = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    for isa in [Isa::Baseline, Isa::Avx2, Isa::Avx512].into_iter().filter(|i| i.is_available()) {
-        let print = |name: &str, seconds: f64| {
-            let ns = (1e12 * seconds / N as f64).round() / 1e3;
-            println!("{}", json!({"kernel": name, "isa": isa.to_string(), "ns_per_element": ns}));
-        };
-        for (name, f, x) in unary.iter().filter(|k| chosen(k.0)) {
-            print(name, median_seconds(|| f(isa, black_box(x), black_box(&mut first))));
-        }
-        for (name, f) in twins.iter().filter(|k| chosen(k.0)) {
-            print(
-                name,
-                median_seconds(|| f(isa, black_box(&real), black_box(&mut first), black_box(&mut second))),
-            );
+    let isas = || [Isa::Baseline, Isa::Avx2, Isa::Avx512].into_iter().filter(|i| i.is_available());
+
+    let mut criterion = benches::criterion(Unit::Element);
+    let mut group = criterion.benchmark_group("kernels");
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(N as u64));
+    for (name, f, x) in unary {
+        for isa in isas() {
+            group.bench_function(BenchmarkId::new(name, isa), |b| {
+                b.iter(|| f(isa, black_box(x), black_box(&mut first)));
+            });
         }
     }
+    for (name, f) in twins {
+        for isa in isas() {
+            group.bench_function(BenchmarkId::new(name, isa), |b| {
+                b.iter(|| f(isa, black_box(&real), black_box(&mut first), black_box(&mut second)));
+            });
+        }
+    }
+    group.finish();
+    criterion.final_summary();
 }

@@ -3,17 +3,21 @@
     .peers/bin/python benches/peers/run.py [--only radon mm_ode ...] [--rounds 3] [--out FILE.json]
 
 Draw-gradients: the Rust bench `draw_gradients` against NumPyro at 1 and 8 particles, CPU
-microseconds a Monte-Carlo draw. Whole process: `fit specs/michaelis_menten.yaml` against NumPyro's
+microseconds a Monte-Carlo draw. Ours are criterion's medians, which it leaves in a folder that is
+made for each round and removed after. Whole process: `fit specs/michaelis_menten.yaml` against NumPyro's
 full-rank fit of the same model, seconds of wall clock from start to exit. Rounds are the outer loop and
-both sides alternate within a round, so a busy neighbour hurts both; the table has medians and, in
-brackets, the range. FILE.json gets every single measurement.
+both sides alternate within a round, so a busy neighbour hurts both. The table has medians over the
+rounds and, in brackets, the range: of ours from the lowest to the highest end of criterion's 95 %
+confidence intervals. FILE.json gets every single measurement.
 
 Run with the peers' Python (benches/README.md). Needs nothing outside the standard library itself."""
 
 import argparse
+import glob
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -25,8 +29,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PEERS = os.path.abspath(os.environ.get("PATHWISE_PEERS") or os.path.join(ROOT, "..", "shared", "peers"))
 DATASETS = os.path.join(ROOT, "datasets")
-PARTICLES = (1, 8)
-OUR_DRAWS = 8
+PARTICLES = (8, 1)
+OUR_DRAWS = (8, 1, 16, 64)
 WHOLE = "fit michaelis_menten"
 
 
@@ -58,11 +62,11 @@ class Pinned:
         self.env = {k: v for k, v in os.environ.items() if k not in dropped} | {"PATHWISE_PEER_DATA": data}
         self.limit = limit
 
-    def lines(self, command):
-        """(JSON lines on stdout, wall seconds, error or None) of `command`."""
+    def lines(self, command, **env):
+        """(JSON lines on stdout, wall seconds, error or None) of `command`, with `env` besides."""
         start = time.perf_counter()
         try:
-            done = subprocess.run(self.prefix + command, cwd=ROOT, env=self.env, capture_output=True, text=True,
+            done = subprocess.run(self.prefix + command, cwd=ROOT, env=self.env | env, capture_output=True, text=True,
                                   stdin=subprocess.DEVNULL, timeout=self.limit)
         except subprocess.TimeoutExpired:
             return [], self.limit, f"took over {self.limit:.0f} s"
@@ -89,19 +93,44 @@ def ours_executables(a):
     return bench, fit
 
 
+def estimates(folder):
+    """(group, function, draws or None, median, lowest, highest) of every benchmark criterion left in `folder`, nanoseconds an iteration."""
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "**", "new", "estimates.json"), recursive=True)):
+        with open(path) as f, open(os.path.join(os.path.dirname(path), "benchmark.json")) as g:
+            median, bench = json.load(f)["median"], json.load(g)
+        interval = median["confidence_interval"]
+        draws = (bench["throughput"] or {}).get("Elements")
+        yield bench["group_id"], bench["function_id"], draws, median["point_estimate"], interval["lower_bound"], interval["upper_bound"]
+
+
+def our_gradients(pinned, bench, name):
+    """One run of the bench for one workload: a record for each variant and number of draws, and for compiling."""
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = f"^[a-z_]+/{re.escape(name)}(,|/|$)"
+        _, _, error = pinned.lines([bench, "--bench", "--quiet", chosen], CRITERION_HOME=folder)
+        found = list(estimates(folder))
+    records = []
+    for group, function, draws, *ns in found:
+        record = dict(workload=name, side="ours", draws=draws, variant=function.partition(", ")[2] or None)
+        if group == "compile":
+            records.append(record | dict(compile_ms=ns[0] / 1e6))
+        else:
+            median, low, high = (t / 1e3 / draws for t in ns)
+            records.append(record | dict(us_per_draw=median, low=low, high=high))
+    if error or not any(r["draws"] in OUR_DRAWS and r["variant"] is None for r in records):
+        records.append(dict(workload=name, side="ours", draws=OUR_DRAWS[0], variant=None, error=error or "the bench did not measure it"))
+    return records
+
+
 def gradient_round(pinned, bench, name, peer):
     """One measurement of each side of one workload."""
-    found, _, error = pinned.lines([bench, "--bench", name])
-    mine = [o for o in found if o["workload"] == name]
-    if not mine:
-        yield dict(workload=name, side="ours", draws=OUR_DRAWS, variant=None, error=error or "the bench printed no line for it")
-    for o in mine:
-        yield dict(workload=name, side="ours", draws=o["draws"], variant=o.get("variant"), us_per_draw=o["us_per_draw"], printed=o)
+    yield from our_gradients(pinned, bench, name)
     for particles in PARTICLES:
         found, _, error = pinned.lines([sys.executable, *peer, "--particles", str(particles)])
         record = dict(workload=name, side="numpyro", draws=particles)
         if found and not error:
-            record |= dict(us_per_draw=1e3 * found[-1]["cpu_ms_per_step"] / found[-1]["mc_samples"], printed=found[-1])
+            us = 1e3 * found[-1]["cpu_ms_per_step"] / found[-1]["mc_samples"]
+            record |= dict(us_per_draw=us, low=us, high=us, printed=found[-1])
         yield record if "us_per_draw" in record else record | dict(error=error or "no JSON line")
 
 
@@ -121,37 +150,49 @@ def whole_round(pinned, fit, data):
     yield record | (dict(error=error or "no JSON line") if error or not found else dict(printed=found[-1]))
 
 
-def summary(records, quantity, **where):
-    """(median, "median [min..max]") of the good measurements that match; (None, reason) without one."""
-    match = [r for r in records if all(r[k] == v for k, v in where.items())]
-    good = [r[quantity] for r in match if "error" not in r]
+def number(v):
+    return f"{v:.3g}" if v < 1000 else f"{v:.0f}"
+
+
+def summary(records, quantity, spread=None, **where):
+    """(median, its text) of the good measurements that match, with "[min..max]" of the `spread` quantities; (None, reason) without one."""
+    match = [r for r in records if all(r.get(k) == v for k, v in where.items())]
+    good = [r for r in match if "error" not in r and quantity in r]
     if not good:
-        return None, "failed" if match else "not run"
-    text = lambda v: f"{v:.3g}" if v < 1000 else f"{v:.0f}"
-    middle = statistics.median(good)
-    return middle, f"{text(middle)} [{text(min(good))}..{text(max(good))}]"
+        return None, "failed" if any("error" in r for r in match) else ""
+    low, high = spread or (quantity, quantity)
+    middle = statistics.median(r[quantity] for r in good)
+    lowest, highest = min(r[low] for r in good), max(r[high] for r in good)
+    return middle, f"{number(middle)} [{number(lowest)}..{number(highest)}]" if lowest < highest else number(middle)
 
 
 def table(records, names):
-    """The results in Markdown."""
+    """The results in Markdown, as docs/benchmarks.md has them."""
     lines = []
-    ratio = lambda peer, ours: f"{peer / ours:.3g}x" if peer and ours else ""
+    row = lambda *cells: lines.append("| " + " | ".join(cells) + " |")
+    ratio = lambda peer, ours: f"{peer / ours:.2g}x" if peer and ours else ""
     gradients = [n for n in names if n != WHOLE]
     if gradients:
-        lines += ["One draw-gradient on one core, CPU microseconds a draw: median [min..max].", "",
-                  "| workload | draws | Pathwise (f64) | NumPyro (f32), 1 particle | 8 particles | quicker than 1 | than 8 |",
-                  "|---|---|---|---|---|---|---|"]
+        lines += ["CPU microseconds a draw: median [range]. `8`: eight draws (ours) or particles (NumPyro) at once.", ""]
+        row("workload", *(f"Pathwise, {d}" for d in OUR_DRAWS), *(f"NumPyro, {p}" for p in PARTICLES), *(f"ratio at {p}" for p in PARTICLES), "compiled, ms")
+        row(*["---"] * (2 + len(OUR_DRAWS) + 2 * len(PARTICLES)))
     for name in gradients:
-        peers = [summary(records, "us_per_draw", workload=name, side="numpyro", draws=p) for p in PARTICLES]
-        rows = {(r["variant"], r["draws"]): None for r in records if r["workload"] == name and r["side"] == "ours"}
-        for variant, draws in rows:
-            ours, text = summary(records, "us_per_draw", workload=name, side="ours", variant=variant, draws=draws)
-            cells = [f"{name}, {variant}" if variant else name, str(draws), text, *(t for _, t in peers), *(ratio(m, ours) for m, _ in peers)]
-            lines.append("| " + " | ".join(cells) + " |")
+        peers = {p: summary(records, "us_per_draw", ("low", "high"), workload=name, side="numpyro", draws=p) for p in PARTICLES}
+        variants = {r.get("variant"): None for r in records if r["workload"] == name and r["side"] == "ours"}
+        # The workload that is like the peer's, then its variants: ours alone.
+        for variant in sorted(variants, key=lambda v: v or ""):
+            which = dict(workload=name, side="ours", variant=variant)
+            ours = {d: summary(records, "us_per_draw", ("low", "high"), draws=d, **which) for d in OUR_DRAWS}
+            texts = [text if d in PARTICLES or m is None else number(m) for d, (m, text) in ours.items()]
+            compiled = [r["compile_ms"] for r in records if "compile_ms" in r and all(r.get(k) == v for k, v in which.items())]
+            row(f"`{name}`, {variant}" if variant else f"`{name}`", *texts, *("" if variant else text for _, text in peers.values()),
+                *(ratio(m, ours[p][0]) for p, (m, _) in peers.items()), number(statistics.median(compiled)) if compiled else "")
     if WHOLE in names:
         ours, peer = (summary(records, "wall_s", workload=WHOLE, side=s) for s in ("ours", "numpyro"))
-        lines += ["", "Whole process, wall seconds: median [min..max].", "", "| run | Pathwise | NumPyro, full rank | quicker |",
-                  "|---|---|---|---|", f"| {WHOLE} | {ours[1]} | {peer[1]} | {ratio(peer[0], ours[0])} |"]
+        lines += ["", "Whole process, wall seconds: median [range].", ""]
+        row("run", "Pathwise", "NumPyro, full rank", "ratio")
+        row(*["---"] * 4)
+        row(f"`{WHOLE}`", ours[1], peer[1], ratio(peer[0], ours[0]))
     return "\n".join(lines).strip()
 
 
@@ -180,15 +221,15 @@ def main():
     a = arguments()
     bench, fit = ours_executables(a)
     pinned, peers, records = Pinned(a.cpu, a.data, a.limit), workloads(a.data), []
-    for number in range(a.rounds):
+    for turn in range(a.rounds):
         for name in a.only:
             steps = whole_round(pinned, fit, a.data) if name == WHOLE else gradient_round(pinned, bench, name, peers[name])
             for r in steps:
-                records.append(r | dict(round=number))
-                shown = r.get("error") or (f"{r['wall_s']:.3g} s" if "wall_s" in r else f"{r['us_per_draw']:.3g} us")
+                records.append(r | dict(round=turn))
+                units = dict(wall_s="s", us_per_draw="us a draw", compile_ms="ms to compile")
+                shown = r.get("error") or ", ".join(f"{r[k]:.3g} {unit}" for k, unit in units.items() if k in r)
                 what = " ".join(str(r[k]) for k in ("side", "draws", "variant") if r.get(k) is not None)
-                print(f"round {number + 1}: {name}, {what}: {shown}",
-                      file=sys.stderr, flush=True)
+                print(f"round {turn + 1}: {name}, {what}: {shown}", file=sys.stderr, flush=True)
     if a.out:
         machine = dict(processor=platform.processor() or platform.machine(), cores=os.cpu_count(), pinned=bool(pinned.prefix),
                        load1=os.getloadavg()[0] if hasattr(os, "getloadavg") else None)

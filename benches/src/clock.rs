@@ -1,6 +1,9 @@
-//! CPU time of the calling thread, and medians of it.
+//! CPU time of the calling thread, as a measurement of criterion.
 
 use std::time::{Duration, Instant};
+
+use criterion::Throughput;
+use criterion::measurement::{Measurement, ValueFormatter};
 
 /// CPU time that this thread has used.
 #[cfg(target_os = "linux")]
@@ -33,58 +36,122 @@ pub struct Stopwatch {
 
 impl Stopwatch {
     pub fn begin() -> Stopwatch {
-        Stopwatch { cpu: thread_time(), wall: Instant::now() }
+        // The CPU's time last, for its reading is what is subtracted.
+        let wall = Instant::now();
+        Stopwatch { cpu: thread_time(), wall }
     }
 
-    pub fn seconds(&self) -> f64 {
+    pub fn elapsed(&self) -> Duration {
         match (self.cpu, thread_time()) {
-            (Some(begun), Some(now)) => (now - begun).as_secs_f64(),
-            _ => self.wall.elapsed().as_secs_f64(),
+            (Some(begun), Some(now)) => now - begun,
+            _ => self.wall.elapsed(),
         }
     }
 }
 
-/// Samples that a median is taken of.
-const SAMPLES: usize = 15;
-/// Shortest sample, in seconds.
-const SAMPLE: f64 = 0.02;
-
-/// Median seconds of one call of `run`, over samples of about 20 ms or one call each, whichever is longer.
-pub fn median_seconds(mut run: impl FnMut()) -> f64 {
-    let mut calls = 1_u32;
-    let mut sample = |calls: u32| {
-        let watch = Stopwatch::begin();
-        (0..calls).for_each(|_| run());
-        watch.seconds()
-    };
-    sample(1); // buffers grow on the first call
-    let mut once = sample(calls);
-    while once < SAMPLE {
-        calls = if once > SAMPLE / 100.0 {
-            (f64::from(calls) * 1.2 * SAMPLE / once).ceil() as u32
-        } else {
-            4 * calls
-        };
-        once = sample(calls);
-    }
-    let mut all: Vec<f64> = (0..SAMPLES).map(|_| sample(calls) / f64::from(calls)).collect();
-    all.sort_by(f64::total_cmp);
-    all[SAMPLES / 2]
+/// What a bench counts by [`Throughput::Elements`]; its `thrpt` lines are time a unit, not units a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A Monte-Carlo draw, in microseconds.
+    Draw,
+    /// An element of a slice, in nanoseconds.
+    Element,
 }
 
-#[cfg(all(test, target_os = "linux"))]
+/// CPU time of this thread, in nanoseconds; by the wall where the system does not tell.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuTime(pub Unit);
+
+impl Measurement for CpuTime {
+    type Intermediate = Stopwatch;
+    type Value = Duration;
+
+    fn start(&self) -> Stopwatch {
+        Stopwatch::begin()
+    }
+
+    fn end(&self, watch: Stopwatch) -> Duration {
+        watch.elapsed()
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, time: &Duration) -> f64 {
+        time.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        self
+    }
+}
+
+fn scale(values: &mut [f64], by: f64) {
+    values.iter_mut().for_each(|v| *v *= by);
+}
+
+impl ValueFormatter for CpuTime {
+    fn scale_values(&self, typical: f64, values: &mut [f64]) -> &'static str {
+        let (by, unit) = match typical {
+            ns if ns < 1e3 => (1.0, "ns"),
+            ns if ns < 1e6 => (1e-3, "us"),
+            ns if ns < 1e9 => (1e-6, "ms"),
+            _ => (1e-9, "s"),
+        };
+        scale(values, by);
+        unit
+    }
+
+    /// Always in the one unit, so that lines and tables can be compared at a glance.
+    fn scale_throughputs(&self, _: f64, throughput: &Throughput, values: &mut [f64]) -> &'static str {
+        let (Throughput::Elements(count)
+        | Throughput::ElementsAndBytes { elements: count, .. }
+        | Throughput::Bytes(count)
+        | Throughput::BytesDecimal(count)
+        | Throughput::Bits(count)) = *throughput;
+        let (by, unit) = match self.0 {
+            Unit::Draw => (1e-3, "us/draw"),
+            Unit::Element => (1.0, "ns/element"),
+        };
+        scale(values, by / count as f64);
+        unit
+    }
+
+    fn scale_for_machines(&self, _: &mut [f64]) -> &'static str {
+        "ns"
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn waiting_costs_no_time_and_working_does() {
         let watch = Stopwatch::begin();
         std::thread::sleep(Duration::from_millis(50));
-        assert!(watch.seconds() < 0.02);
+        assert!(watch.elapsed() < Duration::from_millis(20));
         let begun = Instant::now();
-        while watch.seconds() < 0.02 {
+        while watch.elapsed() < Duration::from_millis(20) {
             std::hint::spin_loop();
             assert!(begun.elapsed() < Duration::from_secs(60), "20 ms of work never passed");
         }
+    }
+
+    #[test]
+    fn throughput_is_time_a_unit() {
+        let draws = Throughput::Elements(8);
+        assert_eq!(CpuTime(Unit::Draw).format_throughput(&draws, 24_000.0), "3.0000 us/draw");
+        assert_eq!(
+            CpuTime(Unit::Element).format_throughput(&Throughput::Elements(1024), 512.0),
+            "0.5000 ns/element"
+        );
+        assert_eq!(CpuTime(Unit::Draw).format_value(24_000.0), "24.000 us");
     }
 }

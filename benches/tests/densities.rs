@@ -6,7 +6,8 @@ use std::f64::consts::PI;
 use std::path::Path;
 
 use benches::csv::PlainCsv;
-use benches::workload::{WORKLOADS, Workload};
+use benches::gradient;
+use benches::workload::{ROW_PASSES, WORKLOADS, Workload};
 use graph::program::Options;
 use model::{Cells, Column, DataError, DataSource, Table};
 use numerics::lanes::Lanes;
@@ -68,6 +69,7 @@ fn at(density: &mut CompiledDensity, z: &[f64]) -> (f64, Vec<f64>) {
 /// order of the spec. `rtol` of the value, `gtol` of gradients relative to the largest; `h` suits
 /// the roughness of `plain`.
 fn check(spec: &str, data: &Memory, z: &[f64], plain: impl Fn(&[f64]) -> f64, rtol: f64, gtol: f64, h: f64) {
+    check_variant(spec, data, z);
     let mut density = density(spec, data);
     assert_eq!(density.dim(), z.len(), "{:?}", density.names());
     let (value, grad) = at(&mut density, z);
@@ -88,6 +90,28 @@ fn check(spec: &str, data: &Memory, z: &[f64], plain: impl Fn(&[f64]) -> f64, rt
         let name = &density.names()[i];
         let error = (grad[i] - difference).abs();
         assert!(error <= gtol * largest, "{spec}, {name}: {}, by differences {difference}", grad[i]);
+    }
+}
+
+/// Checks that there is a variant without sufficient statistics where, and only where, that is
+/// another program; and that it has the same value and gradient at `z`.
+fn check_variant(spec: &str, data: &Memory, z: &[f64]) {
+    let target = workload(spec).load_from(data).unwrap_or_else(|e| panic!("{e}"));
+    let mut all = gradient::compile(&target).expect("a model with a gradient");
+    let some = gradient::with_passes(&target, &ROW_PASSES).expect("a model with a gradient");
+    let variant = WORKLOADS.iter().any(|w| w.spec == spec && w.passes.is_some());
+    assert_eq!(variant, all.explain() != some.explain(), "{spec}");
+    let mut lanes = Lanes::zeros(z.len(), 1);
+    lanes.set_lane(0, z);
+    lanes.pad();
+    let (mut out, mut failures) = (Lanes::zeros(some.n_out(), 1), Vec::new());
+    some.eval(&mut some.workspace(), &[], &lanes, &mut out, &mut failures);
+    assert_eq!(failures, []);
+    let (value, grad) = at(&mut all, z);
+    let largest = grad.iter().fold(1.0_f64, |a, g| a.max(g.abs()));
+    assert!((out.get(0, 0) - value).abs() <= 1e-11 * value.abs(), "{spec}: {}, {value}", out.get(0, 0));
+    for (i, g) in grad.iter().enumerate() {
+        assert!((out.get(1 + i, 0) - g).abs() <= 1e-9 * largest, "{spec}: {}, {g}", out.get(1 + i, 0));
     }
 }
 
