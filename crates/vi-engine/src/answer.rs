@@ -106,6 +106,7 @@ pub(crate) fn answer(
     }
     let shifts: Vec<(&str, f64, f64)> =
         parameters.iter().map(|p| (p.name.as_str(), p.shift, p.sd_shift)).collect();
+    let tails: Vec<(&str, f64)> = parameters.iter().map(|p| (p.name.as_str(), p.k_hat)).collect();
     let coordinates = target.density().names().to_vec();
     let k_hat = answer.psis.k_hat;
     let hopeless = k_hat >= verdict::K_HAT_CORRECTED || k_hat.is_nan();
@@ -116,6 +117,7 @@ pub(crate) fn answer(
         k_hat: answer.psis.k_hat,
         ess: answer.psis.ess,
         shifts: &shifts,
+        tails: &tails,
         scores: &scores,
         rival_share: rival_share(&state, answer),
         tally: &answer.tally,

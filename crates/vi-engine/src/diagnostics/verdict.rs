@@ -70,6 +70,8 @@ pub struct Evidence<'a> {
     pub ess: f64,
     /// Name, shift of the mean in sd, ratio of sds less one: of every reported parameter.
     pub shifts: &'a [(&'a str, f64, f64)],
+    /// Name and own k-hat (that of its mean) of every reported parameter.
+    pub tails: &'a [(&'a str, f64)],
     /// Name and score gap of every unconstrained coordinate; empty where not evaluated.
     pub scores: &'a [(&'a str, ScoreGap)],
     /// The largest share of the mass that is at a mode which the draws do not reach.
@@ -96,6 +98,9 @@ pub fn judge(evidence: Evidence) -> (Verdict, Vec<String>) {
         (true, true) => Verdict::Ok,
     };
     reasons.extend(corrections);
+    if verdict == Verdict::Corrected {
+        reasons.extend(heavy_tails(&evidence));
+    }
     if verdict != Verdict::Ok && !evidence.converged && !evidence.interrupted {
         reasons.push("the climb of the ELBO did not settle within its steps".into());
     }
@@ -168,6 +173,15 @@ fn corrections(evidence: &Evidence) -> Vec<String> {
     reasons
 }
 
+/// Parameters whose mean the weights do not settle, though they settle the draws as a whole.
+fn heavy_tails(evidence: &Evidence) -> Vec<String> {
+    let heavy = evidence.tails.iter().filter(|(_, k_hat)| *k_hat >= K_HAT_CORRECTED);
+    worst(heavy.map(|(name, k_hat)| {
+        let text = format!("{name}: its own k-hat is {k_hat:.2}: trust its quantiles, not its mean and sd");
+        (*k_hat, text)
+    }))
+}
+
 /// Reasons of one kind at most; the rest are counted.
 const SHOWN: usize = 4;
 
@@ -195,6 +209,7 @@ mod tests {
             k_hat,
             ess,
             shifts: &shifts,
+            tails: &[("a", 0.69)],
             scores: &[("a", ScoreGap { gap: 0.19, mcse: 0.01 })],
             rival_share: 0.009,
             tally: &tally,
@@ -246,21 +261,24 @@ mod tests {
     #[test]
     fn a_good_wider_proposal_corrects_but_does_not_acquit() {
         let tally = Tally::default();
-        let (verdict, reasons) = judge(Evidence {
+        let evidence = Evidence {
             k_hat_q: 0.9,
             k_hat: 0.2,
             ess: 5000.0,
             shifts: &[],
+            tails: &[],
             scores: &[],
             rival_share: 0.0,
             tally: &tally,
             interrupted: false,
             converged: true,
-        });
+        };
+        let wider = "k-hat 0.90: the draws need weights, taken from a wider proposal with k-hat 0.20";
+        assert_eq!(judge(evidence), (Verdict::Corrected, vec![wider.to_string()]));
+        // A Cauchy's draws can be good although it has no mean.
+        let (verdict, reasons) = judge(Evidence { tails: &[("x", 0.98), ("y", 0.4)], ..evidence });
         assert_eq!(verdict, Verdict::Corrected);
-        assert_eq!(
-            reasons,
-            ["k-hat 0.90: the draws need weights, taken from a wider proposal with k-hat 0.20"]
-        );
+        let heavy = "x: its own k-hat is 0.98: trust its quantiles, not its mean and sd";
+        assert_eq!(reasons, [wider, heavy]);
     }
 }
