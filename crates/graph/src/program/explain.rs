@@ -18,6 +18,8 @@ pub struct Describe<'a> {
     pub fixed: usize,
     pub isa: Isa,
     pub block_rows: usize,
+    /// Matrices packed in panels.
+    pub packed: Vec<String>,
 }
 
 /// What a pass does for whom.
@@ -65,6 +67,9 @@ pub fn program(d: &Describe) -> String {
         d.tile_len * 64,
         d.block_len * 64
     );
+    for matrix in &d.packed {
+        let _ = writeln!(out, "packed in panels, in place of a plain copy: {matrix}");
+    }
     for (stage, note) in d.stages.iter().zip(d.notes) {
         match stage {
             StageCode::Flat(code) => {

@@ -9,7 +9,8 @@
 //!   eight, wherever in a tile it stands.
 //! - **Rows stream.** Nodes over a long row dimension live in blocks of [`Options::block_rows`] rows;
 //!   sums over rows accumulate block by block, chunk by chunk. Blocks and chunks are fixed by the
-//!   plan, so any number of threads gives the same bits.
+//!   plan, so any number of threads gives the same bits. Draw-free matrices that only products read
+//!   are packed in panels of rows, in place of a plain copy.
 //! - **Modes** of a row reduction, printed by [`Program::explain`]: *linear* (one pass), *two-pass*
 //!   (it needs the result of another reduction over the same rows, so block nodes are computed
 //!   again), *sequential* (a scan), *stored* (something needs all rows at once).
@@ -25,6 +26,7 @@ mod items;
 mod kernels;
 mod lower;
 mod memory;
+mod packed;
 mod pool;
 mod run;
 mod scan;

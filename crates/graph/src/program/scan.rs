@@ -233,7 +233,7 @@ impl Lower<'_, '_, '_> {
             });
             let mut node = self.shared.put_value(&value, dims);
             match &mut node {
-                FixedNode::Real(v) => v.step = sizes.count(dims),
+                FixedNode::Real(v) | FixedNode::Packed(v) => v.step = sizes.count(dims),
                 FixedNode::Index { step, sorted, .. } => (*step, *sorted) = (sizes.count(dims), false),
             }
             fixed.insert(n, node);
