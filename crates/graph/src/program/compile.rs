@@ -11,7 +11,7 @@ use super::items::{Code, Items};
 use super::lower::{FixedNode, Lower, Shared};
 use super::schedule::{Class, Pass, Stage, schedule};
 use super::view::View;
-use super::{Options, PlanError, Program, memory, packed, tape};
+use super::{Options, PlanError, Program, checkpoint, memory, packed, tape};
 use crate::interpret;
 use crate::ir::{DimId, Graph, NodeId, Op, Reduction, Unary, Varies};
 use crate::layout::{Sizes, reachable};
@@ -119,6 +119,7 @@ pub fn compile(
         bufs: Vec::new(),
         foreign: Vec::new(),
         state_ids: Vec::new(),
+        checkpoints: checkpoint::choose(&items, outputs, &sizes, options.scan_memory),
     };
     let streamed = |d: DimId| graph.is_row(d) && sizes.of(d) > block_rows;
     let plan = schedule(&items, outputs, &streamed);
@@ -520,7 +521,7 @@ fn widest_foreign(stages: &[StageCode]) -> usize {
         code.iter()
             .map(|i| match &i.what {
                 What::Foreign(f) => f.args.len().max(f.outs.len()),
-                What::Scan(s) => of(&s.body),
+                What::Scan(s) => of(&s.body).max(s.again.as_ref().map_or(0, |a| of(&a.step))),
                 _ => 0,
             })
             .max()

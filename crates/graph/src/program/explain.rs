@@ -51,8 +51,19 @@ fn print(out: &mut String, code: &[Instr], indent: usize) {
         }
         let _ = writeln!(out, "{:indent$}{}", "", i.label);
         if let What::Scan(s) = &i.what {
-            let mode = if s.reverse { "sequential, from the last" } else { "sequential" };
+            let mut mode = if s.reverse { "sequential, from the last" } else { "sequential" }.to_string();
+            if let Some((every, _)) = &s.save {
+                let _ = write!(mode, ", carries checkpointed every {every}");
+            }
             let _ = writeln!(out, "{:indent$}  {} steps, {mode}:", "", s.n);
+            if let Some(again) = &s.again {
+                let _ = writeln!(
+                    out,
+                    "{:indent$}    run again from checkpoints, {} steps each:",
+                    "", again.every
+                );
+                print(out, &again.step, indent + 6);
+            }
             print(out, &s.body, indent + 4);
         }
     }

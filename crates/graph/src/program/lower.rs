@@ -6,6 +6,7 @@ use std::sync::Arc;
 use numerics::simd::Isa;
 
 use super::PlanError;
+use super::checkpoint::Checkpointed;
 use super::instr::{self, *};
 use super::items::{AffineTerm, Code, Item, Items, TermKind, TwinOp};
 use super::kernels::dense::Matrix;
@@ -31,6 +32,8 @@ pub struct Shared<'a> {
     pub bufs: Vec<Buf>,
     pub foreign: Vec<Arc<dyn Foreign>>,
     pub state_ids: Vec<Option<u64>>,
+    /// Of the graph at hand, by scan and reverse scan.
+    pub checkpoints: HashMap<NodeId, Checkpointed>,
 }
 
 /// A buffer: elements, and whether it is a thread's scratch memory.
