@@ -11,7 +11,7 @@ use super::items::{Code, Items};
 use super::lower::{FixedNode, Lower, Shared};
 use super::schedule::{Class, Pass, Stage, schedule};
 use super::view::View;
-use super::{Options, PlanError, Program, memory, tape};
+use super::{Options, PlanError, Program, checkpoint, memory, packed, tape};
 use crate::interpret;
 use crate::ir::{DimId, Graph, NodeId, Op, Reduction, Unary, Varies};
 use crate::layout::{Sizes, reachable};
@@ -119,11 +119,12 @@ pub fn compile(
         bufs: Vec::new(),
         foreign: Vec::new(),
         state_ids: Vec::new(),
+        checkpoints: checkpoint::choose(&items, outputs, &sizes, options.scan_memory),
     };
-    let (fixed, values) = draw_free(&items, outputs, bindings, &mut shared)?;
-
     let streamed = |d: DimId| graph.is_row(d) && sizes.of(d) > block_rows;
     let plan = schedule(&items, outputs, &streamed);
+    let DrawFree { fixed, values, packed } =
+        draw_free(&items, outputs, bindings, &mut shared, &plan.class, &streamed)?;
 
     // Inputs are read, and outputs written, where they are.
     let mut views: HashMap<NodeId, View> = HashMap::new();
@@ -247,6 +248,7 @@ pub fn compile(
         fixed: shared.fixed.len(),
         isa: options.isa,
         block_rows,
+        packed: packed.iter().map(|&n| format!("n{} {}", n.0, graph.show_ty(graph.ty(n)))).collect(),
     });
     Ok(Program {
         options: options.clone(),
@@ -266,15 +268,24 @@ pub fn compile(
     })
 }
 
-/// Evaluates the draw-free nodes that lane code reads. Values that the bodies of scans may want are
-/// returned as well.
-#[allow(clippy::type_complexity)]
+/// The draw-free nodes that lane code reads.
+struct DrawFree {
+    fixed: HashMap<NodeId, FixedNode>,
+    /// Values that the bodies of scans may want.
+    values: HashMap<NodeId, Value>,
+    /// Those packed in panels.
+    packed: Vec<NodeId>,
+}
+
+/// Evaluates them.
 fn draw_free(
     items: &Items,
     outputs: &[NodeId],
     bindings: &Bindings,
     shared: &mut Shared,
-) -> Result<(HashMap<NodeId, FixedNode>, HashMap<NodeId, Value>), PlanError> {
+    class: &HashMap<NodeId, Class>,
+    streamed: &dyn Fn(DimId) -> bool,
+) -> Result<DrawFree, PlanError> {
     let graph = items.graph;
     let mut wanted: Vec<NodeId> = items.nodes().flat_map(|n| items.of(n).args.clone()).collect();
     wanted.extend(outputs);
@@ -286,15 +297,25 @@ fn draw_free(
         .filter(|&n| matches!(graph.node(n).op, Op::Scan(_)))
         .flat_map(|n| graph.node(n).args.clone())
         .collect();
-    let mut fixed = HashMap::new();
-    let mut kept = HashMap::new();
-    for (&n, value) in wanted.iter().zip(interpret::evaluate_sized(graph, &wanted, bindings, shared.sizes)?) {
-        fixed.insert(n, shared.put_value(&value, &graph.ty(n).dims));
+    let by_rows =
+        packed::choose(items, outputs, &wanted, &|n| class[&n], streamed, shared.sizes, shared.block_rows);
+    let mut free = DrawFree { fixed: HashMap::new(), values: HashMap::new(), packed: Vec::new() };
+    let values = interpret::evaluate_sized(graph, &wanted, bindings, shared.sizes)?;
+    for ((&n, value), by) in wanted.iter().zip(values).zip(by_rows) {
+        let dims = &graph.ty(n).dims;
+        let node = match (&value, by) {
+            (Value::Real(v), Some(row)) => {
+                free.packed.push(n);
+                shared.put_packed(v, dims, row)
+            }
+            _ => shared.put_value(&value, dims),
+        };
+        free.fixed.insert(n, node);
         if for_scans.contains(&n) {
-            kept.insert(n, value);
+            free.values.insert(n, value);
         }
     }
-    Ok((fixed, kept))
+    Ok(free)
 }
 
 /// The parts of a concatenation are written where they belong from the start.
@@ -500,7 +521,7 @@ fn widest_foreign(stages: &[StageCode]) -> usize {
         code.iter()
             .map(|i| match &i.what {
                 What::Foreign(f) => f.args.len().max(f.outs.len()),
-                What::Scan(s) => of(&s.body),
+                What::Scan(s) => of(&s.body).max(s.again.as_ref().map_or(0, |a| of(&a.step))),
                 _ => 0,
             })
             .max()

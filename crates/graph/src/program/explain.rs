@@ -18,6 +18,8 @@ pub struct Describe<'a> {
     pub fixed: usize,
     pub isa: Isa,
     pub block_rows: usize,
+    /// Matrices packed in panels.
+    pub packed: Vec<String>,
 }
 
 /// What a pass does for whom.
@@ -49,8 +51,19 @@ fn print(out: &mut String, code: &[Instr], indent: usize) {
         }
         let _ = writeln!(out, "{:indent$}{}", "", i.label);
         if let What::Scan(s) = &i.what {
-            let mode = if s.reverse { "sequential, from the last" } else { "sequential" };
+            let mut mode = if s.reverse { "sequential, from the last" } else { "sequential" }.to_string();
+            if let Some((every, _)) = &s.save {
+                let _ = write!(mode, ", carries checkpointed every {every}");
+            }
             let _ = writeln!(out, "{:indent$}  {} steps, {mode}:", "", s.n);
+            if let Some(again) = &s.again {
+                let _ = writeln!(
+                    out,
+                    "{:indent$}    run again from checkpoints, {} steps each:",
+                    "", again.every
+                );
+                print(out, &again.step, indent + 6);
+            }
             print(out, &s.body, indent + 4);
         }
     }
@@ -65,6 +78,9 @@ pub fn program(d: &Describe) -> String {
         d.tile_len * 64,
         d.block_len * 64
     );
+    for matrix in &d.packed {
+        let _ = writeln!(out, "packed in panels, in place of a plain copy: {matrix}");
+    }
     for (stage, note) in d.stages.iter().zip(d.notes) {
         match stage {
             StageCode::Flat(code) => {

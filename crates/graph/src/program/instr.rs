@@ -29,9 +29,11 @@ pub enum Space {
     Block,
     /// What a chunk of rows accumulates.
     Acc,
+    /// Carries of the segment of a scan that is run again.
+    Segment,
 }
 
-pub const SPACES: usize = 7;
+pub const SPACES: usize = 8;
 
 /// A buffer not placed yet.
 pub type BufId = u32;
@@ -197,6 +199,28 @@ pub struct ScanCode {
     pub reverse: bool,
     /// A step; its own memory lies in a buffer of the surrounding code.
     pub body: Vec<Instr>,
+    /// Steps of a segment, and what saves the carries before its first, with the segment as its row.
+    pub save: Option<(usize, Vec<Instr>)>,
+    pub again: Option<Again>,
+}
+
+/// The forward steps of a segment, run again by a reverse scan.
+pub struct Again {
+    pub every: usize,
+    /// Takes the carries from their checkpoint; the segment is its row.
+    pub load: Vec<Instr>,
+    pub step: Vec<Instr>,
+    /// Memory for the carries of a segment, and how far apart those of two steps are.
+    pub segment: Operand,
+    pub stride: usize,
+}
+
+impl ScanCode {
+    /// Its stretches of code.
+    pub fn codes(&mut self) -> impl Iterator<Item = &mut Vec<Instr>> {
+        let again = self.again.iter_mut().flat_map(|a| [&mut a.load, &mut a.step]);
+        [&mut self.body].into_iter().chain(self.save.iter_mut().map(|s| &mut s.1)).chain(again)
+    }
 }
 
 pub struct ForeignCode {
@@ -262,7 +286,12 @@ impl Instr {
                     f(&mut t.scale, Access::Read);
                 }
             }
-            What::Scan(s) => s.body.iter_mut().for_each(|i| i.operands(f)),
+            What::Scan(s) => {
+                s.codes().flatten().for_each(|i| i.operands(f));
+                if let Some(a) = &mut s.again {
+                    f(&mut a.segment, Access::Write);
+                }
+            }
             What::Foreign(c) => {
                 c.outs.iter_mut().for_each(|(o, _)| f(o, Access::Write));
                 c.args.iter_mut().for_each(|(o, _)| f(o, Access::Read));
@@ -410,10 +439,36 @@ impl ScanCode {
     unsafe fn run(&self, f: &Frame) {
         let mut frame = f.clone();
         frame.rows = 1;
-        for i in 0..self.n {
-            frame.row0 = if self.reverse { self.n - 1 - i } else { i };
-            for instr in &self.body {
-                unsafe { instr.run(&frame) };
+        let run = |code: &[Instr], frame: &Frame| code.iter().for_each(|i| unsafe { i.run(frame) });
+        let Some(again) = &self.again else {
+            for i in 0..self.n {
+                if let Some((every, save)) = &self.save
+                    && i % every == 0
+                {
+                    frame.row0 = i / every;
+                    run(save, &frame);
+                }
+                frame.row0 = if self.reverse { self.n - 1 - i } else { i };
+                run(&self.body, &frame);
+            }
+            return;
+        };
+        // In the order of the forward scan, which goes the other way.
+        let at = |i: usize| if self.reverse { i } else { self.n - 1 - i };
+        let segment = f.at(&again.segment);
+        for s in (0..self.n.div_ceil(again.every)).rev() {
+            let (first, end) = (s * again.every, ((s + 1) * again.every).min(self.n));
+            let lowest = at(first).min(at(end - 1));
+            frame.bases[Space::Segment as usize] = segment.wrapping_sub(lowest * again.stride);
+            frame.row0 = s;
+            run(&again.load, &frame);
+            for i in first..end {
+                frame.row0 = at(i);
+                run(&again.step, &frame);
+            }
+            for i in (first..end).rev() {
+                frame.row0 = at(i);
+                run(&self.body, &frame);
             }
         }
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use numerics::simd::Isa;
 
 use super::PlanError;
+use super::checkpoint::Checkpointed;
 use super::instr::{self, *};
 use super::items::{AffineTerm, Code, Item, Items, TermKind, TwinOp};
 use super::kernels::dense::Matrix;
 use super::kernels::map::{self, MapFn, Ternary};
 use super::kernels::reduce::{Rect, Reducer};
-use super::kernels::{affine, choose, dense, reduce};
+use super::kernels::{affine, choose, dense, packed, reduce};
 use super::tape::Short;
 use super::view::{Side, View, loops, take_longest};
 use crate::foreign::{ArgForm, Foreign};
@@ -31,6 +32,8 @@ pub struct Shared<'a> {
     pub bufs: Vec<Buf>,
     pub foreign: Vec<Arc<dyn Foreign>>,
     pub state_ids: Vec<Option<u64>>,
+    /// Of the graph at hand, by scan and reverse scan.
+    pub checkpoints: HashMap<NodeId, Checkpointed>,
 }
 
 /// A buffer: elements, and whether it is a thread's scratch memory.
@@ -46,6 +49,8 @@ pub struct Buf {
 #[derive(Clone, Debug)]
 pub enum FixedNode {
     Real(View),
+    /// A matrix in panels, for products of its own.
+    Packed(View),
     /// Offset into the index memory, strides, step of a scan.
     Index {
         offset: usize,
@@ -133,7 +138,7 @@ impl<'a> Lower<'a, '_, '_> {
             return v.clone();
         }
         match &self.fixed[&n] {
-            FixedNode::Real(v) => v.clone(),
+            FixedNode::Real(v) | FixedNode::Packed(v) => v.clone(),
             FixedNode::Index { .. } => unreachable!("an index is used by gather and scatter only"),
         }
     }
@@ -483,7 +488,11 @@ impl<'a> Lower<'a, '_, '_> {
         let len = |l: &Loop<3>| if l.rows { l.count * rows } else { l.count };
         let rect =
             Rect { k: len(&k), j: len(&j), k_step: k.step, j_step: [j.step[1], j.step[2]], accumulate: sink };
-        let f = reduce::reduce(op, &rect, self.shared.isa);
+        let packed = item.args.iter().any(|a| matches!(self.fixed.get(a), Some(FixedNode::Packed(_))));
+        let f = match packed {
+            true => packed::product(j.rows, self.shared.isa),
+            false => reduce::reduce(op, &rect, self.shared.isa),
+        };
         let ops = views.map(|v| v.map_or(Operand::NONE, |v| v.operand(self.row)));
         let short = match op {
             Reducer::One(Reduction::Sum) => Some(Short::Sum),
@@ -665,7 +674,7 @@ impl<'a> Lower<'a, '_, '_> {
                         return Err(PlanError::NotData { op: op.name().into(), arg: k + 1 });
                     }
                     let operand = match &self.fixed[&a] {
-                        FixedNode::Real(v) => v.operand(None),
+                        FixedNode::Real(v) | FixedNode::Packed(v) => v.operand(None),
                         FixedNode::Index { offset, .. } => {
                             let values: Vec<f64> =
                                 self.shared.index[*offset..offset + len].iter().map(|&i| i as f64).collect();

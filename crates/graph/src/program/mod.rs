@@ -9,13 +9,15 @@
 //!   eight, wherever in a tile it stands.
 //! - **Rows stream.** Nodes over a long row dimension live in blocks of [`Options::block_rows`] rows;
 //!   sums over rows accumulate block by block, chunk by chunk. Blocks and chunks are fixed by the
-//!   plan, so any number of threads gives the same bits.
+//!   plan, so any number of threads gives the same bits. Draw-free matrices that only products read
+//!   are packed in panels of rows, in place of a plain copy.
 //! - **Modes** of a row reduction, printed by [`Program::explain`]: *linear* (one pass), *two-pass*
 //!   (it needs the result of another reduction over the same rows, so block nodes are computed
-//!   again), *sequential* (a scan), *stored* (something needs all rows at once).
+//!   again), *sequential* (a scan, its carries stored or checkpointed), *stored* (something needs all rows at once).
 //!
 //! It knows nothing of probability, nor of where graphs come from.
 
+mod checkpoint;
 mod compile;
 mod error;
 mod explain;
@@ -25,6 +27,7 @@ mod items;
 mod kernels;
 mod lower;
 mod memory;
+mod packed;
 mod pool;
 mod run;
 mod scan;
@@ -60,12 +63,20 @@ pub struct Options {
     pub threads: usize,
     /// Bytes that a tile of eight draws may keep.
     pub memory_budget: usize,
+    /// Bytes that a tile may keep of a scan's carries for the reverse pass; beyond, checkpoints.
+    pub scan_memory: usize,
 }
 
 impl Default for Options {
-    /// This machine's best instruction set, 128 rows, one thread, 1 GiB.
+    /// This machine's best instruction set, 128 rows, one thread, 1 GiB, 16 MiB a scan.
     fn default() -> Options {
-        Options { isa: Isa::detect(), block_rows: 128, threads: 1, memory_budget: 1 << 30 }
+        Options {
+            isa: Isa::detect(),
+            block_rows: 128,
+            threads: 1,
+            memory_budget: 1 << 30,
+            scan_memory: 16 << 20,
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::checkpoint::Checkpointed;
 use super::fuse::fuse;
-use super::instr::{Instr, ScanCode, What};
+use super::instr::{Again, Instr, Operand, ScanCode, Space, What};
 use super::items::Items;
 use super::lower::{FixedNode, Lower};
 use super::view::View;
@@ -26,10 +27,104 @@ enum Varies {
     Lane,
 }
 
-impl Lower<'_, '_, '_> {
+impl<'a> Lower<'a, '_, '_> {
     pub fn scan(&mut self, n: NodeId, args: &[NodeId], label: String) -> Result<(), PlanError> {
         let Op::Scan(scan) = &self.graph().node(n).op else { unreachable!("called for scans") };
-        let scan: &Arc<Scan> = scan;
+        let scan: &'a Arc<Scan> = scan;
+        let body = &scan.body;
+        let steps = self.shared.sizes.of(scan.over);
+        let plan = self.shared.checkpoints.get(&n).cloned();
+        let stored = scan.outputs.len() - scan.n_carry;
+
+        // Carries and emissions, as the body sees them.
+        let mut carries = Vec::new();
+        for (k, &a) in args.iter().enumerate().take(scan.n_carry) {
+            let dims = &body.inputs()[k].ty.dims;
+            let carry = self.fresh(dims);
+            let (from, sides) = (self.view(a), self.sides(dims));
+            self.copy(format!("n{} = carry {k}", n.0), &sides, &carry, &from);
+            self.tuples.insert((n, k), carry.clone());
+            carries.push(carry);
+        }
+        let forward = plan.as_ref().filter(|p| p.forward == n);
+        let mut emissions = Vec::new();
+        for (k, &o) in scan.outputs.iter().enumerate().skip(scan.n_carry) {
+            if forward.is_some() && k >= stored {
+                continue;
+            }
+            let stacked = self.fresh(&body.union(&body.ty(o).dims, &[scan.over]));
+            let mut each = stacked.element(scan.over, 0);
+            each.step = stride_of(&stacked.strides, scan.over);
+            self.tuples.insert((n, k), stacked);
+            emissions.push((k, each));
+        }
+        let mut save = None;
+        if let Some(p) = forward {
+            let segments = steps.div_ceil(p.every);
+            let (before, mut saved) = (std::mem::take(&mut self.code), Vec::new());
+            for (k, carry) in carries.iter().enumerate() {
+                let dims = &body.inputs()[k].ty.dims;
+                let step = self.shared.sizes.count(dims);
+                let buf = Some(self.shared.buffer(segments * step, false, Some(n)));
+                let to = View { buf, step, ..carry.clone() };
+                self.copy(format!("n{} = checkpoint {k}", n.0), &self.sides(dims), &to, carry);
+                saved.push(to);
+            }
+            save = Some((p.every, std::mem::replace(&mut self.code, before)));
+            for (k, view) in segment_views(scan, &carries, self.shared.sizes).into_iter().enumerate() {
+                self.tuples.insert((n, stored + k), view);
+            }
+            for p in self.shared.checkpoints.values_mut().filter(|p| p.forward == n) {
+                p.saved = saved.clone();
+            }
+        }
+        let again = match plan.filter(|p| p.forward != n) {
+            Some(p) => Some(self.run_again(&p)?),
+            None => None,
+        };
+        let body = self.steps(n, scan, args, &carries, &emissions)?;
+        self.emit(
+            label,
+            What::Scan(Box::new(ScanCode { n: steps, reverse: scan.reverse, body, save, again })),
+        );
+        Ok(())
+    }
+
+    /// The forward steps of a checkpointed scan, for its reverse.
+    fn run_again(&mut self, p: &Checkpointed) -> Result<Again, PlanError> {
+        let n = p.forward;
+        let Op::Scan(scan) = &self.graph().node(n).op else { unreachable!("called for scans") };
+        let scan: &'a Arc<Scan> = scan;
+        let args = self.graph().node(n).args.clone();
+        let before = std::mem::take(&mut self.code);
+        let mut carries = Vec::new();
+        for (k, from) in p.saved.iter().enumerate() {
+            let dims = &scan.body.inputs()[k].ty.dims;
+            let carry = self.fresh(dims);
+            self.copy(format!("n{} = carry {k}", n.0), &self.sides(dims), &carry, from);
+            carries.push(carry);
+        }
+        let load = std::mem::replace(&mut self.code, before);
+        let stored = scan.outputs.len() - scan.n_carry;
+        let views = segment_views(scan, &carries, self.shared.sizes);
+        let stride = views.first().map_or(0, |v| v.step);
+        let emissions: Vec<(usize, View)> =
+            views.into_iter().enumerate().map(|(k, v)| (stored + k, v)).collect();
+        let buf = Some(self.shared.buffer(p.every * stride, false, None));
+        let segment = Operand { space: Space::Tile, buf, ..Operand::NONE };
+        let step = self.steps(n, scan, &args, &carries, &emissions)?;
+        Ok(Again { every: p.every, load, step, segment, stride: 8 * stride })
+    }
+
+    /// The code of a step: `emissions` are outputs by number, and where they go.
+    fn steps(
+        &mut self,
+        n: NodeId,
+        scan: &'a Arc<Scan>,
+        args: &[NodeId],
+        carries: &[View],
+        emissions: &[(usize, View)],
+    ) -> Result<Vec<Instr>, PlanError> {
         let body = &scan.body;
         let is_step = |k: usize| (scan.n_carry..scan.n_carry + scan.n_step).contains(&k);
 
@@ -50,30 +145,22 @@ impl Lower<'_, '_, '_> {
         let mut items = Items::new(body, lifted, &scan.outputs);
         fuse(&mut items);
 
-        let (fixed, values) = self.evaluate_body(scan, args, &items, &varies)?;
-
-        // Carries, emissions and arguments, as the body sees them.
-        let mut views: HashMap<NodeId, View> = HashMap::new();
-        let mut carries = Vec::new();
-        for (k, &a) in args.iter().enumerate().take(scan.n_carry) {
-            let dims = &body.inputs()[k].ty.dims;
-            let carry = self.fresh(dims);
-            let (from, sides) = (self.view(a), self.sides(dims));
-            self.copy(format!("n{} = carry {k}", n.0), &sides, &carry, &from);
-            self.tuples.insert((n, k), carry.clone());
-            carries.push(carry);
+        let known = self.shared.checkpoints.get(&n).filter(|p| p.forward == n).map(|p| p.free.clone());
+        let (fixed, values) = match known {
+            Some(free) if !free.0.is_empty() => free,
+            _ => self.evaluate_body(scan, args, &items, &varies)?,
+        };
+        for p in self.shared.checkpoints.values_mut().filter(|p| p.forward == n) {
+            p.free = (fixed.clone(), values.clone());
         }
+
+        let mut views: HashMap<NodeId, View> = HashMap::new();
         let mut dest: HashMap<NodeId, View> = HashMap::new();
-        let mut emissions = Vec::new();
-        for (k, &o) in scan.outputs.iter().enumerate().skip(scan.n_carry) {
-            let stacked = self.fresh(&body.union(&body.ty(o).dims, &[scan.over]));
-            let mut each = stacked.element(scan.over, 0);
-            each.step = stride_of(&stacked.strides, scan.over);
-            self.tuples.insert((n, k), stacked);
+        for (k, each) in emissions {
+            let o = scan.outputs[*k];
             if items.is_lifted(o) && !matches!(body.node(o).op, Op::Input(_)) {
                 dest.entry(o).or_insert_with(|| each.clone());
             }
-            emissions.push((o, each));
         }
         for (i, node) in body.nodes().iter().enumerate() {
             let Op::Input(id) = node.op else { continue };
@@ -85,6 +172,11 @@ impl Lower<'_, '_, '_> {
                 carries[k].clone()
             } else {
                 let outer = match self.views.get(&args[k]) {
+                    // Carries of a segment that is run again: they move with the steps already.
+                    Some(v) if v.space == Space::Segment => {
+                        views.insert(NodeId(i as u32), v.clone());
+                        continue;
+                    }
                     Some(v) if v.step == 0 => v.clone(),
                     // Moves with an outer scan: held still while this one runs.
                     _ => {
@@ -109,6 +201,8 @@ impl Lower<'_, '_, '_> {
         }
 
         let first = self.shared.bufs.len();
+        // Those are of the graph outside.
+        let outer = std::mem::take(&mut self.shared.checkpoints);
         let mut lower = Lower {
             items: &items,
             shared: &mut *self.shared,
@@ -123,9 +217,10 @@ impl Lower<'_, '_, '_> {
         for i in items.nodes() {
             lower.node(i, false)?;
         }
-        for (o, to) in &emissions {
-            let from = lower.view(*o);
-            lower.copy_unless_there(*o, "emit", to, &from);
+        for (k, to) in emissions {
+            let o = scan.outputs[*k];
+            let from = lower.view(o);
+            lower.copy_unless_there(o, "emit", to, &from);
         }
         // A next carry that lies in another carry's memory is set aside first.
         let mut next: Vec<View> = (0..scan.n_carry).map(|k| lower.view(scan.outputs[k])).collect();
@@ -140,7 +235,7 @@ impl Lower<'_, '_, '_> {
                 *next = aside;
             }
         }
-        for ((&o, to), from) in scan.outputs.iter().zip(&carries).zip(&next) {
+        for ((&o, to), from) in scan.outputs.iter().zip(carries).zip(&next) {
             lower.copy_unless_there(o, "carry", to, from);
         }
         let mut code: Vec<Instr> = lower.code;
@@ -156,9 +251,8 @@ impl Lower<'_, '_, '_> {
                 }
             });
         }
-        let n = self.shared.sizes.of(scan.over);
-        self.emit(label, What::Scan(Box::new(ScanCode { n, reverse: scan.reverse, body: code })));
-        Ok(())
+        self.shared.checkpoints = outer;
+        Ok(code)
     }
 
     fn copy_unless_there(&mut self, n: NodeId, word: &str, to: &View, from: &View) {
@@ -233,13 +327,26 @@ impl Lower<'_, '_, '_> {
             });
             let mut node = self.shared.put_value(&value, dims);
             match &mut node {
-                FixedNode::Real(v) => v.step = sizes.count(dims),
+                FixedNode::Real(v) | FixedNode::Packed(v) => v.step = sizes.count(dims),
                 FixedNode::Index { step, sorted, .. } => (*step, *sorted) = (sizes.count(dims), false),
             }
             fixed.insert(n, node);
         }
         Ok((fixed, values))
     }
+}
+
+/// The carries of a segment's steps, side by side.
+fn segment_views(scan: &Scan, carries: &[View], sizes: &Sizes) -> Vec<View> {
+    let lens: Vec<usize> = (0..scan.n_carry).map(|k| sizes.count(&scan.body.inputs()[k].ty.dims)).collect();
+    let mut offset = 0;
+    let place = |(carry, len): (&View, &usize)| {
+        let view =
+            View { space: Space::Segment, buf: None, offset, step: lens.iter().sum(), ..carry.clone() };
+        offset += len;
+        view
+    };
+    carries.iter().zip(&lens).map(place).collect()
 }
 
 fn varies_with_step(scan: &Scan, k: usize) -> bool {

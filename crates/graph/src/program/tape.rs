@@ -166,7 +166,9 @@ pub fn compress(code: Vec<Instr>, fixed: &mut Vec<f64>, isa: Isa) -> Vec<Instr> 
     };
     for mut instr in code {
         if let What::Scan(s) = &mut instr.what {
-            s.body = compress(std::mem::take(&mut s.body), fixed, isa);
+            for code in s.codes() {
+                *code = compress(std::mem::take(code), fixed, isa);
+            }
         }
         match entry(&instr, fixed) {
             Some(e) => {

@@ -123,20 +123,28 @@ unsafe fn map_twin<P: Pack, O: Twin>(p: &[*mut f64; 5], step: &[usize; 5], n: us
     let (so, sa, ss) = (step[0], step[1], step[SECOND]);
     let mut left = n;
     unsafe {
-        while left >= 2 {
+        // Side by side, to hide latency.
+        while left >= 4 {
             let (x0, x1) = (P::load_unaligned(a), P::load_unaligned(a.add(sa)));
-            let ((y0, z0), (y1, z1)) = (O::f(x0), O::f(x1));
+            let (x2, x3) = (P::load_unaligned(a.add(2 * sa)), P::load_unaligned(a.add(3 * sa)));
+            let ((y0, z0), (y1, z1), (y2, z2), (y3, z3)) = (O::f(x0), O::f(x1), O::f(x2), O::f(x3));
             y0.store_unaligned(out);
             y1.store_unaligned(out.add(so));
+            y2.store_unaligned(out.add(2 * so));
+            y3.store_unaligned(out.add(3 * so));
             z0.store_unaligned(second);
             z1.store_unaligned(second.add(ss));
-            (out, a, second) = (out.add(2 * so), a.add(2 * sa), second.add(2 * ss));
-            left -= 2;
+            z2.store_unaligned(second.add(2 * ss));
+            z3.store_unaligned(second.add(3 * ss));
+            (out, a, second) = (out.add(4 * so), a.add(4 * sa), second.add(4 * ss));
+            left -= 4;
         }
-        if left > 0 {
+        while left > 0 {
             let (y, z) = O::f(P::load_unaligned(a));
             y.store_unaligned(out);
             z.store_unaligned(second);
+            (out, a, second) = (out.add(so), a.add(sa), second.add(ss));
+            left -= 1;
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod affine;
 pub mod choose;
 pub mod dense;
 pub mod map;
+pub mod packed;
 pub mod reduce;
 
 use numerics::simd::Pack;

@@ -121,18 +121,6 @@ unsafe fn along<P: Pack, F: Fold, A: Source, B: Source>(
     }
 }
 
-/// Asks for the cache line at `p`, which need not exist.
-#[inline(always)]
-fn prefetch(p: *const f64) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; no address faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(p.cast())
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = p;
-}
-
 /// `K` results; the second operand is shared by all where `SHARED`, the first has step 1 from one
 /// result to the next where `UNIT`.
 #[inline(always)]
@@ -144,7 +132,6 @@ unsafe fn block<
     const K: usize,
     const SHARED: bool,
     const UNIT: bool,
-    const STREAMS: bool,
 >(
     out: *mut f64,
     mut a: *const f64,
@@ -156,15 +143,8 @@ unsafe fn block<
         sa = 1;
     }
     let mut acc = [F::start::<P>(); K];
-    // Data that stream by are fetched for the next block: as far ahead as this block is long.
-    let mut ahead = a.wrapping_add(r.k * sa);
-    let line_step = (K * sa).checked_div(r.j).unwrap_or(0);
     unsafe {
         for _ in 0..r.j {
-            if STREAMS {
-                prefetch(ahead);
-                ahead = ahead.wrapping_add(line_step);
-            }
             let shared = if SHARED { second::<P, F, B>(b) } else { F::start::<P>() };
             for (i, acc) in acc.iter_mut().enumerate() {
                 let y = if SHARED { shared } else { second::<P, F, B>(b.wrapping_add(i * sb)) };
@@ -180,15 +160,7 @@ unsafe fn block<
 
 /// Splits `k` into as few, as even blocks as the registers allow.
 #[inline(always)]
-unsafe fn blocks<
-    P: Pack,
-    F: Fold,
-    A: Source,
-    B: Source,
-    const SHARED: bool,
-    const UNIT: bool,
-    const STREAMS: bool,
->(
+unsafe fn blocks<P: Pack, F: Fold, A: Source, B: Source, const SHARED: bool, const UNIT: bool>(
     out: *mut f64,
     a: *const f64,
     b: *const f64,
@@ -215,7 +187,7 @@ unsafe fn blocks<
         macro_rules! of {
             ($($k:literal)*) => {
                 match k {
-                    $($k => unsafe { block::<P, F, A, B, $k, SHARED, UNIT, STREAMS>(o, a, b, r) },)*
+                    $($k => unsafe { block::<P, F, A, B, $k, SHARED, UNIT>(o, a, b, r) },)*
                     _ => unreachable!("at most {widest}"),
                 }
             };
@@ -236,7 +208,7 @@ unsafe fn across<P: Pack, F: Fold, A: Source, B: Source>(
     b: *const f64,
     r: &Rect,
 ) {
-    unsafe { blocks::<P, F, A, B, false, false, false>(out, a, b, r) }
+    unsafe { blocks::<P, F, A, B, false, false>(out, a, b, r) }
 }
 
 #[inline(always)]
@@ -246,18 +218,12 @@ unsafe fn across_shared<P: Pack, A: Source, B: Source>(
     b: *const f64,
     r: &Rect,
 ) {
-    unsafe { blocks::<P, Dot, A, B, true, false, false>(out, a, b, r) }
-}
-
-/// Row-major data times a lane vector, rows streaming by.
-#[inline(always)]
-unsafe fn across_rows<P: Pack>(out: *mut f64, a: *const f64, b: *const f64, r: &Rect) {
-    unsafe { blocks::<P, Dot, Fixed, Lane, true, false, true>(out, a, b, r) }
+    unsafe { blocks::<P, Dot, A, B, true, false>(out, a, b, r) }
 }
 
 #[inline(always)]
 unsafe fn across_unit<P: Pack>(out: *mut f64, a: *const f64, b: *const f64, r: &Rect) {
-    unsafe { blocks::<P, Dot, Fixed, Lane, true, true, false>(out, a, b, r) }
+    unsafe { blocks::<P, Dot, Fixed, Lane, true, true>(out, a, b, r) }
 }
 
 dispatch! {
@@ -267,7 +233,6 @@ dispatch! {
         across(out: *mut f64, a: *const f64, b: *const f64, r: &Rect);
     fn pick_shared[A: Source, B: Source] =
         across_shared(out: *mut f64, a: *const f64, b: *const f64, r: &Rect);
-    fn pick_rows = across_rows(out: *mut f64, a: *const f64, b: *const f64, r: &Rect);
     fn pick_unit = across_unit(out: *mut f64, a: *const f64, b: *const f64, r: &Rect);
 }
 
@@ -306,7 +271,6 @@ pub fn reduce(op: Reducer, r: &Rect, isa: Isa) -> ReduceFn {
             let shared = many && r.k_step[2] == 0;
             match lanes {
                 [false, _] if shared && r.k_step[1] == 1 => pick_unit(isa),
-                [false, _] if shared && r.k_step[1] == r.j * r.j_step[0] => pick_rows(isa),
                 [false, _] if shared => pick_shared::<Fixed, Lane>(isa),
                 [true, true] if shared => pick_shared::<Lane, Lane>(isa),
                 [true, false] if shared => pick_shared::<Lane, Fixed>(isa),
