@@ -8,8 +8,10 @@ use crate::prelude::*;
 #[derive(Debug)]
 pub struct Bernoulli;
 
-const SLOTS: &[Slot] =
-    &[Slot::required(&[Parameter::new("p", Domain::Unit), Parameter::new("logit", Domain::Real)])];
+const SLOTS: &[Slot] = &[Slot::required(&[
+    Parameter::new("p", Domain::Unit).finite_outside(),
+    Parameter::new("logit", Domain::Real),
+])];
 
 const SUPPORT: Support = Support::Integers { lower: 0.0, upper: 1.0 };
 

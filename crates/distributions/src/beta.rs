@@ -7,8 +7,8 @@ use crate::prelude::*;
 pub struct Beta;
 
 const SLOTS: &[Slot] = &[
-    Slot::required(&[Parameter::new("a", Domain::Positive)]),
-    Slot::required(&[Parameter::new("b", Domain::Positive)]),
+    Slot::required(&[Parameter::new("a", Domain::Positive).finite_outside()]),
+    Slot::required(&[Parameter::new("b", Domain::Positive).finite_outside()]),
 ];
 
 impl Distribution for Beta {

@@ -12,7 +12,10 @@ const NAME: &str = "binomial";
 
 const SLOTS: &[Slot] = &[
     Slot::required(&[Parameter::new("n", Domain::Count)]),
-    Slot::required(&[Parameter::new("p", Domain::Unit), Parameter::new("logit", Domain::Real)]),
+    Slot::required(&[
+        Parameter::new("p", Domain::Unit).finite_outside(),
+        Parameter::new("logit", Domain::Real),
+    ]),
 ];
 
 const WIDEST: Support = Support::Integers { lower: 0.0, upper: f64::INFINITY };

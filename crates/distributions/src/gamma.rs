@@ -7,7 +7,7 @@ use crate::prelude::*;
 pub struct Gamma;
 
 const SLOTS: &[Slot] = &[
-    Slot::required(&[Parameter::new("shape", Domain::Positive)]),
+    Slot::required(&[Parameter::new("shape", Domain::Positive).finite_outside()]),
     Slot::required(&[Parameter::new("rate", Domain::Positive)]),
 ];
 

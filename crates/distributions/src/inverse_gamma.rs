@@ -7,7 +7,7 @@ use crate::prelude::*;
 pub struct InverseGamma;
 
 const SLOTS: &[Slot] = &[
-    Slot::required(&[Parameter::new("shape", Domain::Positive)]),
+    Slot::required(&[Parameter::new("shape", Domain::Positive).finite_outside()]),
     Slot::required(&[Parameter::new("scale", Domain::Positive)]),
 ];
 

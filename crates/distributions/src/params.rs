@@ -9,11 +9,18 @@ use crate::error::DistributionError;
 pub struct Parameter {
     pub name: &'static str,
     pub domain: Domain,
+    /// The density's formula gives a number outside the domain too, where that of most has the
+    /// logarithm of a negative one: it must be guarded ([`in_domain`](crate::in_domain)).
+    pub finite_outside: bool,
 }
 
 impl Parameter {
     pub const fn new(name: &'static str, domain: Domain) -> Parameter {
-        Parameter { name, domain }
+        Parameter { name, domain, finite_outside: false }
+    }
+
+    pub const fn finite_outside(self) -> Parameter {
+        Parameter { finite_outside: true, ..self }
     }
 }
 

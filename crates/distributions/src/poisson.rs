@@ -6,7 +6,7 @@ use crate::prelude::*;
 pub struct Poisson;
 
 const SLOTS: &[Slot] = &[Slot::required(&[
-    Parameter::new("rate", Domain::NonNegative),
+    Parameter::new("rate", Domain::NonNegative).finite_outside(),
     Parameter::new("log_rate", Domain::Real),
 ])];
 

@@ -1,7 +1,7 @@
 //! Bounds of a node that follow from its structure alone, so that a density whose argument comes
 //! out of the right bijector needs no check of its support.
 
-use graph::ir::{Binary, Graph, NodeId, Op, Reduction, Unary};
+use graph::ir::{Binary, Graph, NodeId, Op, Reduction, Unary, Varies};
 
 /// How deep a structure is looked into: bijectors are a few nodes, anything deeper is unknown.
 const DEPTH: usize = 12;
@@ -9,7 +9,12 @@ const DEPTH: usize = 12;
 /// Numbers that every element of `n` lies between (infinite where nothing is known). Rounding may
 /// step over an end by a unit in the last place.
 pub fn range(g: &Graph, n: NodeId) -> (f64, f64) {
-    bounds(g, n, DEPTH)
+    range_with(g, n, &|_| UNKNOWN)
+}
+
+/// [`range`], where the bounds of draw-free nodes are known.
+pub fn range_with(g: &Graph, n: NodeId, data: &dyn Fn(NodeId) -> (f64, f64)) -> (f64, f64) {
+    bounds(g, n, data, DEPTH)
 }
 
 /// Is every element of `n` above zero, up to underflow?
@@ -22,12 +27,12 @@ pub fn is_positive(g: &Graph, n: NodeId) -> bool {
 
 const UNKNOWN: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-fn bounds(g: &Graph, n: NodeId, depth: usize) -> (f64, f64) {
+fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(NodeId) -> (f64, f64), depth: usize) -> (f64, f64) {
     if depth == 0 {
         return UNKNOWN;
     }
     let node = g.node(n);
-    let arg = |k: usize| bounds(g, node.args[k], depth - 1);
+    let arg = |k: usize| bounds(g, node.args[k], data, depth - 1);
     let found = match &node.op {
         Op::Const(x) => (x.0, x.0),
         Op::Size(_) | Op::Iota(_) => (0.0, f64::INFINITY),
@@ -70,7 +75,13 @@ fn bounds(g: &Graph, n: NodeId, depth: usize) -> (f64, f64) {
         | Op::Filter { .. } => arg(0),
         _ => UNKNOWN,
     };
-    if found.0.is_nan() || found.1.is_nan() { UNKNOWN } else { found }
+    if found.0.is_nan() || found.1.is_nan() {
+        UNKNOWN
+    } else if found == UNKNOWN && node.varies == Varies::Data {
+        data(n)
+    } else {
+        found
+    }
 }
 
 /// A product of bounds: 0 times an infinite bound is 0.

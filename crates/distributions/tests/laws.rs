@@ -3,8 +3,12 @@
 mod common;
 
 use common::{Case, Quadrature, assert_close, cases, draws, masses, run};
-use distributions::{DistributionError, Domain, Params, Truncated, bijector_for, log_prob_at, tails_at};
+use distributions::{
+    DistributionError, Domain, Params, Truncated, bijector_for, in_domain, log_prob_at, tails_at,
+};
+use graph::interpret::evaluate;
 use graph::ir::{Graph, Kind, NodeId, Varies};
+use graph::value::{Bindings, Value};
 use graph::vjp::value_and_grad;
 use model::Support;
 
@@ -350,4 +354,49 @@ fn constants_are_checked() {
             }
         }
     }
+}
+
+/// A parameter that leaves its domain leaves no density: a formula that stays finite is guarded.
+#[test]
+fn there_is_no_density_outside_the_domain_of_a_parameter() {
+    let mut tested = 0;
+    for case in cases().iter().filter(|c| !c.label.starts_with("truncated")) {
+        let params = case.params();
+        for (slot, given) in params.iter() {
+            let parameter = case.law.slots()[slot].alternatives[given.alternative];
+            let outside: &[f64] = match parameter.domain {
+                Domain::Positive | Domain::NonNegative => &[-0.3, -1.5, -2.0, -40.0],
+                Domain::Unit => &[-0.3, 1.4, 11.0],
+                // n of a binomial is data, or a constant.
+                Domain::Count | Domain::Real | Domain::Bound => continue,
+            };
+            let (mut g, mut data) = (Graph::new(), Bindings::default());
+            let mut at = 0;
+            let nodes = params.map(|_| {
+                at += 1;
+                g.input(&format!("p{at}"), Varies::Lane, Kind::Real, &[])
+            });
+            for x in draws(case, 40, 3) {
+                let x = g.constant(x);
+                let density = case.law.log_prob(&mut g, &nodes, x).unwrap();
+                let guarded =
+                    in_domain(&mut g, case.law, &nodes, density, &|_| (f64::NEG_INFINITY, f64::INFINITY));
+                for &wrong in outside {
+                    let mut at = 0;
+                    for (other, value) in params.iter() {
+                        at += 1;
+                        let value = if other == slot { wrong } else { value.value };
+                        data.data.insert(format!("p{at}"), Value::Real(vec![value]));
+                    }
+                    let Value::Real(found) = evaluate(&g, &[guarded], &data).unwrap().remove(0) else {
+                        unreachable!("a density is real")
+                    };
+                    let none = found[0].is_nan() || found[0] == f64::NEG_INFINITY;
+                    assert!(none, "{} with {} = {wrong}: {}", case.label, parameter.name, found[0]);
+                    tested += 1;
+                }
+            }
+        }
+    }
+    assert!(tested > 3000);
 }

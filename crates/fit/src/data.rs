@@ -50,5 +50,8 @@ fn nearest_file(file: &Path) -> Option<String> {
         std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     let wrong = file.file_name()?.to_str()?;
     let near = spec_compiler::nearest::nearest(wrong, names.iter().map(String::as_str));
-    Some(format!("did you mean `{}`?", near.first()?))
+    Some(match near.first() {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "paths are relative to the spec's folder".into(),
+    })
 }

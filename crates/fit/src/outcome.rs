@@ -1,6 +1,7 @@
 //! How a command ends: exit codes, and problems as the user reads them.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use spec_compiler::{Diagnostic, Source};
@@ -47,6 +48,17 @@ impl Problem {
             code: WRONG_INPUT,
             text: format!("{}\n{count} in {}", spec_compiler::render(found, source), source.name()),
         }
+    }
+}
+
+/// Prints to standard output. A reader that has seen enough (`| head`) is no failure.
+pub fn say(text: impl fmt::Display) -> Result<(), Problem> {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Problem::failed(format!("cannot write to standard output: {e}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -158,8 +158,8 @@ impl Run<'_> {
             "family": fit.state.family,
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": fit.k_hat,
-            "k_hat_q": fit.k_hat_q,
+            "k_hat": number(fit.k_hat),
+            "k_hat_q": number(fit.k_hat_q),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -170,4 +170,9 @@ impl Run<'_> {
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64()},
         })
     }
+}
+
+/// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.
+fn number(x: f64) -> Value {
+    if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }

@@ -193,14 +193,14 @@ mod interrupted {
         child.wait_with_output().unwrap()
     }
 
-    /// Interrupts the fit while it climbs, however quick the machine is; leaves `runs/NAME`.
-    fn interrupt_the_climb(folder: &Path, text: &str) -> Output {
+    /// Interrupts the fit while it climbs, however quick the machine is; leaves its state in `place`.
+    fn interrupt_the_climb(folder: &Path, text: &str, place: &str) -> Output {
         let (mut steps, mut delay) = (10_000, Duration::from_millis(80));
         for _ in 0..12 {
             fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
             let out = interrupted_after(delay, folder, &["model.yaml", "--out", "run"]);
             match out.status.code() {
-                Some(130) if folder.join("run/state.bin").exists() => return out,
+                Some(130) if folder.join(place).join("state.bin").exists() => return out,
                 // Before there was anything to write.
                 Some(130) | None => delay *= 2,
                 // Over before the signal came.
@@ -218,7 +218,7 @@ mod interrupted {
             .unwrap()
             .replace("../datasets/michaelis_menten.csv", &data.to_string_lossy())
             + "\ninference: {steps: STEPS}\n";
-        let out = interrupt_the_climb(folder.path(), &text);
+        let out = interrupt_the_climb(folder.path(), &text, "run");
         let kept = json(&folder.path().join("run"));
         assert_eq!(kept["verdict"], "unreliable");
         assert!(kept["reasons"].to_string().contains("interrupted"), "{}", kept["reasons"]);
@@ -234,11 +234,17 @@ mod interrupted {
         assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
         let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
         assert!(out.status.success(), "{}", stderr(&out));
+        let read = |run: &str, file: &str| fs::read(folder.path().join(run).join(file)).unwrap();
         for file in ["posterior.parquet", "summary.parquet", "trace.parquet"] {
-            let read = |run: &str| fs::read(folder.path().join(run).join(file)).unwrap();
-            assert!(read("run") == read("whole"), "{file}");
+            assert!(read("run", file) == read("whole", file), "{file}");
         }
         assert!(!folder.path().join("run/state.bin").exists());
+        // A finished run is not given up for a part of one.
+        interrupt_the_climb(folder.path(), &text, "run.interrupted");
+        assert!(read("run", "posterior.parquet") == read("whole", "posterior.parquet"));
+        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+        assert!(out.status.success(), "{}", stderr(&out));
+        assert!(!folder.path().join("run.interrupted").exists());
         let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
         assert_eq!(out.status.code(), Some(2));
         assert!(stderr(&out).contains("no interrupted fit"), "{}", stderr(&out));
@@ -286,6 +292,10 @@ fn densities_at_points_of_a_table() {
         assert_eq!(out.status.code(), Some(2), "{text:?}: {}{}", stdout(&out), stderr(&out));
         assert!(stderr(&out).contains(says) && stdout(&out).is_empty(), "{text:?}: {}", stderr(&out));
     }
+
+    // Where there is no density there is no gradient.
+    let out = at("x\n1e200\n");
+    assert_eq!(stdout(&out).lines().nth(1), Some("1,-inf,1e200,NaN").or(None), "{}", stdout(&out));
 
     // A posterior is a table of points: its own densities come out again.
     assert!(run(folder.path(), &["model.yaml", "--quiet", "--out", "run"]).status.success());

@@ -196,3 +196,51 @@ fn a_long_table_is_cut_into_chunks_that_threads_share() {
     }
     assert_eq!(results[0], results[1]);
 }
+
+#[test]
+fn a_long_dimension_that_stands_alone_is_streamed() {
+    let mut g = Graph::new();
+    let group = g.add_dim("group", Role::Plain, Size::Fixed(300));
+    let column = g.add_dim("column", Role::Plain, Size::Fixed(300));
+    let home = g.add_dim("home", Role::Row, Size::Bound);
+    let [a, b, x] =
+        [(&[group][..], "a"), (&[column][..], "b"), (&[home, column][..], "x")].map(|(dims, name)| {
+            g.input(name, if name == "x" { Varies::Data } else { Varies::Lane }, Kind::Real, dims)
+        });
+    let shifted = g.softplus(a);
+    let groups = g.sum(shifted, &[group]);
+    let product = g.contract(x, b, &[column]);
+    let e = g.exp(product);
+    let rows = g.sum(e, &[home]);
+    let mut data = Bindings::default();
+    data.sizes.insert("home".into(), 500);
+    data.data.insert("x".into(), Value::Real((0..150_000).map(|i| (i % 17) as f64 * 1e-3).collect()));
+    let plan = |block_rows| {
+        let options = Options { block_rows, ..Options::default() };
+        Program::compile(&g, &[groups, rows], &data, &options).unwrap()
+    };
+    // The columns of a table meet its rows, which are streamed.
+    let p = plan(128);
+    let text = p.explain();
+    assert!(text.contains("rows of group (300 rows") && text.contains("rows of home (500 rows"), "{text}");
+    assert!(!text.contains("rows of column"), "{text}");
+    let whole = plan(1024);
+    assert!(!whole.explain().contains("rows of"), "{}", whole.explain());
+    let mut z = Lanes::zeros(600, 3);
+    for lane in 0..3 {
+        let values: Vec<f64> = (0..600).map(|i| ((i * (lane + 1)) % 23) as f64 * 0.01 - 0.1).collect();
+        z.set_lane(lane, &values);
+    }
+    z.pad();
+    let run = |p: &Program| {
+        let mut out = Lanes::zeros(p.n_out(), 3);
+        p.eval(&mut p.workspace(), &[], &z, &mut out, &mut Vec::new());
+        out
+    };
+    let (streamed, unstreamed) = (run(&p), run(&whole));
+    for lane in 0..3 {
+        for (s, u) in streamed.lane(lane).iter().zip(unstreamed.lane(lane)) {
+            assert!((s / u - 1.0).abs() < 1e-12, "{s} {u}");
+        }
+    }
+}

@@ -32,6 +32,23 @@ impl AlignedVec {
     }
 }
 
+/// Copies a tile, `[element][8]` both, and tells which of its lanes are finite throughout.
+///
+/// # Panics
+/// Where the lengths differ.
+pub fn copy_finite(to: &mut [f64], from: &[f64]) -> [bool; LANES] {
+    assert_eq!(to.len(), from.len(), "a tile is copied whole");
+    // 0 x is 0, or NaN where x is not finite.
+    let mut sum = [0.0; LANES];
+    for (to, from) in to.chunks_exact_mut(LANES).zip(from.chunks_exact(LANES)) {
+        to.copy_from_slice(from);
+        for (sum, x) in sum.iter_mut().zip(from) {
+            *sum += 0.0 * x;
+        }
+    }
+    sum.map(|s| s == 0.0)
+}
+
 impl Clone for AlignedVec {
     fn clone(&self) -> Self {
         AlignedVec { blocks: self.blocks.clone(), len: self.len }
@@ -164,5 +181,17 @@ mod tests {
         assert_eq!(l.lane(9), [9.0, 1.0, -9.0]);
         assert_eq!(l.tile(1)[..8], [8.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0]);
         assert_eq!(l.tile(1).as_ptr() as usize % 64, 0);
+    }
+
+    #[test]
+    fn a_copied_tile_tells_which_lanes_are_finite() {
+        let mut from = vec![1.5; 4 * LANES];
+        from[LANES + 2] = f64::NAN;
+        from[2 * LANES + 5] = f64::NEG_INFINITY;
+        from[7] = f64::MAX;
+        let mut to = vec![0.0; from.len()];
+        let finite = copy_finite(&mut to, &from);
+        assert_eq!(finite, [true, true, false, true, true, false, true, true]);
+        assert!(to.iter().zip(&from).all(|(a, b)| a.to_bits() == b.to_bits()));
     }
 }

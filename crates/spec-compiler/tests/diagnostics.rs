@@ -146,7 +146,7 @@ fn hostile_models_cost_nothing() {
         ),
         ("nan", model("latent:\n  x: normal(0, nan)\n"), "unknown_name"),
         ("inf", model("latent:\n  x: normal(0, .inf)\n"), "expected_value"),
-        ("quotient", model("latent:\n  x: normal(0 / 0, 1 / 0)\n"), ""),
+        ("quotient", model("latent:\n  x: normal(0 / 0, 1 / 0)\n"), "arguments"),
         ("primes", model(&format!("dims: {{k: 2}}\nlet:\n  x[k{}]: 1\n", "'".repeat(300))), "unclosed_quote"),
         (
             "nested_primes",

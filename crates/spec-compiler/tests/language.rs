@@ -411,3 +411,47 @@ observe:
     let open = text.replace("homes.county", "county");
     assert!(mistakes(&open).contains("write `homes.county` or `clinics.county`"));
 }
+
+#[test]
+fn constants_may_be_written_as_arithmetic() {
+    let text = "
+model: m
+latent:
+  a: uniform(0, 2 * pi)
+  b: truncated(normal(0, 1), lower=-pi / 2)
+let:
+  half: 1 / 2
+  c: a * half
+";
+    let t = compiled(text).target;
+    assert_eq!(t.sites[0].support, model::Support::Interval { lower: 0.0, upper: std::f64::consts::TAU });
+    let wrong = mistakes(&text.replace("half: 1 / 2", "half: 1 / 2\n  d: 0").replace("2 * pi)", "half - 1)"));
+    assert!(wrong.contains("uniform"), "{wrong}");
+    let wrong = mistakes("model: m\nlatent:\n  a: gamma(0.5 - 1, 2)\n");
+    assert!(wrong.contains("shape of gamma must be a positive number, found -0.5"), "{wrong}");
+}
+
+#[test]
+fn a_parameter_outside_its_domain_has_no_density() {
+    let text = |law: &str| {
+        format!(
+            "
+model: m
+data:
+  wards: {{file: wards.csv, rows: i}}
+latent:
+  b: normal(0, 10)
+observe:
+  died: {law}
+"
+        )
+    };
+    // n is 10 and 4, died 3 and 1.
+    for (law, b) in [("binomial(n, b * n)", 0.2), ("poisson(b * n)", -0.1), ("poisson(n + b)", -5.0)] {
+        let found = log_joint(&text(law), &[b]);
+        assert!(found.is_nan() || found == f64::NEG_INFINITY, "{law} at {b}: {found}");
+    }
+    let inside = log_joint(&text("poisson(b * n)"), &[0.25]);
+    let poisson = |x: f64, rate: f64, factorial: f64| x * rate.ln() - rate - factorial.ln();
+    close(inside, normal(0.25, 0.0, 10.0) + poisson(3.0, 2.5, 6.0) + poisson(1.0, 1.0, 1.0));
+}

@@ -5,7 +5,7 @@ use graph::foreign::Failure;
 use graph::program::{Options, PlanError, Program, Workspace};
 use graph::vjp::value_and_grad;
 use model::{Named, Target};
-use numerics::lanes::Lanes;
+use numerics::lanes::{LANES, Lanes, copy_finite};
 
 use crate::log_density::{LaneFailure, LogDensity};
 
@@ -128,15 +128,15 @@ impl LogDensity for CompiledDensity {
         if let Some(grad) = grad {
             let dim = self.names.len();
             for t in 0..z.tiles() {
-                grad.tile_mut(t).copy_from_slice(&runner.out.tile(t)[8..8 * (dim + 1)]);
-            }
-            for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {
-                let finite = (0..dim).all(|i| grad.get(i, lane).is_finite());
-                if *v != f64::NEG_INFINITY && (!v.is_finite() || !finite) {
-                    *v = f64::NAN;
-                }
-                if !v.is_finite() {
-                    (0..dim).for_each(|i| grad.set(i, lane, 0.0));
+                let finite = copy_finite(grad.tile_mut(t), &runner.out.tile(t)[LANES..LANES * (dim + 1)]);
+                let first = t * LANES;
+                for (lane, v) in value.iter_mut().enumerate().take(z.lanes()).skip(first).take(LANES) {
+                    if *v != f64::NEG_INFINITY && !(v.is_finite() && finite[lane - first]) {
+                        *v = f64::NAN;
+                    }
+                    if !v.is_finite() {
+                        (0..dim).for_each(|i| grad.set(i, lane, 0.0));
+                    }
                 }
             }
         }

@@ -9,6 +9,6 @@ pub fn run(args: &cli::Check) -> Result<u8, Problem> {
     let t = &compiled.target;
     let coordinates = t.coordinates().len();
     let rows: usize = compiled.model.tables.iter().map(|t| t.data.n_rows).sum();
-    println!("{}: in order ({coordinates} coordinates, {rows} rows of data)", source.name());
+    outcome::say(format!("{}: in order ({coordinates} coordinates, {rows} rows of data)\n", source.name()))?;
     Ok(outcome::OK)
 }

@@ -43,6 +43,6 @@ pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
             }
         }
     };
-    print!("{text}");
+    outcome::say(text)?;
     Ok(outcome::OK)
 }

@@ -1,6 +1,6 @@
 //! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use spec_compiler::ast;
@@ -22,9 +22,9 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let machine = args.machine.options();
     let options = options(&compiled.spec.inference, args.seed);
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&target.name));
-    // Before the work: a folder that may not be replaced is told at once.
-    let out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
+    // Before the work: a folder that may not be replaced is told at once.
+    let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
     let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
 
@@ -47,19 +47,31 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         }
     })?;
 
+    // An interrupted fit is no match for a finished one.
+    let finished = folder.join(results::MARKER).exists() && !folder.join(results::STATE).exists();
+    let kept_apart = fit.interrupted && finished;
+    let place = if kept_apart { interrupted_folder(&folder) } else { folder.clone() };
+    if kept_apart {
+        out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
+    }
     let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
     let timings = results::Timings { compile: compiled_at, fit: begun.elapsed() - compiled_at };
     let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
     out.commit().map_err(Problem::failed)?;
+    let from = interrupted_folder(&folder);
+    if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
+        // What it went on from is part of the whole run now; its name says what it is if it stays.
+        let _ = std::fs::remove_dir_all(from);
+    }
     if !args.quiet {
-        println!("{}\n", target.name);
-        println!("{}\n", summary::table(&rows));
-        print!("{}", verdict(&run));
-        println!("results in {} ({:.2} s)", folder.display(), begun.elapsed().as_secs_f64());
+        let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
+        text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
             let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
-            println!("go on with: fit {}{out} --resume", spec.display());
+            let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
+            text.push_str(&format!("go on with: fit {}{out}{seed} --resume\n", spec.display()));
         }
+        outcome::say(text)?;
     }
     Ok(match fit.verdict {
         _ if fit.interrupted => outcome::INTERRUPTED,
@@ -95,15 +107,25 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
     }
 }
 
+/// Where an interrupted fit goes while a finished one is in its place: `x.interrupted` beside `x`.
+fn interrupted_folder(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push(".interrupted");
+    folder.with_file_name(name)
+}
+
 /// The state of an interrupted fit of this very spec and data.
 fn state(
     folder: &Path,
     source: &spec_compiler::Source,
     compiled: &spec_compiler::Compiled,
 ) -> Result<State, Problem> {
+    let places = [interrupted_folder(folder), folder.to_path_buf()];
+    let Some(folder) = places.iter().find(|place| place.join(results::STATE).exists()) else {
+        return Err(Problem::input(format!("{} has no interrupted fit to resume", folder.display())));
+    };
     let file = folder.join(results::STATE);
-    let bytes = std::fs::read(&file)
-        .map_err(|_| Problem::input(format!("{} has no interrupted fit to resume", folder.display())))?;
+    let bytes = std::fs::read(&file).map_err(|e| Problem::input(format!("{}: {e}", file.display())))?;
     let digest = results::digest(source, compiled);
     let old = std::fs::read_to_string(folder.join(results::MARKER)).unwrap_or_default();
     let old: serde_json::Value = serde_json::from_str(&old).unwrap_or_default();
@@ -134,6 +156,11 @@ fn verdict(run: &Run) -> String {
     }
     for r in fit.reasons.iter().take(8) {
         out.push_str(&format!("  {r}\n"));
+    }
+    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.state.family == "mean_field" {
+        out.push_str(
+            "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
+        );
     }
     if fit.reasons.len() > 8 {
         out.push_str(&format!("  ... and {} more in fit.json\n", fit.reasons.len() - 8));

@@ -66,19 +66,32 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
             eprintln!("note: row {}: {}", f.lane + 1, f.reason);
             (0..names.len()).for_each(|k| grad.set(k, f.lane, f64::NAN));
         }
+        // Where there is no density there is no gradient either.
+        for lane in (0..points.n_rows).filter(|&lane| value[lane] == f64::NEG_INFINITY) {
+            (0..names.len()).for_each(|k| grad.set(k, lane, f64::NAN));
+        }
     }
     let mut out = header.join(",");
     for row in 0..points.n_rows {
-        out.push_str(&format!("\n{},{}", row + 1, joint.get(0, row)));
+        out.push_str(&format!("\n{},{}", row + 1, number(joint.get(0, row))));
         if args.gradient {
             for x in z.lane(row).iter().chain(&grad.lane(row)) {
-                // Adding zero turns -0 into 0.
-                out.push_str(&format!(",{}", x + 0.0));
+                out.push_str(&format!(",{}", number(*x)));
             }
         }
     }
-    println!("{out}");
+    outcome::say(out + "\n")?;
     Ok(outcome::OK)
+}
+
+/// Every digit, by powers of ten where there would be many zeros; -0 is 0.
+fn number(x: f64) -> String {
+    let x = x + 0.0;
+    if x == 0.0 || !x.is_finite() || (1e-5..1e16).contains(&x.abs()) {
+        x.to_string()
+    } else {
+        format!("{x:e}")
+    }
 }
 
 /// A CSV field; names such as `L[2,1]` hold commas.

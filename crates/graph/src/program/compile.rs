@@ -9,7 +9,7 @@ use super::fuse::fuse;
 use super::instr::{Instr, Space, What};
 use super::items::{Code, Items};
 use super::lower::{FixedNode, Lower, Shared};
-use super::schedule::{Class, Pass, Stage, schedule};
+use super::schedule::{Class, Pass, Stage, long_dims, schedule};
 use super::view::View;
 use super::{Options, PlanError, Program, checkpoint, memory, packed, tape};
 use crate::interpret;
@@ -121,7 +121,8 @@ pub fn compile(
         state_ids: Vec::new(),
         checkpoints: checkpoint::choose(&items, outputs, &sizes, options.scan_memory),
     };
-    let streamed = |d: DimId| graph.is_row(d) && sizes.of(d) > block_rows;
+    let long = long_dims(&items, &sizes, block_rows);
+    let streamed = |d: DimId| long.contains(&d);
     let plan = schedule(&items, outputs, &streamed);
     let DrawFree { fixed, values, packed } =
         draw_free(&items, outputs, bindings, &mut shared, &plan.class, &streamed)?;

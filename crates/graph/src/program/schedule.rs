@@ -1,15 +1,17 @@
-//! When each node is computed: code without rows alternates with passes over the rows of a table.
+//! When each node is computed: code without rows alternates with passes over the rows of a table, or
+//! over any other long dimension that stands alone (the groups of a plate).
 //!
-//! A node over one long row dimension whose rows do not depend on each other is a *block* node: it
+//! A node over one long dimension whose rows do not depend on each other is a *block* node: it
 //! lives in scratch memory, a block of rows at a time. A reduction over the rows accumulates during
 //! a pass; whatever needs its result comes later, and block nodes that are wanted again in a later
 //! pass are computed again there. Everything else is *whole*. A block node that a whole node (or an
 //! output) needs is stored as its pass goes by.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::items::{Code, Items};
 use crate::ir::{DimId, Kind, NodeId, Op};
+use crate::layout::Sizes;
 
 /// How a lifted node is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +51,21 @@ pub struct Schedule {
     pub class: HashMap<NodeId, Class>,
 }
 
+/// The dimensions to be streamed: those longer than a block. Where two of them meet in one array, as
+/// in a table of many columns, only the one of a table's rows is.
+pub fn long_dims(items: &Items, sizes: &Sizes, block_rows: usize) -> HashSet<DimId> {
+    let graph = items.graph;
+    let nodes: HashSet<NodeId> =
+        items.nodes().flat_map(|n| items.of(n).args.iter().copied().chain([n]).collect::<Vec<_>>()).collect();
+    let long_of = |n: NodeId| -> Vec<DimId> {
+        let dims = graph.ty(n).dims.iter().copied();
+        dims.filter(|&d| sizes.get(d).is_some_and(|size| size > block_rows)).collect()
+    };
+    let all: Vec<Vec<DimId>> = nodes.into_iter().map(long_of).collect();
+    let meets = |d: DimId| all.iter().any(|dims| dims.len() > 1 && dims.contains(&d));
+    all.iter().flatten().copied().filter(|&d| graph.is_row(d) || !meets(d)).collect()
+}
+
 struct Planner<'a> {
     items: &'a Items<'a>,
     streamed: &'a dyn Fn(DimId) -> bool,
@@ -58,7 +75,7 @@ struct Planner<'a> {
     stored: HashMap<NodeId, usize>,
 }
 
-/// Plans the items; `streamed` tells which row dimensions are long enough to be streamed.
+/// Plans the items; `streamed` tells which dimensions are.
 pub fn schedule(items: &Items, outputs: &[NodeId], streamed: &dyn Fn(DimId) -> bool) -> Schedule {
     let mut p =
         Planner { items, streamed, class: HashMap::new(), time: HashMap::new(), stored: HashMap::new() };
@@ -229,7 +246,7 @@ impl Planner<'_> {
     /// What a pass computes for its sinks and stores; what an earlier pass stored is read instead.
     fn closure(&self, dim: DimId, t: usize, sinks: &[NodeId], stores: &[NodeId]) -> Vec<NodeId> {
         let mut needed: Vec<NodeId> = sinks.iter().chain(stores).copied().collect();
-        let mut seen: std::collections::HashSet<NodeId> = needed.iter().copied().collect();
+        let mut seen: HashSet<NodeId> = needed.iter().copied().collect();
         let mut stack = needed.clone();
         while let Some(n) = stack.pop() {
             for (k, &a) in self.items.of(n).args.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Laws: calls of distributions, their arguments and supports.
 
 use distributions::{Distribution, DistributionError, Params};
+use graph::ir::{Binary, Unary};
 use model::Support;
 
 use crate::check::expr::{self, Context};
@@ -111,7 +112,7 @@ pub fn out_of_domain(
     parameter: distributions::Parameter,
     found: f64,
 ) -> DistributionError {
-    let distributions::Parameter { name, domain: expected } = parameter;
+    let distributions::Parameter { name, domain: expected, .. } = parameter;
     DistributionError::OutOfDomain { distribution: distribution.name(), parameter: name, expected, found }
 }
 
@@ -187,7 +188,28 @@ pub fn constant_of(scope: &Scope, t: &Typed) -> Option<f64> {
         Kind::Const(x) => Some(*x),
         Kind::Let(i) => scope.lets[*i].constant,
         Kind::Spread(x) => constant_of(scope, x),
-        Kind::Apply1(graph::ir::Unary::Neg, x) => constant_of(scope, x).map(|x| -x),
+        Kind::Apply1(op, x) => {
+            let x = constant_of(scope, x)?;
+            match op {
+                Unary::Neg => Some(-x),
+                Unary::Exp => Some(x.exp()),
+                Unary::Ln => Some(x.ln()),
+                Unary::Sqrt => Some(x.sqrt()),
+                Unary::Square => Some(x * x),
+                _ => None,
+            }
+        }
+        Kind::Apply2(op, a, b) => {
+            let (a, b) = (constant_of(scope, a)?, constant_of(scope, b)?);
+            match op {
+                Binary::Add => Some(a + b),
+                Binary::Sub => Some(a - b),
+                Binary::Mul => Some(a * b),
+                Binary::Div => Some(a / b),
+                Binary::Pow => Some(a.powf(b)),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }

@@ -211,7 +211,12 @@ fn observe(
 fn reported(scope: &mut Scope, name: &Ident) {
     let dims = match *scope.lookup(&name.name) {
         [Symbol::Latent(i)] => scope.latents[i].dims.clone(),
-        [Symbol::Let(i)] => scope.lets[i].done.as_ref().map(|l| l.dims.clone()),
+        [Symbol::Let(i)] => {
+            if scope.lets[i].done.as_ref().is_some_and(|l| l.data_only) {
+                scope.tell(errors::reported_data(name.span, &name.name));
+            }
+            scope.lets[i].done.as_ref().map(|l| l.dims.clone())
+        }
         [Symbol::State { .. }] => {
             scope.tell(errors::later_version(name.span, "a table of values by row"));
             return;

@@ -190,6 +190,9 @@ impl<'a> Scope<'a> {
                 continue;
             }
             first.insert(name, span);
+            if ["log_joint", "log_q"].contains(&name) {
+                self.tell(errors::reserved_name(span, name));
+            }
             if let Some(&[Symbol::Column { table, .. } | Symbol::Stack { table, .. }, ..]) =
                 self.names.insert(name.to_string(), vec![symbol]).as_deref()
             {

@@ -11,12 +11,18 @@ pub fn data_file(span: Span, error: &DataError) -> Diagnostic {
     let d = mistake("data_file", span, error.message.clone());
     match &error.help {
         Some(help) => d.help(help.clone()),
-        None => d.help("paths are relative to the spec's folder"),
+        None => d,
     }
 }
 
 pub fn no_rows(span: Span, file: &str) -> Diagnostic {
     mistake("no_rows", span, format!("`{file}` has no rows"))
+}
+
+pub fn no_row_counts(span: Span, name: &str) -> Diagnostic {
+    mistake("no_rows", span, format!("no row counts in the likelihood of `{name}`"))
+        .label("has no effect")
+        .help("`where:` holds for no row, or `missing: drop` leaves every row out")
 }
 
 pub fn no_column(span: Span, name: &str, table: &str, columns: &[String]) -> Diagnostic {
@@ -136,7 +142,10 @@ pub fn unsupported_outcome(
     support: Support,
 ) -> Diagnostic {
     mistake("outside_support", span, format!("`{column}` is {found} in {place}, which {law} cannot produce"))
-        .label(format!("{law} gives {support}"))
+        .label(match support.contains(found) {
+            true => format!("{law} gives {support}, but not this end"),
+            false => format!("{law} gives {support}"),
+        })
         .help("check the data and the choice of the law")
 }
 

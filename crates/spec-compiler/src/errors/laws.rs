@@ -14,6 +14,19 @@ fn distribution_names() -> Vec<&'static str> {
 
 pub fn unknown_function(span: Span, name: &str) -> Diagnostic {
     let d = mistake("unknown_function", span, format!("unknown function `{name}`"));
+    // What other languages call them.
+    let ours = match name {
+        "ln" => Some("log"),
+        "inv_logit" | "expit" | "logistic" => Some("sigmoid"),
+        "pow" => Some("a^b"),
+        "fabs" => Some("abs"),
+        "ifelse" | "if" => Some("where"),
+        "gammaln" | "lgam" => Some("lgamma"),
+        _ => None,
+    };
+    if let Some(ours) = ours {
+        return d.help(format!("it is called `{ours}` here"));
+    }
     suggest(d, name, &functions::names())
 }
 

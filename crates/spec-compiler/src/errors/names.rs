@@ -1,6 +1,6 @@
 //! Names that nothing defines, or more than one thing.
 
-use super::{alternatives, mistake, suggest};
+use super::{alternatives, mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
 use crate::source::Span;
@@ -17,6 +17,27 @@ pub fn name_is_column(span: Span, name: &str, table: &str, at: Span) -> Diagnost
         .label("defined here")
         .also(at, "the table")
         .help(format!("use another name, or rename the column: `columns: {{new_name: \"{name}\"}}`"))
+}
+
+/// Columns of `posterior.parquet` that every run has.
+pub fn reserved_name(span: Span, name: &str) -> Diagnostic {
+    mistake("reserved_name", span, format!("`{name}` is a column of every result"))
+        .label("needs another name")
+}
+
+/// Two elements whose labels read the same.
+pub fn same_column(span: Span, column: &str) -> Diagnostic {
+    mistake("same_column", span, format!("two elements would both be called `{}`", shown(column)))
+        .label("labels with commas")
+        .help("choose labels that tell the elements apart")
+}
+
+pub fn reported_data(span: Span, name: &str) -> Diagnostic {
+    mistake(
+        "reported_data",
+        span,
+        format!("`{name}` does not depend on a latent, so there is nothing to report"),
+    )
 }
 
 pub fn dim_twice(dim: &Ident) -> Diagnostic {

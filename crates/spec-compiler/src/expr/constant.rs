@@ -1,4 +1,4 @@
-//! The value of an expression without names: `1e-8`, `4 * 1000`, `2^10`, `exp(1)`.
+//! The value of an expression without names (but `pi`): `1e-8`, `4 * 1000`, `2^10`, `exp(1)`.
 
 use super::{Arg, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::source::Span;
@@ -7,7 +7,7 @@ use crate::source::Span;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotConstant(pub Span);
 
-/// Evaluates numbers, signs, `+ - * / ^` and `exp`, `log`, `sqrt` in 64-bit floats. Division by
+/// Evaluates numbers, `pi`, signs, `+ - * / ^` and `exp`, `log`, `sqrt` in 64-bit floats. Division by
 /// zero and overflow give what IEEE 754 says; the place that asks checks its range.
 ///
 /// # Errors
@@ -15,6 +15,7 @@ pub struct NotConstant(pub Span);
 pub fn constant(expr: &Expr) -> Result<f64, NotConstant> {
     match &expr.kind {
         ExprKind::Number(value) => Ok(*value),
+        ExprKind::Name(name) if name.name == "pi" && name.primes == 0 => Ok(std::f64::consts::PI),
         ExprKind::Unary { op: UnaryOp::Neg, operand } => Ok(-constant(operand)?),
         ExprKind::Binary { op, left, right } => {
             let apply: fn(f64, f64) -> f64 = match op {
@@ -55,6 +56,7 @@ mod tests {
         assert_eq!(value("-2^2 + 4 * 1000"), Ok(3996.0));
         assert_eq!(value("2^-1 / sqrt(4)"), Ok(0.25));
         assert_eq!(value("2^3^2"), Ok(512.0));
+        assert_eq!(value("2 * pi"), Ok(std::f64::consts::TAU));
         assert_eq!(value("8 - 4 - 2"), Ok(2.0));
         assert_eq!(value("2 * n"), Err(NotConstant(Span::new(4, 5))));
         assert!(value("exp(1, 2)").is_err());

@@ -1,5 +1,7 @@
 //! Values known before any draw: what a law may be given and may produce, row by row.
 
+use std::collections::{HashMap, HashSet};
+
 use graph::ir::{DimId, Kind as NodeKind, NodeId, Varies};
 use graph::value::Value;
 
@@ -54,7 +56,7 @@ impl Lowering<'_> {
             &o.name,
             &place,
             values[e],
-            law.distribution.name(),
+            if law.truncated.is_some() { "the truncated law" } else { law.distribution.name() },
             support(e),
         );
         self.mistakes.push(mistake);
@@ -73,7 +75,7 @@ impl Lowering<'_> {
         for (k, given) in law.params.iter() {
             let arg = &law.args[given.value];
             let n = self.expr(arg);
-            if self.graph.varies(n) != Varies::Data || self.graph.as_const(n).is_some() {
+            if self.graph.varies(n) != Varies::Data {
                 continue;
             }
             let parameter = law.distribution.slots()[k].alternatives[given.alternative];
@@ -91,6 +93,24 @@ impl Lowering<'_> {
             }
         }
         true
+    }
+
+    /// The least and greatest element of each draw-free part of `nodes` that is not a constant.
+    pub fn data_ranges(&self, nodes: &[NodeId]) -> HashMap<NodeId, (f64, f64)> {
+        let (mut ranges, mut open) = (HashMap::new(), nodes.to_vec());
+        let mut seen: HashSet<NodeId> = HashSet::new();
+        while let Some(n) = open.pop() {
+            if !seen.insert(n) {
+                continue;
+            }
+            if self.graph.varies(n) != Varies::Data {
+                open.extend(&self.graph.node(n).args);
+            } else if let Some(values) = self.data_values(n) {
+                let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+                ranges.insert(n, (least, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)));
+            }
+        }
+        ranges
     }
 
     /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
@@ -119,7 +139,7 @@ impl Lowering<'_> {
     }
 
     /// The elements of a draw-free node.
-    pub fn data_values(&mut self, n: NodeId) -> Option<Vec<f64>> {
+    pub fn data_values(&self, n: NodeId) -> Option<Vec<f64>> {
         if self.graph.varies(n) != Varies::Data {
             return None;
         }

@@ -5,7 +5,7 @@ mod expr;
 mod rates;
 mod solve;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use distributions::Distribution;
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
@@ -14,6 +14,7 @@ use model::{Cells, Named, Site, Target};
 
 use crate::diagnostic::Diagnostic;
 use crate::errors;
+use crate::source::Span;
 use crate::typed::{Def, DimRef, Law, Model};
 
 /// Lowers a checked model.
@@ -128,11 +129,28 @@ impl<'a> Lowering<'a> {
         elements.iter().map(|parts| parts.join(",")).collect()
     }
 
+    /// Labels that hold commas can make two elements read the same.
+    fn told_apart(&mut self, name: &str, dims: &[DimRef], span: Span) {
+        let commas = |d: &DimRef| match &self.model.dims[d.0].labels {
+            Some(labels) => labels.iter().any(|l| l.contains(',')),
+            None => false,
+        };
+        let by_row = dims.iter().any(|d| self.model.dims[d.0].rows_of.is_some());
+        if dims.len() < 2 || by_row || !dims.iter().any(commas) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        if let Some(twice) = self.labels(dims).into_iter().find(|l| !seen.insert(l.clone())) {
+            self.mistakes.push(errors::same_column(span, &format!("{name}[{twice}]")));
+        }
+    }
+
     /// All latents' unconstrained inputs first, in the order of the file: that is the order of the
     /// coordinates.
     fn latents(&mut self) {
         for latent in &self.model.latents {
             self.origin(format!("latent {}", latent.name));
+            self.told_apart(&latent.name, &latent.dims, latent.origin.span);
             let dims = self.graph.canonical(self.dim_ids(&latent.dims));
             let u = self.graph.input(&latent.name, Varies::Lane, NodeKind::Real, &dims);
             let bijector = match distributions::bijector_for(latent.law.support) {
@@ -180,6 +198,9 @@ impl<'a> Lowering<'a> {
     fn let_(&mut self, i: usize) {
         let def = &self.model.lets[i];
         self.origin(format!("let {}", def.name));
+        if !def.data_only {
+            self.told_apart(&def.name, &def.dims, def.origin.span);
+        }
         let n = self.expr(&def.value);
         let dims = self.dim_ids(&def.dims);
         let n = self.graph.expand(n, &dims);
@@ -196,7 +217,18 @@ impl<'a> Lowering<'a> {
                 .and_then(|t| t.log_prob(&mut self.graph, &params, x)),
         };
         match emitted {
-            Ok(n) => Some(n),
+            Ok(density) => {
+                let guarded = |(slot, given): (usize, distributions::Given<NodeId>)| {
+                    law.distribution.slots()[slot].alternatives[given.alternative].finite_outside
+                };
+                if !params.iter().any(guarded) {
+                    return Some(density);
+                }
+                let ranges = self.data_ranges(&nodes);
+                let unknown = (f64::NEG_INFINITY, f64::INFINITY);
+                let range = |n: NodeId| ranges.get(&n).copied().unwrap_or(unknown);
+                Some(distributions::in_domain(&mut self.graph, law.distribution, &params, density, &range))
+            }
             Err(error) => {
                 self.mistakes.push(errors::arguments(law.span, &error, law.distribution));
                 None
@@ -219,6 +251,12 @@ impl<'a> Lowering<'a> {
         }
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &o.value.dims));
+        if let Some(counts) = &counts
+            && counts.iter().all(|&c| c == 0.0)
+        {
+            self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
+            return;
+        }
         if !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
             || !self.outcomes_are_possible(o, x, counts.as_deref())
         {

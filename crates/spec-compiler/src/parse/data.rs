@@ -128,7 +128,7 @@ pub(super) fn dims(reader: &mut Reader, node: Option<&Node>) -> Vec<Dim> {
                 let slot = format!("the dimension `{}`", key.text);
                 reader.labels(value, &slot).map(DimSize::Labels)
             }
-            node => reader.whole(node, &key.text, 1).map(DimSize::Size),
+            node => reader.whole(node, &key.text, 1..=u64::MAX).map(DimSize::Size),
         };
         Some(Dim { name: name?, size: size? })
     });

@@ -1,11 +1,18 @@
 //! The sections `inference:` and `output:`.
 
+use std::ops::RangeInclusive;
+
 use super::read::Reader;
 use crate::ast::{Family, Inference, Output, Spanned};
 use crate::errors;
 use crate::expr::{Arg, ExprKind, constant};
 use crate::words;
 use crate::yaml::Node;
+
+/// Draws of a step, rows of `posterior.parquet`, steps: more are a slip of the pen.
+const MAX_DRAWS: u64 = 10_000;
+const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
+const MAX_STEPS: u64 = 1_000_000_000;
 
 pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let Some(node) = node.filter(|node| !is_empty(node)) else {
@@ -14,14 +21,14 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let Some(fields) = reader.fields(node, "`inference:`", &words::INFERENCE, node.span()) else {
         return Inference::default();
     };
-    let mut count = |word: &str, least: u64| {
+    let mut count = |word: &str, range: RangeInclusive<u64>| {
         let node = fields.get(word)?;
-        reader.whole(node, word, least)
+        reader.whole(node, word, range)
     };
-    let draws = count("draws", 1);
-    let posterior_draws = count("posterior_draws", 1);
-    let seed = count("seed", 0);
-    let steps = count("steps", 1);
+    let draws = count("draws", 1..=MAX_DRAWS);
+    let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
+    let seed = count("seed", 0..=u64::MAX);
+    let steps = count("steps", 1..=MAX_STEPS);
     Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),

@@ -1,6 +1,7 @@
 //! Typed readers of YAML nodes; each reports what it does not find and returns nothing then.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use crate::ast::{Choice, Spanned};
 use crate::diagnostic::Diagnostic;
@@ -304,20 +305,29 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number of at least `least`.
-    pub(super) fn whole(&mut self, node: &Node, slot: &str, least: u64) -> Option<Spanned<u64>> {
+    pub(super) fn whole(
+        &mut self,
+        node: &Node,
+        slot: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<Spanned<u64>> {
         // Digits are read as they are: a float would round a seed above 2^53.
         if let Node::Scalar(Scalar { text, span, .. }) = node
             && let Ok(value) = text.trim().parse::<u64>()
-            && value >= least
+            && range.contains(&value)
             && (text == "0" || !text.starts_with(['0', '+']))
         {
             return Some(Spanned { value, span: *span });
         }
         let number = self.number(node, slot)?;
         let Spanned { value, span } = number;
-        let exact = 2f64.powi(53);
-        if value.fract() != 0.0 || !(least as f64..=exact).contains(&value) {
-            let expected = format!("a whole number of at least {least}");
+        let exact = 2_u64.pow(53);
+        let (least, most) = (*range.start(), *range.end());
+        if value.fract() != 0.0 || !(least as f64..=most.min(exact) as f64).contains(&value) {
+            let expected = match most {
+                u64::MAX => format!("a whole number of at least {least}"),
+                _ => format!("a whole number from {least} to {most}"),
+            };
             self.report(errors::number_out_of_range(span, slot, &expected));
             return None;
         }
