@@ -16,6 +16,7 @@ use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::score::{ScoreGap, score_gaps};
 use crate::diagnostics::verdict::{self, Evidence, Verdict};
+use crate::diagnostics::walk::{self, Drift};
 use crate::error::FitError;
 use crate::estimator::mean_and_mcse;
 use crate::families::Family;
@@ -111,6 +112,12 @@ pub(crate) fn answer(
     let k_hat = answer.psis.k_hat;
     let hopeless = k_hat >= verdict::K_HAT_CORRECTED || k_hat.is_nan();
     let scores = if interrupted || hopeless { Vec::new() } else { scores(target, options, answer) };
+    let drifts = if asked && options.method == Method::Auto && !interrupted && !hopeless {
+        drifts(target, options, answer, observer)
+    } else {
+        Vec::new()
+    };
+    let drifts: Vec<(&str, Drift)> = names.iter().map(String::as_str).zip(drifts).collect();
     let scores: Vec<(&str, ScoreGap)> = coordinates.iter().map(String::as_str).zip(scores).collect();
     let (verdict, reasons) = verdict::judge(Evidence {
         k_hat_q: plain.psis.k_hat,
@@ -119,6 +126,7 @@ pub(crate) fn answer(
         shifts: &shifts,
         tails: &tails,
         scores: &scores,
+        drifts: &drifts,
         rival_share: rival_share(&state, answer),
         tally: &answer.tally,
         interrupted,
@@ -176,6 +184,32 @@ fn widen<'a>(
     }
     let best = tried.into_iter().min_by(|a, b| a.psis.k_hat.total_cmp(&b.psis.k_hat))?;
     (best.psis.k_hat < plain.psis.k_hat).then_some(best)
+}
+
+/// How far a walk from the weighted draws moves what the user reads; empty where it would cost too much
+/// or is cancelled.
+fn drifts(
+    target: &mut Target,
+    options: &Options,
+    answer: &Weighed,
+    observer: &mut dyn Observer,
+) -> Vec<Drift> {
+    if target.dim() > verdict::WALK_DIM {
+        return Vec::new();
+    }
+    let mut drifts: Vec<Drift> = Vec::new();
+    for walk in walk::WALKS {
+        let start = pick(&answer.draws.z, &systematic(&answer.weights(), walk.chains, offset(options.seed)));
+        let Some(end) = walk.go(target, &answer.proposal.coordinates, &start, options.seed, observer) else {
+            return Vec::new();
+        };
+        let (before, after) = (reported(target, &start), reported(target, &end));
+        drifts = before.iter().zip(&after).map(|(b, a)| walk::drift(b, a, answer.psis.ess)).collect();
+        if !drifts.iter().any(|d| d.exceeds(verdict::DRIFT, verdict::DRIFT_DOUBT)) {
+            break;
+        }
+    }
+    drifts
 }
 
 /// The score gaps of the weighted draws.

@@ -20,6 +20,8 @@ pub enum Purpose {
     Check(u8),
     /// The offset of systematic resampling.
     Resample,
+    /// Momenta and choices of the walk.
+    Walk,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Purpose::FreshDraws => "fresh draws".into(),
             Purpose::Check(round) => format!("check {round}"),
             Purpose::Resample => "resample".into(),
+            Purpose::Walk => "walk".into(),
         }
     }
 }
@@ -67,7 +70,12 @@ impl Noise {
 
     /// A number in (0, 1), of the first element.
     pub fn uniform(&self, step: u64) -> f64 {
-        self.keys[0].uniform(Counter { step, ..Counter::default() })
+        self.uniform_of(step, 0)
+    }
+
+    /// [`uniform`](Noise::uniform) of one of several draws.
+    pub fn uniform_of(&self, step: u64, draw: usize) -> f64 {
+        self.keys[0].uniform(Counter { step, draw: draw as u32, ..Counter::default() })
     }
 }
 

@@ -5,3 +5,4 @@ pub mod psis;
 pub mod resample;
 pub mod score;
 pub mod verdict;
+pub mod walk;

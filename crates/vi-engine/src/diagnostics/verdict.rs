@@ -1,6 +1,7 @@
 //! The verdict, and every threshold behind it.
 
 use super::score::ScoreGap;
+use super::walk::Drift;
 use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
@@ -17,6 +18,13 @@ pub const ESS: f64 = 400.0;
 pub const SCORE_GAP: f64 = 0.2;
 pub const SCORE_ERRORS: f64 = 4.0;
 pub const SCORE_DRAWS: usize = 4000;
+/// Largest harmless drift of a mean (in sd) or an sd (as a ratio) under the walk, where it is beyond
+/// [`DRIFT_ERRORS`] standard errors (from [`DRIFT_DOUBT`] on more chains are asked); and the most
+/// coordinates for which the walk is taken.
+pub const DRIFT: f64 = 0.1;
+pub const DRIFT_ERRORS: f64 = 4.0;
+pub const DRIFT_DOUBT: f64 = 2.5;
+pub const WALK_DIM: usize = 1000;
 /// A second mode matters from this share of the mass on, if its log weight exceeds
 /// [`RIVAL_LOG_WEIGHT`]: if the draws do not reach it.
 pub const RIVAL_SHARE: f64 = 0.01;
@@ -74,6 +82,8 @@ pub struct Evidence<'a> {
     pub tails: &'a [(&'a str, f64)],
     /// Name and score gap of every unconstrained coordinate; empty where not evaluated.
     pub scores: &'a [(&'a str, ScoreGap)],
+    /// Name and drift of every reported parameter; empty where the walk was not taken.
+    pub drifts: &'a [(&'a str, Drift)],
     /// The largest share of the mass that is at a mode which the draws do not reach.
     pub rival_share: f64,
     /// Evaluations of the check alone: failures on the way to it harm nobody.
@@ -146,6 +156,16 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
         (!harmless).then_some((size, text))
     });
     reasons.extend(worst(broken));
+    let drifted = evidence.drifts.iter().flat_map(|(name, d)| {
+        let mean = (d.mean.abs(), d.mean_error, format!("moves its mean by {:+.2} sd", d.mean));
+        let sd = (d.sd.abs(), d.sd_error, format!("changes its sd by {:+.0} %", 100.0 * d.sd));
+        [mean, sd].into_iter().filter(|(size, error, _)| *size > DRIFT.max(DRIFT_ERRORS * error)).map(
+            move |(size, _, what)| {
+                (size, format!("{name}: a short walk from the draws {what}: they miss part of the posterior"))
+            },
+        )
+    });
+    reasons.extend(worst(drifted));
     reasons
 }
 
@@ -211,6 +231,7 @@ mod tests {
             shifts: &shifts,
             tails: &[("a", 0.69)],
             scores: &[("a", ScoreGap { gap: 0.19, mcse: 0.01 })],
+            drifts: &[("a", Drift { mean: 0.09, mean_error: 0.01, sd: -0.3, sd_error: 0.1 })],
             rival_share: 0.009,
             tally: &tally,
             interrupted: false,
@@ -222,10 +243,13 @@ mod tests {
             verdict
         };
         assert_eq!(verdict(evidence), expected);
+        let still = Drift { mean: 0.0, mean_error: 0.01, sd: 0.0, sd_error: 0.01 };
         let grave = [
             Evidence { interrupted: true, ..evidence },
             Evidence { rival_share: 0.01, ..evidence },
             Evidence { scores: &[("a", ScoreGap { gap: -0.21, mcse: 0.05 })], ..evidence },
+            Evidence { drifts: &[("a", Drift { mean: -0.11, mean_error: 0.02, ..still })], ..evidence },
+            Evidence { drifts: &[("a", Drift { sd: 0.11, sd_error: 0.02, ..still })], ..evidence },
         ];
         for evidence in grave {
             assert_eq!(verdict(evidence), Verdict::Unreliable);
@@ -268,6 +292,7 @@ mod tests {
             shifts: &[],
             tails: &[],
             scores: &[],
+            drifts: &[],
             rival_share: 0.0,
             tally: &tally,
             interrupted: false,
