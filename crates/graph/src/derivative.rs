@@ -80,7 +80,8 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
 
 /// The arguments a node depends on in steps: its derivative with respect to them is zero almost
 /// everywhere although its value changes, so that no derivative tells of the dependence. A foreign op,
-/// and a scan with such a node in its body, may depend so on all of theirs.
+/// and a scan with such a node in its body, may depend so on all of theirs. (`not` has a derivative,
+/// but is for zeros and ones, which come from steps.)
 pub fn in_steps(g: &Graph, n: NodeId) -> &[NodeId] {
     let node = g.node(n);
     match &node.op {
