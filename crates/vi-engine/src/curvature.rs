@@ -7,7 +7,7 @@ use nalgebra::{Cholesky, DMatrix, SymmetricEigen};
 use numerics::lanes::Lanes;
 
 use crate::BLOCK;
-use crate::coordinates::{Coordinates, Scale, row};
+use crate::coordinates::{Coordinates, Scale};
 use crate::target::Target;
 
 /// First difference step, before scales are known.
@@ -26,9 +26,9 @@ const FLAT: f64 = 1e-16;
 /// Coordinates centred at `x` in which the curvature there is minus the identity: densely, or in
 /// the diagonal only.
 ///
-/// A direction in which the curvature has the wrong sign is scaled by its magnitude. One without
-/// ([`FLAT`]) keeps the scale one, and a combination of directions that is flatter than its parts a
-/// scale bounded by [`FLOOR`].
+/// A direction in which the curvature has the wrong sign is scaled by its magnitude. A coordinate
+/// without ([`FLAT`]) gets the scale one in the diagonal; densely, a direction much flatter than its
+/// coordinates, or without curvature, a wide one bounded by [`FLOOR`].
 pub fn whiten(target: &mut Target, x: &[f64], dense: bool) -> Coordinates {
     let probe: Vec<f64> = x.iter().map(|x| PROBE * (1.0 + x.abs())).collect();
     let first = Differences::take(target, x, &probe);
@@ -101,16 +101,7 @@ impl Differences {
         });
         let covariance = &roots * roots.transpose();
         match Cholesky::new(covariance) {
-            Some(cholesky) => {
-                let l = cholesky.l();
-                let mut packed = vec![0.0; row(n)];
-                for i in 0..n {
-                    for j in 0..=i {
-                        packed[row(i) + j] = l[(i, j)];
-                    }
-                }
-                Scale::Lower(packed)
-            }
+            Some(cholesky) => Scale::lower(&cholesky),
             // only a non-finite curvature comes here
             None => Scale::Diagonal(sd.to_vec()),
         }
