@@ -215,8 +215,7 @@ fn row_work_is_pinned() {
             .collect();
         writeln!(found, "{name}({}): {}", parameters.join(", "), work.join(" ")).unwrap();
     }
-    let expected = include_str!("row_work.txt");
-    assert!(found == expected, "row work changed:\n{found}");
+    agrees("row_work.txt", &found);
 }
 
 /// The table as a reader sees it.
@@ -229,6 +228,15 @@ fn table_of_signatures() {
             writeln!(found, "  {p}").unwrap();
         }
     }
-    let expected = include_str!("signatures.txt");
-    assert!(found == expected, "the table changed:\n{found}");
+    agrees("signatures.txt", &found);
+}
+
+/// Compares with the snapshot file, or writes it where `UPDATE_SNAPSHOTS=1` is set.
+fn agrees(name: &str, found: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        return std::fs::write(path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == expected, "{name} differs; UPDATE_SNAPSHOTS=1 refreshes it:\n{found}");
 }

@@ -78,6 +78,27 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
     }))
 }
 
+/// The arguments a node depends on in steps: its derivative with respect to them is zero almost
+/// everywhere although its value changes, so that no derivative tells of the dependence. A foreign op,
+/// and a scan with such a node in its body, may depend so on all of theirs. (`not` has a derivative,
+/// but is for zeros and ones, which come from steps.)
+pub fn in_steps(g: &Graph, n: NodeId) -> &[NodeId] {
+    let node = g.node(n);
+    match &node.op {
+        Op::Unary(Unary::Sign | Unary::Floor | Unary::Not | Unary::Detach)
+        | Op::Binary(Binary::Lt | Binary::Le | Binary::Eq)
+        | Op::Filter { .. }
+        | Op::GramFactor { .. }
+        | Op::Foreign(_) => &node.args,
+        Op::Select => &node.args[..1],
+        Op::Scan(s) => {
+            let body = (0..s.body.nodes().len()).map(|i| NodeId(i as u32));
+            if body.into_iter().any(|n| !in_steps(&s.body, n).is_empty()) { &node.args } else { &[] }
+        }
+        _ => &[],
+    }
+}
+
 /// The lower triangle of x over `(row, col)`, its diagonal times `diagonal`, zeros above.
 pub(crate) fn lower(g: &mut Graph, x: NodeId, row: DimId, col: DimId, diagonal: f64) -> NodeId {
     let x = g.expand(x, &[row, col]);

@@ -2,54 +2,73 @@
 
 use crate::ir::{Binary, Op, Reduction, Unary};
 
-/// One table for unary ops: the variant and its word.
-pub const UNARY: &[(Unary, &str)] = &[
-    (Unary::Neg, "neg"),
-    (Unary::Abs, "abs"),
-    (Unary::Sign, "sign"),
-    (Unary::Recip, "recip"),
-    (Unary::Sqrt, "sqrt"),
-    (Unary::Square, "square"),
-    (Unary::Exp, "exp"),
-    (Unary::Ln, "ln"),
-    (Unary::Log1p, "log1p"),
-    (Unary::Expm1, "expm1"),
-    (Unary::Tanh, "tanh"),
-    (Unary::Sigmoid, "sigmoid"),
-    (Unary::Softplus, "softplus"),
-    (Unary::Sin, "sin"),
-    (Unary::Cos, "cos"),
-    (Unary::Erf, "erf"),
-    (Unary::Erfc, "erfc"),
-    (Unary::LogNdtr, "log_ndtr"),
-    (Unary::Lgamma, "lgamma"),
-    (Unary::Digamma, "digamma"),
-    (Unary::Trigamma, "trigamma"),
-    (Unary::Floor, "floor"),
-    (Unary::Not, "not"),
-    (Unary::Detach, "detach"),
-];
+/// A table of variants and their words, and the word of a variant: none can be forgotten.
+macro_rules! words {
+    ($(#[$doc:meta])* $table:ident, $word:ident of $ops:ident { $($variant:ident $text:literal,)* }) => {
+        $(#[$doc])*
+        pub const $table: &[($ops, &str)] = &[$(($ops::$variant, $text)),*];
 
-/// One table for binary ops.
-pub const BINARY: &[(Binary, &str)] = &[
-    (Binary::Add, "add"),
-    (Binary::Sub, "sub"),
-    (Binary::Mul, "mul"),
-    (Binary::Div, "div"),
-    (Binary::Pow, "pow"),
-    (Binary::Max, "max"),
-    (Binary::Min, "min"),
-    (Binary::Lt, "lt"),
-    (Binary::Le, "le"),
-    (Binary::Eq, "eq"),
-];
+        fn $word(op: $ops) -> &'static str {
+            match op {
+                $($ops::$variant => $text,)*
+            }
+        }
+    };
+}
 
-/// One table for reductions.
-pub const REDUCTIONS: &[(Reduction, &str)] =
-    &[(Reduction::Sum, "sum"), (Reduction::Max, "reduce_max"), (Reduction::Min, "reduce_min")];
+words! {
+    /// Every unary op with its word.
+    UNARY, unary of Unary {
+        Neg "neg",
+        Abs "abs",
+        Sign "sign",
+        Recip "recip",
+        Sqrt "sqrt",
+        Square "square",
+        Exp "exp",
+        Ln "ln",
+        Log1p "log1p",
+        Expm1 "expm1",
+        Tanh "tanh",
+        Sigmoid "sigmoid",
+        Softplus "softplus",
+        Sin "sin",
+        Cos "cos",
+        Erf "erf",
+        Erfc "erfc",
+        LogNdtr "log_ndtr",
+        Lgamma "lgamma",
+        Digamma "digamma",
+        Trigamma "trigamma",
+        Floor "floor",
+        Not "not",
+        Detach "detach",
+    }
+}
 
-fn word<T: PartialEq>(table: &[(T, &'static str)], op: &T) -> &'static str {
-    table.iter().find(|(o, _)| o == op).map_or("?", |(_, w)| w)
+words! {
+    /// Every binary op with its word.
+    BINARY, binary of Binary {
+        Add "add",
+        Sub "sub",
+        Mul "mul",
+        Div "div",
+        Pow "pow",
+        Max "max",
+        Min "min",
+        Lt "lt",
+        Le "le",
+        Eq "eq",
+    }
+}
+
+words! {
+    /// Every reduction with its word.
+    REDUCTIONS, reduction of Reduction {
+        Sum "sum",
+        Max "reduce_max",
+        Min "reduce_min",
+    }
 }
 
 impl Op {
@@ -61,10 +80,10 @@ impl Op {
             Op::Size(_) => "size",
             Op::Iota(_) => "iota",
             Op::Ones(_) => "ones",
-            Op::Unary(u) => word(UNARY, u),
-            Op::Binary(b) => word(BINARY, b),
+            Op::Unary(u) => unary(*u),
+            Op::Binary(b) => binary(*b),
             Op::Select => "select",
-            Op::Reduce(r, _) => word(REDUCTIONS, r),
+            Op::Reduce(r, _) => reduction(*r),
             Op::Contract { .. } => "contract",
             Op::Gather => "gather",
             Op::ScatterAdd => "scatter_add",

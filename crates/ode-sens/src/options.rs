@@ -1,7 +1,5 @@
 //! How to solve: method, tolerances, budget, and how to differentiate.
 
-use std::str::FromStr;
-
 use numerics::simd::Isa;
 
 use crate::error::OdeError;
@@ -120,43 +118,5 @@ impl SolverOptions {
             Sensitivity::Adjoint => true,
             Sensitivity::Auto => n_tangents > FORWARD_UP_TO,
         }
-    }
-}
-
-/// The text names no method, or no kind of sensitivity.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown word `{found}`: expected {expected}")]
-pub struct UnknownWord {
-    pub found: String,
-    pub expected: &'static str,
-}
-
-impl FromStr for Method {
-    type Err = UnknownWord;
-    fn from_str(s: &str) -> Result<Method, UnknownWord> {
-        Ok(match s {
-            "tsit5" => Method::Tsit5,
-            "tr_bdf2" => Method::TrBdf2,
-            "esdirk34" => Method::Esdirk34,
-            "bdf" => Method::Bdf,
-            "matrix_exponential" => Method::MatrixExponential,
-            "auto" => Method::Auto,
-            _ => {
-                let expected = "tsit5, tr_bdf2, esdirk34, bdf, matrix_exponential or auto";
-                return Err(UnknownWord { found: s.into(), expected });
-            }
-        })
-    }
-}
-
-impl FromStr for Sensitivity {
-    type Err = UnknownWord;
-    fn from_str(s: &str) -> Result<Sensitivity, UnknownWord> {
-        Ok(match s {
-            "forward" => Sensitivity::Forward,
-            "adjoint" => Sensitivity::Adjoint,
-            "auto" => Sensitivity::Auto,
-            _ => return Err(UnknownWord { found: s.into(), expected: "forward, adjoint or auto" }),
-        })
     }
 }

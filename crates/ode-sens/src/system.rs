@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use graph::derivative::AdError;
+use graph::derivative::{AdError, in_steps};
 use graph::ir::{DimId, Graph, Kind, NodeId, Op, Size, Varies};
 use graph::jvp::jvp;
 use graph::program::{Options, Program, Workspace};
@@ -209,7 +209,10 @@ impl GraphRhs {
         let jacobian = compile(&c.g, &outputs)?;
 
         let coefficients = &values[..pattern.states.len()];
-        let is_linear = !depends(&c.g, coefficients, &[c.t, c.y]) && !depends(&c.g, &[c.dy], &[c.t]);
+        // A rate that changes in steps has constant derivatives too, but is no matrix times the state.
+        let is_linear = !depends(&c.g, coefficients, &[c.t, c.y])
+            && !depends(&c.g, &[c.dy], &[c.t])
+            && !depends(&c.g, &arguments_in_steps(&c.g, c.dy), &[c.y]);
         let linear = match is_linear {
             false => None,
             true => {
@@ -279,17 +282,25 @@ fn compile_linear(
 
 /// Does any of `nodes` depend on any of `inputs`?
 fn depends(g: &Graph, nodes: &[NodeId], inputs: &[NodeId]) -> bool {
+    let needed = ancestors(g, nodes);
+    inputs.iter().any(|n| needed.contains(n))
+}
+
+/// What the nodes on the way to `dy` depend on without a derivative that tells of it.
+fn arguments_in_steps(g: &Graph, dy: NodeId) -> Vec<NodeId> {
+    ancestors(g, &[dy]).into_iter().flat_map(|n| in_steps(g, n)).copied().collect()
+}
+
+/// `nodes` and whatever they depend on.
+fn ancestors(g: &Graph, nodes: &[NodeId]) -> HashSet<NodeId> {
     let mut seen: HashSet<NodeId> = HashSet::new();
     let mut open: Vec<NodeId> = nodes.to_vec();
     while let Some(n) = open.pop() {
-        if inputs.contains(&n) {
-            return true;
-        }
         if seen.insert(n) {
             open.extend(&g.node(n).args);
         }
     }
-    false
+    seen
 }
 
 fn memory(ws: &mut dyn Any) -> &mut Memory {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::*;
 use graph::foreign::Foreign;
-use graph::ir::{ForeignRef, Graph, Kind, NodeId, Op, Role, Size, Varies};
+use graph::ir::{Binary, ForeignRef, Graph, Kind, NodeId, Op, Role, Size, Unary, Varies};
 use graph::jvp;
 use graph::program::{Options, Program};
 use graph::value::{Bindings, Value};
@@ -260,6 +260,57 @@ fn linear_systems_are_recognised() {
     let mut b = graphs::Builder::new(1, 1);
     let rate = b.g.sub(b.p[0], b.y[0]);
     assert!(is_linear(b.finish("infusion", &[rate])));
+    // Steps: constant derivatives, but no matrix times the state.
+    assert!(!is_linear(stop_at_one()));
+    let mut b = graphs::Builder::new(1, 1);
+    let whole = b.g.unary(Unary::Floor, b.y[0]);
+    assert!(!is_linear(b.finish("floor of the state", &[whole])));
+    let mut b = graphs::Builder::new(1, 1);
+    let above = b.g.binary(Binary::Lt, b.p[0], b.y[0]);
+    let rate = b.g.scale(-3.0, above);
+    assert!(!is_linear(b.finish("comparison of the state", &[rate])));
+    let mut b = graphs::Builder::new(1, 1);
+    let early = b.g.binary(Binary::Lt, b.t, b.p[0]);
+    let rate = b.g.scale(-3.0, early);
+    assert!(!is_linear(b.finish("comparison of the time", &[rate])));
+    let mut b = graphs::Builder::new(1, 1);
+    let held = b.g.unary(Unary::Detach, b.y[0]);
+    assert!(!is_linear(b.finish("detached state", &[held])));
+    // A step that depends on parameters alone is a constant like any other.
+    let mut b = graphs::Builder::new(1, 1);
+    let one = b.g.constant(1.0);
+    let fast = b.g.binary(Binary::Lt, one, b.p[0]);
+    let rate = b.g.mul(fast, b.y[0]);
+    assert!(is_linear(b.finish("comparison of a parameter", &[rate])));
+}
+
+/// `y' = -1000 y` and `z' = where(z > 1, -v, 0)`: stiff, and its Jacobian is constant.
+fn stop_at_one() -> OdeSystem {
+    let mut b = graphs::Builder::new(2, 1);
+    let fast = b.g.scale(-1000.0, b.y[0]);
+    let (one, zero) = (b.g.constant(1.0), b.g.zero());
+    let above = b.g.binary(Binary::Lt, one, b.y[1]);
+    let down = b.g.neg(b.p[0]);
+    let rate = b.g.select(above, down, zero);
+    b.finish("stop_at_one", &[fast, rate])
+}
+
+#[test]
+fn rates_in_steps_are_never_solved_as_linear() {
+    let rhs = stop_at_one().compile(&[0], Isa::detect()).unwrap();
+    let solve = |method| {
+        let options = SolverOptions { method, rtol: 1e-6, atol: 1e-8, ..Default::default() };
+        let (y0, p) = (lanes(&[[1.0, 3.0]]), lanes(&[[0.5]]));
+        let out =
+            Solver::new(rhs.clone(), options).unwrap().solve(&y0, &p, &TIMES, Derivatives::None).unwrap();
+        out.y.lane(0)
+    };
+    let (auto, tsit5) = (solve(Method::Auto), solve(Method::Tsit5));
+    for (a, b) in auto.iter().zip(&tsit5) {
+        close(*a, *b, 1e-4, "auto and tsit5");
+    }
+    // z falls from 3 at a rate of 1/2 until it is 1, at time 4; the last time is 7.
+    close(tsit5[tsit5.len() - 1], 1.0, 1e-4, "z at rest");
 }
 
 #[test]
@@ -287,7 +338,7 @@ fn malformed_systems_are_refused_by_name() {
     let e = solve_op(b.finish("odd", &[rate]), SolverOptions::default()).unwrap_err();
     assert_eq!(e.to_string(), "ode odd: unexpected input x");
     let mut b = graphs::Builder::new(1, 1);
-    let rate = b.g.unary(graph::ir::Unary::Trigamma, b.y[0]);
+    let rate = b.g.unary(Unary::Trigamma, b.y[0]);
     let e = solve_op(b.finish("deep", &[rate]), SolverOptions::default()).unwrap_err();
     assert_eq!(e.to_string(), "ode deep: trigamma has no derivative rule");
 }

@@ -10,3 +10,12 @@ fn every_function_and_distribution_is_in_the_reference() {
     let missing: Vec<&str> = all.filter(|n| !words.contains(n)).collect();
     assert!(missing.is_empty(), "docs/spec-language.md lacks {missing:?}");
 }
+
+#[test]
+fn a_name_is_of_this_version_or_of_a_later_one() {
+    use spec_compiler::check::functions::{LATER, LATER_LAWS, names};
+    let laws = distributions::signatures().into_iter().map(|s| s.name);
+    let both: Vec<&str> =
+        names().into_iter().chain(laws).filter(|n| LATER.contains(n) || LATER_LAWS.contains(n)).collect();
+    assert!(both.is_empty(), "still in a list of later names: {both:?}");
+}

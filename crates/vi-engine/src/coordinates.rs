@@ -1,6 +1,7 @@
 //! Whitened coordinates: the engine works where the posterior's curvature at its mode is the
 //! identity, so that one step size suits every parameter.
 
+use nalgebra::{Cholesky, Dyn};
 use numerics::lanes::{LANES, Lanes};
 
 /// The affine map `z = centre + scale u` between whitened `u` and unconstrained `z`.
@@ -23,6 +24,14 @@ pub enum Scale {
 /// Start of row `i` in a lower triangle packed by rows.
 pub(crate) fn row(i: usize) -> usize {
     i * (i + 1) / 2
+}
+
+impl Scale {
+    /// The factor of a covariance.
+    pub(crate) fn lower(factor: &Cholesky<f64, Dyn>) -> Scale {
+        let l = factor.l_dirty();
+        Scale::Lower((0..l.nrows()).flat_map(|i| (0..=i).map(move |j| l[(i, j)])).collect())
+    }
 }
 
 impl Coordinates {

@@ -7,7 +7,7 @@ use nalgebra::{Cholesky, DMatrix, SymmetricEigen};
 use numerics::lanes::Lanes;
 
 use crate::BLOCK;
-use crate::coordinates::{Coordinates, Scale, row};
+use crate::coordinates::{Coordinates, Scale};
 use crate::target::Target;
 
 /// First difference step, before scales are known.
@@ -19,26 +19,23 @@ const STEP_IN_SD: f64 = 0.1;
 /// indefinite direction gets a wide but finite scale.
 const FLOOR: f64 = 1e-7;
 
+/// Less curvature of a coordinate than this is none: it is the rounding of gradients of order one,
+/// differenced over a step of one, and would make a standard deviation of 1e8 out of noise.
+const FLAT: f64 = 1e-16;
+
 /// Coordinates centred at `x` in which the curvature there is minus the identity: densely, or in
 /// the diagonal only.
 ///
-/// Directions without curvature, or with the wrong sign, get its magnitude, bounded away from zero.
+/// A direction in which the curvature has the wrong sign is scaled by its magnitude. A coordinate
+/// without ([`FLAT`]) gets the scale one in the diagonal; densely, a direction much flatter than its
+/// coordinates, or without curvature, a wide one bounded by [`FLOOR`].
 pub fn whiten(target: &mut Target, x: &[f64], dense: bool) -> Coordinates {
     let probe: Vec<f64> = x.iter().map(|x| PROBE * (1.0 + x.abs())).collect();
     let first = Differences::take(target, x, &probe);
-    let steps: Vec<f64> = (0..x.len())
-        .map(|i| {
-            let curvature = first.at(i, i).abs();
-            if curvature > 0.0 { (STEP_IN_SD / curvature.sqrt()).clamp(1e-8, 1.0) } else { 1.0 }
-        })
-        .collect();
+    let steps: Vec<f64> =
+        (0..x.len()).map(|i| first.sd(i).map_or(1.0, |sd| (STEP_IN_SD * sd).clamp(1e-8, 1.0))).collect();
     let second = Differences::take(target, x, &steps);
-    let sd: Vec<f64> = (0..x.len())
-        .map(|i| {
-            let curvature = second.at(i, i).abs();
-            if curvature > 0.0 { 1.0 / curvature.sqrt() } else { 1.0 }
-        })
-        .collect();
+    let sd: Vec<f64> = (0..x.len()).map(|i| second.sd(i).unwrap_or(1.0)).collect();
     let scale = if dense { second.factor(&sd) } else { Scale::Diagonal(sd) };
     Coordinates { centre: x.to_vec(), scale }
 }
@@ -87,6 +84,13 @@ impl Differences {
         0.5 * (self.rows[i][j] + self.rows[j][i])
     }
 
+    /// The standard deviation of coordinate `i` given the others; `None` where there is no curvature to
+    /// tell it, or an infinite one.
+    fn sd(&self, i: usize) -> Option<f64> {
+        let curvature = self.at(i, i).abs();
+        (curvature > FLAT && curvature.is_finite()).then(|| 1.0 / curvature.sqrt())
+    }
+
     /// The Cholesky factor of the inverse, computed from the precision scaled to unit diagonal.
     fn factor(&self, sd: &[f64]) -> Scale {
         let n = sd.len();
@@ -97,16 +101,7 @@ impl Differences {
         });
         let covariance = &roots * roots.transpose();
         match Cholesky::new(covariance) {
-            Some(cholesky) => {
-                let l = cholesky.l();
-                let mut packed = vec![0.0; row(n)];
-                for i in 0..n {
-                    for j in 0..=i {
-                        packed[row(i) + j] = l[(i, j)];
-                    }
-                }
-                Scale::Lower(packed)
-            }
+            Some(cholesky) => Scale::lower(&cholesky),
             // only a non-finite curvature comes here
             None => Scale::Diagonal(sd.to_vec()),
         }
@@ -145,5 +140,20 @@ mod tests {
         });
         let coordinates = whiten(&mut Target::new(&mut saddle), &[0.0; 3], true);
         assert!(coordinates.log_det().is_finite());
+    }
+
+    #[test]
+    fn rounding_and_infinite_slopes_make_no_scale() {
+        // Curvature 1e-20 along the first; the gradient along the second is infinite beside zero.
+        let mut odd = crate::testing::Function::new(3, |z, g| {
+            g[0] = -1e-20 * z[0];
+            g[1] = if z[1] == 0.0 { 0.0 } else { -f64::INFINITY * z[1].signum() };
+            g[2] = -4.0 * z[2];
+            -2.0 * z[2] * z[2]
+        });
+        let coordinates = whiten(&mut Target::new(&mut odd), &[0.0; 3], false);
+        let Scale::Diagonal(sd) = &coordinates.scale else { panic!("diagonal was asked for") };
+        assert_eq!(sd[..2], [1.0, 1.0]);
+        assert!((sd[2] - 0.5).abs() < 1e-6, "{sd:?}");
     }
 }

@@ -4,21 +4,11 @@ use thiserror::Error;
 
 /// A choice that cannot be honoured.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum OptionError {
-    #[error("`{option}: {word}` comes with a later issue")]
-    Later { option: String, word: String },
-    #[error("`{option}: {word}` is unknown; expected {expected}")]
-    Unknown { option: String, word: String, expected: String },
-}
-
-impl OptionError {
-    pub(crate) fn later(option: &str, word: &str) -> Self {
-        OptionError::Later { option: option.into(), word: word.into() }
-    }
-
-    pub(crate) fn unknown(option: &str, word: &str, expected: &str) -> Self {
-        OptionError::Unknown { option: option.into(), word: word.into(), expected: expected.into() }
-    }
+#[error("`{option}: {found}` is refused; expected {expected}")]
+pub struct OptionError {
+    pub option: &'static str,
+    pub found: String,
+    pub expected: &'static str,
 }
 
 /// Why there is no fit at all. (A bad fit is a [`crate::Fit`] with its verdict.)
@@ -30,7 +20,7 @@ pub enum FitError {
     NoCoordinates,
     #[error("the model names {names} coordinates but has {dim}")]
     Names { dim: usize, names: usize },
-    /// The log density was finite nowhere in `tried` starting points.
+    /// The log density was finite, with its gradient, nowhere in `tried` starting points.
     #[error(
         "the log density is finite at none of {tried} starting points{}",
         .reason.as_ref().map(|r| format!("; most often: {r}")).unwrap_or_default()

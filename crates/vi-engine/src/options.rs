@@ -1,4 +1,4 @@
-//! What the user may choose, in the words of the specification language.
+//! What the user may choose; `spec-compiler` reads the words.
 
 use crate::error::OptionError;
 
@@ -18,22 +18,6 @@ pub enum Method {
 /// The largest dimension for which `full_rank` is the default family.
 pub const FULL_RANK_LIMIT: usize = 100;
 
-impl Method {
-    /// Reads the word of a specification.
-    ///
-    /// # Errors
-    /// A method of a later issue, or an unknown word.
-    pub fn parse(word: &str) -> Result<Self, OptionError> {
-        match word.trim() {
-            "auto" => Ok(Method::Auto),
-            "vi" => Ok(Method::Vi),
-            "laplace" => Ok(Method::Laplace),
-            later @ ("pathfinder" | "nuts" | "map") => Err(OptionError::later("method", later)),
-            other => Err(OptionError::unknown("method", other, "auto, vi, laplace")),
-        }
-    }
-}
-
 /// The shape of q.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyChoice {
@@ -41,30 +25,6 @@ pub enum FamilyChoice {
     FullRank,
     /// Diagonal plus this rank.
     LowRank(usize),
-}
-
-impl FamilyChoice {
-    /// Reads `mean_field`, `full_rank` or `low_rank(k)`.
-    ///
-    /// # Errors
-    /// A family of a later issue, an unknown word, or a rank that is not a positive whole number.
-    pub fn parse(word: &str) -> Result<Self, OptionError> {
-        let word = word.trim();
-        let (head, argument) = match word.split_once('(') {
-            Some((head, rest)) => (head.trim(), rest.strip_suffix(')').map(str::trim)),
-            None => (word, None),
-        };
-        match (head, argument) {
-            ("mean_field", None) => Ok(FamilyChoice::MeanField),
-            ("full_rank", None) => Ok(FamilyChoice::FullRank),
-            ("low_rank", Some(rank)) => match rank.parse() {
-                Ok(rank) if rank > 0 => Ok(FamilyChoice::LowRank(rank)),
-                _ => Err(OptionError::unknown("family", word, "low_rank(8)")),
-            },
-            ("mixture" | "flow", _) => Err(OptionError::later("family", word)),
-            _ => Err(OptionError::unknown("family", word, "mean_field, full_rank, low_rank(8)")),
-        }
-    }
 }
 
 /// How the gradient of the ELBO is estimated.
@@ -76,23 +36,6 @@ pub enum Gradient {
     /// posterior (Roeder, Wu and Duvenaud 2017).
     #[default]
     StickingTheLanding,
-}
-
-impl Gradient {
-    /// Reads the word of a specification.
-    ///
-    /// # Errors
-    /// An estimator of a later issue, or an unknown word.
-    pub fn parse(word: &str) -> Result<Self, OptionError> {
-        match word.trim() {
-            "reparameterized" => Ok(Gradient::Reparameterized),
-            "sticking_the_landing" => Ok(Gradient::StickingTheLanding),
-            later @ ("doubly_reparameterized" | "score_function" | "closed_form" | "pathwise") => {
-                Err(OptionError::later("gradient", later))
-            }
-            other => Err(OptionError::unknown("gradient", other, "reparameterized, sticking_the_landing")),
-        }
-    }
 }
 
 /// What climbs the ELBO.
@@ -147,7 +90,9 @@ impl Options {
             ("steps", self.steps.unwrap_or(1)),
         ];
         match numbers.iter().find(|(_, n)| *n == 0) {
-            Some((option, _)) => Err(OptionError::unknown(option, "0", "a positive whole number")),
+            Some((option, _)) => {
+                Err(OptionError { option, found: "0".into(), expected: "a positive whole number" })
+            }
             None => Ok(()),
         }
     }
@@ -167,22 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_and_later_ones_refused_by_name() {
-        assert_eq!(FamilyChoice::parse("low_rank(8)"), Ok(FamilyChoice::LowRank(8)));
-        assert_eq!(FamilyChoice::parse(" full_rank "), Ok(FamilyChoice::FullRank));
-        assert_eq!(Method::parse("vi"), Ok(Method::Vi));
-        assert_eq!(Method::parse("nuts").unwrap_err().to_string(), "`method: nuts` comes with a later issue");
-        assert_eq!(
-            FamilyChoice::parse("flow(4)").unwrap_err().to_string(),
-            "`family: flow(4)` comes with a later issue"
-        );
-        assert_eq!(
-            Gradient::parse("pathwize").unwrap_err().to_string(),
-            "`gradient: pathwize` is unknown; expected reparameterized, sticking_the_landing"
-        );
-        for bad in ["low_rank", "low_rank(0)", "low_rank(x)", "low_rank(2", "full_rank(2)"] {
-            assert!(FamilyChoice::parse(bad).is_err(), "{bad}");
-        }
-        assert!(Options { draws: 0, ..Options::default() }.validate().is_err());
+    fn numbers_must_be_positive() {
+        let e = Options { draws: 0, ..Options::default() }.validate().unwrap_err();
+        assert_eq!(e.to_string(), "`draws: 0` is refused; expected a positive whole number");
+        assert!(Options { steps: Some(0), ..Options::default() }.validate().is_err());
+        assert!(Options::default().validate().is_ok());
     }
 }

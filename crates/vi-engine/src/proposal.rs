@@ -4,7 +4,7 @@ use nalgebra::{Cholesky, DMatrix};
 use numerics::lanes::{LANES, Lanes};
 
 use crate::BLOCK;
-use crate::coordinates::{Coordinates, Scale, row};
+use crate::coordinates::{Coordinates, Scale};
 use crate::families::{Family, HALF_LOG_TAU};
 use crate::observe::{Observer, Progress, Stage};
 use crate::stream::{Noise, Purpose};
@@ -162,14 +162,7 @@ pub fn moment_match(z: &Lanes, weights: &[f64], dense: bool) -> Option<Coordinat
             let (lane, w) = heavy[k];
             w.sqrt() * deviation(i, lane)
         });
-        let l = Cholesky::new(&root * root.transpose())?.l();
-        let mut packed = vec![0.0; row(dim)];
-        for i in 0..dim {
-            for j in 0..=i {
-                packed[row(i) + j] = l[(i, j)];
-            }
-        }
-        Scale::Lower(packed)
+        Scale::lower(&Cholesky::new(&root * root.transpose())?)
     } else {
         let variance = |i| heavy.iter().map(|&(lane, w)| w * deviation(i, lane).powi(2)).sum::<f64>();
         let sd: Vec<f64> = (0..dim).map(|i| variance(i).sqrt()).collect();

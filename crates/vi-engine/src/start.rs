@@ -71,8 +71,7 @@ pub fn find(
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<(Coordinates, StartReport), FitError> {
-    let mut points = feasible_points(target, seed)?;
-    let tried = points.len();
+    let (mut points, tried) = feasible_points(target, seed)?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut evaluations = 0;
     let mut descents = 0;
@@ -137,8 +136,9 @@ fn farthest(points: &[Vec<f64>], candidates: &[Candidate]) -> usize {
     (0..points.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best })
 }
 
-/// The origin where it is feasible, then feasible random points by falling density.
-fn feasible_points(target: &mut Target, seed: u64) -> Result<Vec<Vec<f64>>, FitError> {
+/// The origin where it is feasible, then feasible random points by falling density; and how many
+/// points were tried to find them.
+fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<f64>>, usize), FitError> {
     let dim = target.dim();
     let names = target.density().names().to_vec();
     let noise = Noise::new(seed, Purpose::Start, names.iter().map(String::as_str));
@@ -159,7 +159,8 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<Vec<Vec<f64>>, FitE
         // The origin first, since it is the middle of most supports; then the best.
         feasible
             .sort_by(|&a, &b| (a != 0).cmp(&(b != 0)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b)));
-        return Ok(feasible.into_iter().map(|lane| z.lane(lane)).collect());
+        let points = feasible.into_iter().map(|lane| z.lane(lane)).collect();
+        return Ok((points, POINTS * (attempt + 1)));
     }
     Err(FitError::NoFiniteStart { tried: POINTS * SPREADS.len(), reason: target.tally.commonest() })
 }

@@ -27,6 +27,7 @@ mod lex;
 mod parse;
 mod print;
 
+pub use crate::names::{BINARY, REDUCTIONS, UNARY};
 pub use check::{CheckError, check};
 pub use lex::ParseError;
 pub use parse::{Resolver, parse, parse_with};

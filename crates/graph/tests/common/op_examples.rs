@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies};
+use graph::text::{BINARY, UNARY};
 use graph::value::{Bindings, Value};
 
 /// A graph with outputs, its data, and where its lane and shared inputs may lie.
@@ -205,46 +206,6 @@ fn unary_smooth(op: Unary) -> bool {
     !matches!(op, Unary::Sign | Unary::Floor | Unary::Detach)
 }
 
-pub const UNARY: &[Unary] = &[
-    Unary::Neg,
-    Unary::Abs,
-    Unary::Sign,
-    Unary::Recip,
-    Unary::Sqrt,
-    Unary::Square,
-    Unary::Exp,
-    Unary::Ln,
-    Unary::Log1p,
-    Unary::Expm1,
-    Unary::Tanh,
-    Unary::Sigmoid,
-    Unary::Softplus,
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Erf,
-    Unary::Erfc,
-    Unary::LogNdtr,
-    Unary::Lgamma,
-    Unary::Digamma,
-    Unary::Trigamma,
-    Unary::Floor,
-    Unary::Not,
-    Unary::Detach,
-];
-
-pub const BINARY: &[Binary] = &[
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Pow,
-    Binary::Max,
-    Binary::Min,
-    Binary::Lt,
-    Binary::Le,
-    Binary::Eq,
-];
-
 /// A scan with a scalar carry c' = a c + step and emission c'^2, over `over`, where `step` varies.
 pub fn autoregression(b: &mut Base, over: DimId, step: NodeId, reverse: bool) -> NodeId {
     let mut body = body_of(&b.g);
@@ -280,7 +241,7 @@ pub fn op_examples() -> Vec<Example> {
 }
 
 fn elementwise(t: &mut Table) {
-    for &op in UNARY {
+    for &(op, _) in UNARY {
         let e = t.add(format!("unary {op:?}"), |b| {
             let rows = b.rows();
             let (on_rows, on_levels) = (b.un(op, rows), b.un(op, b.v));
@@ -294,7 +255,7 @@ fn elementwise(t: &mut Table) {
             .to_vec()
     });
     e.domain = (-7.3, -2.2);
-    for &op in BINARY {
+    for &(op, _) in BINARY {
         let e = t.add(format!("binary {op:?}"), |b| {
             let (r, f) = (b.rows(), b.rows_f());
             let mut out =

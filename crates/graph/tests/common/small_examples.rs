@@ -2,10 +2,10 @@
 //! broadcasting both ways, repeated indices), beside the larger graphs of `op_examples`.
 
 use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies};
+use graph::text::{BINARY, UNARY};
 use graph::value::{Bindings, Value};
 use std::sync::Arc;
 
-use super::op_examples::{BINARY, UNARY};
 use super::test_op::TestOp;
 
 /// What the derivatives of an example promise.
@@ -145,8 +145,8 @@ impl Make {
 
 /// All of them.
 pub fn small_examples() -> Vec<Small> {
-    let mut all: Vec<Small> = UNARY.iter().map(|&op| unary(op)).collect();
-    for &op in BINARY {
+    let mut all: Vec<Small> = UNARY.iter().map(|&(op, _)| unary(op)).collect();
+    for &(op, _) in BINARY {
         all.extend(binary(op));
     }
     all.extend(choices());

@@ -4,7 +4,7 @@ use super::forward::{Batch, theta};
 use numerics::lanes::AlignedVec;
 
 use super::kernels::{Control, Reverse, Row};
-use super::log::NO_SYSTEM;
+use super::log::{NO_SYSTEM, Trial};
 use super::{LANES, LaneSolver, LaneWork, Outcome};
 
 /// Memory of the sweep.
@@ -19,6 +19,21 @@ pub(crate) struct ReverseWork {
     output: AlignedVec,
     /// All stages, where the log has not got them.
     k: AlignedVec,
+}
+
+impl ReverseWork {
+    /// The buffers as the kernels want them, for one call: no pointer outlives the next use of its
+    /// buffer.
+    fn sweep(&mut self, n: usize, m: usize) -> Reverse {
+        Reverse {
+            n,
+            m,
+            end: self.end.as_ptr(),
+            start: self.start.as_mut_ptr(),
+            stages: self.stages.as_mut_ptr(),
+            params: self.params.as_mut_ptr(),
+        }
+    }
 }
 
 impl LaneSolver {
@@ -114,87 +129,70 @@ impl LaneSolver {
         let (n, m, a) = (self.n(), self.rhs.n_params(), self.rhs.active().len());
         let x_rows = (m + 1 + n) * LANES;
         let (z, stored) = w.log.read(i, &mut w.control);
-        let z = z.as_ptr();
-        let k = if w.log.has_stages() {
-            stored.as_ptr()
-        } else {
-            r.k[..n * LANES].copy_from_slice(stored);
-            r.k.as_ptr()
-        };
         r.start.fill(0.0);
         r.stages[..6 * n * LANES].fill(0.0);
         r.stages[6 * n * LANES..].copy_from_slice(&r.carry);
-        let sweep = Reverse {
-            n,
-            m: a,
-            end: r.end.as_ptr(),
-            start: r.start.as_mut_ptr(),
-            stages: r.stages.as_mut_ptr(),
-            params: r.params.as_mut_ptr(),
-        };
-        let tile = w.tile.as_mut_ptr();
-        let run_stage = |control: &Control, j: usize| {
+        let run_stage = |control: &Control, k: &[f64], tile: &mut [f64], j: usize| {
+            let tile = tile.as_mut_ptr();
             // SAFETY: z has n rows, k as many stages as stage j uses, the tile room for n rows
             // after the time in row m.
             unsafe {
                 let (time, y) = (tile.add(m * LANES), tile.add((m + 1) * LANES));
-                (self.kernels.stage[j - 1])(control, z, k, time, y, n);
+                (self.kernels.stage[j - 1])(control, z.as_ptr(), k.as_ptr(), time, y, n);
             }
         };
-        if !w.log.has_stages() {
+        let has_stages = w.log.has_stages();
+        if !has_stages {
+            r.k[..n * LANES].copy_from_slice(stored);
             for j in 1..=5 {
-                run_stage(&w.control, j);
-                self.rhs.rhs(
-                    w.rhs.0.as_mut(),
-                    &w.tile[..x_rows],
-                    &mut r.k[j * n * LANES..(j + 1) * n * LANES],
-                );
+                run_stage(&w.control, &r.k, &mut w.tile, j);
+                let k = &mut r.k[j * n * LANES..(j + 1) * n * LANES];
+                self.rhs.rhs(w.rhs.0.as_mut(), &w.tile[..x_rows], k);
             }
         }
-        self.reverse_outputs(w, &sweep, &mut r.output, batch, cotangent, i);
+        self.reverse_outputs(&mut w.control, &w.log.trials()[i], r, batch, cotangent);
         for j in (1..=6).rev() {
-            run_stage(&w.control, j);
+            let k = if has_stages { stored } else { &r.k };
+            run_stage(&w.control, k, &mut w.tile, j);
             w.tile[x_rows..x_rows + n * LANES].copy_from_slice(&r.stages[j * n * LANES..(j + 1) * n * LANES]);
             let x = &w.tile[..x_rows + n * LANES];
             self.rhs.vjp(w.rhs.0.as_mut(), x, &mut w.jacobian[..(n + a) * LANES]);
             // SAFETY: the sweep's buffers have the rows `Reverse` names, the VJP's n + a rows.
-            unsafe { (self.kernels.stage_reverse[j - 1])(&w.control, &sweep, w.jacobian.as_ptr()) };
+            unsafe { (self.kernels.stage_reverse[j - 1])(&w.control, &r.sweep(n, a), w.jacobian.as_ptr()) };
         }
         let accepted = w.control.accepted;
         take(&accepted, &r.start, &mut r.end);
         take(&accepted, &r.stages[..n * LANES], &mut r.carry);
     }
 
-    /// Adds the cotangents of the outputs that trial `i` emitted.
+    /// Adds the cotangents of the outputs that a trial emitted.
     fn reverse_outputs(
         &self,
-        w: &mut LaneWork,
-        sweep: &Reverse,
-        output: &mut [f64],
+        control: &mut Control,
+        trial: &Trial,
+        r: &mut ReverseWork,
         batch: &Batch<'_>,
         cotangent: &[f64],
-        i: usize,
     ) {
-        let n = self.n();
+        let (n, a) = (self.n(), self.rhs.active().len());
         let (times, tile_len) = (batch.grid.unique(), batch.grid.n_rows() * n * LANES);
-        let trial = w.log.trials()[i];
         let mut next = trial.first_output;
         loop {
             let mut pending = false;
-            output.fill(0.0);
+            r.output.fill(0.0);
             for l in 0..LANES {
                 if next[l] >= trial.end_output[l] {
                     // Its cotangent is zero, so any position will do, and it must be finite.
-                    w.control.theta.0[l] = 0.0;
+                    control.theta.0[l] = 0.0;
                     continue;
                 }
                 pending = true;
-                w.control.theta.0[l] = theta(&w.control, l, times[next[l] as usize]);
+                control.theta.0[l] = theta(control, l, times[next[l] as usize]);
                 let s = trial.system[l] as usize;
                 for &row in batch.grid.rows_of(next[l] as usize) {
                     let base = s / LANES * tile_len + row as usize * n * LANES + s % LANES;
                     for j in 0..n {
-                        output[j * LANES + l] += cotangent[base + j * LANES];
+                        r.output[j * LANES + l] += cotangent[base + j * LANES];
                     }
                 }
                 next[l] += 1;
@@ -203,7 +201,7 @@ impl LaneSolver {
                 return;
             }
             // SAFETY: `output` has n rows, the sweep's buffers theirs.
-            unsafe { (self.kernels.dense_reverse)(&w.control, sweep, output.as_ptr()) };
+            unsafe { (self.kernels.dense_reverse)(control, &r.sweep(n, a), r.output.as_ptr()) };
         }
     }
 }

@@ -34,7 +34,7 @@ pub const CHECK_DRAWS: usize = 10_000;
 /// Part of the draws that may fail to evaluate.
 pub const FAILED_FRACTION: f64 = 0.03;
 
-/// How far the answer may be believed.
+/// How far the answer may be believed, in the words of the results. [`judge`] gives the first three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The draws are good as they are.
@@ -43,9 +43,11 @@ pub enum Verdict {
     Corrected,
     /// They are not to be relied on; the reasons say why.
     Unreliable,
-    /// There are no draws.
+    /// There are no draws. Not given by this engine: where it has no draws it returns a
+    /// [`FitError`](crate::FitError), and nothing is written.
     Failed,
-    /// The checks do not apply, or exceed their budget.
+    /// No check was made. Every method there is now, `vi` by choice included, is checked; it is for one
+    /// whose answer has no density to weigh, such as a point estimate.
     Unchecked,
 }
 

@@ -70,6 +70,19 @@ fn a_model_that_is_finite_nowhere_is_an_error_with_its_reason() {
     assert_eq!(error, FitError::NoCoordinates);
 }
 
+/// Points that were tried are counted, not only those that were feasible.
+#[test]
+fn a_density_that_vanishes_after_the_first_look_is_refused() {
+    let mut looks = 0;
+    let mut density = Function::new(2, move |z, g| {
+        looks += 1;
+        (g[0], g[1]) = (-z[0], -z[1]);
+        if looks > 32 || z[0] < 0.0 { f64::NAN } else { -0.5 * (z[0] * z[0] + z[1] * z[1]) }
+    });
+    let refused = fit(&mut density, &Options::default(), &mut Silent).unwrap_err();
+    assert!(matches!(refused, FitError::NoFiniteStart { tried: 32, .. }), "{refused}");
+}
+
 /// Feasible only where the first coordinate is above 0.5: the origin is not.
 #[test]
 fn an_infeasible_origin_is_stepped_over() {
