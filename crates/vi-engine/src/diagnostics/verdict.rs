@@ -152,7 +152,7 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
         let harmless = size <= SCORE_GAP.max(SCORE_ERRORS * score.mcse);
         let text = format!(
             "{name}: the draws break the score identity by {:.0} %: part of the posterior is out \
-             of their reach",
+             of their reach, or its density ends in a step",
             100.0 * size
         );
         (!harmless).then_some((size, text))
