@@ -51,7 +51,7 @@
 //! |---|---|---|
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
-//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
+//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
