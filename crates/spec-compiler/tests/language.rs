@@ -455,3 +455,26 @@ observe:
     let poisson = |x: f64, rate: f64, factorial: f64| x * rate.ln() - rate - factorial.ln();
     close(inside, normal(0.25, 0.0, 10.0) + poisson(3.0, 2.5, 6.0) + poisson(1.0, 1.0, 1.0));
 }
+
+#[test]
+fn an_observed_column_may_name_its_table() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+  wide: {file: wide.csv, rows: w}
+latent:
+  a: normal(0, 1)
+observe:
+  homes.y: normal(a, 1)
+  wide.y: normal(2 * a, 1)
+";
+    let a = 0.3;
+    let homes: f64 = [1.5, 0.5, -1.0].iter().map(|&y| normal(y, a, 1.0)).sum();
+    let wide: f64 = [0.5, 1.5].iter().map(|&y| normal(y, 2.0 * a, 1.0)).sum();
+    close(log_joint(text, &[a]), normal(a, 0.0, 1.0) + homes + wide);
+    assert!(mistakes(&text.replace("homes.y", "y")).contains("write `homes.y:`"));
+    assert!(mistakes(&text.replace("homes.y:", "home.y:")).contains("did you mean `homes`?"));
+    assert!(mistakes(&text.replace("  a: ", "  homes.a: ")).contains("the left of a colon is a name"));
+    assert!(mistakes(&text.replace("wide.y", "homes.y")).contains("twice"));
+}

@@ -197,7 +197,10 @@ fn observe(
         }
     };
     let law = laws::law(scope, law, &context)?;
-    let name = target.name.name.clone();
+    let name = match &target.table {
+        Some(table) => format!("{}.{}", table.name, target.name.name),
+        None => target.name.name.clone(),
+    };
     let value = value?;
     if !laws::fits(scope, &law, &dims, &target.name, true) {
         return None;

@@ -88,7 +88,7 @@ pub fn ambiguous_observed(span: Span, name: &str, tables: &[String]) -> Diagnost
     let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
     mistake("ambiguous_column", span, format!("`{name}` is a column of several tables"))
         .label(format!("of {} and {}", tables[..tables.len() - 1].join(", "), tables[tables.len() - 1]))
-        .help(format!("rename one in its table: `columns: {{new_name: \"{name}\"}}`"))
+        .help(format!("write `{}.{name}:`", tables[0]))
 }
 
 pub fn dim_as_value(span: Span, name: &str) -> Diagnostic {

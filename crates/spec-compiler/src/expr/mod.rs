@@ -115,6 +115,8 @@ pub enum BinaryOp {
 /// The left of a colon: `sigma`, `theta[school]`, `alpha[state, state']`.
 #[derive(Clone, Debug)]
 pub struct Declaration {
+    /// The table of an observed column, where it is said.
+    pub table: Option<Ident>,
     pub name: Ident,
     /// Distinct; empty without brackets.
     pub dims: Vec<DimName>,

@@ -40,7 +40,12 @@ pub fn parse_declaration(text: &Text) -> Result<Declaration> {
         return fail(errors::not_a_name(span, "the left of a colon", start));
     }
     let mut parser = Parser::new(text)?;
-    let name = parser.ident("a name")?;
+    let mut name = parser.ident("a name")?;
+    let mut table = None;
+    if *parser.peek() == Token::Dot {
+        parser.take();
+        table = Some(std::mem::replace(&mut name, parser.ident("a column")?));
+    }
     let mut dims: Vec<DimName> = Vec::new();
     if let Token::Open(Bracket::Square) = parser.peek() {
         let open = parser.take().1;
@@ -59,8 +64,8 @@ pub fn parse_declaration(text: &Text) -> Result<Declaration> {
     if *parser.peek() != Token::End {
         return fail(errors::not_a_declaration(parser.span(), parser.shown()));
     }
-    let span = parser.since(name.span);
-    Ok(Declaration { name, dims, span })
+    let span = parser.since(table.as_ref().unwrap_or(&name).span);
+    Ok(Declaration { table, name, dims, span })
 }
 
 /// A dimension by itself: `state`, `state'`.

@@ -71,6 +71,9 @@ impl fmt::Display for DimName {
 
 impl fmt::Display for Declaration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(table) = &self.table {
+            write!(f, "{}.", table.name)?;
+        }
         f.write_str(&self.name.name)?;
         if self.dims.is_empty() {
             return Ok(());

@@ -9,7 +9,7 @@ use crate::yaml::{Entry, Node};
 
 pub(super) fn latents(reader: &mut Reader, node: Option<&Node>) -> Vec<Latent> {
     let entries = reader.entries(node, "`latent:`", "a mapping `name: distribution`");
-    let declared = reader.declarations(entries);
+    let declared = reader.declarations(entries, false);
     let latents = declared.into_iter().filter_map(|(target, entry)| {
         let slot = format!("the prior of `{}`", entry.key.text);
         let prior = match &entry.value {
@@ -27,7 +27,7 @@ pub(super) fn latents(reader: &mut Reader, node: Option<&Node>) -> Vec<Latent> {
 
 pub(super) fn lets(reader: &mut Reader, node: Option<&Node>) -> Vec<Let> {
     let entries = reader.entries(node, "`let:`", "a mapping `name: expression`");
-    let declared = reader.declarations(entries);
+    let declared = reader.declarations(entries, false);
     let lets = declared.into_iter().filter_map(|(target, entry)| {
         let value = reader.expr(&entry.value, &format!("`{}`", entry.key.text));
         Some(Let { target: target?, value: value? })
@@ -37,7 +37,7 @@ pub(super) fn lets(reader: &mut Reader, node: Option<&Node>) -> Vec<Let> {
 
 pub(super) fn observations(reader: &mut Reader, node: Option<&Node>) -> Vec<Observe> {
     let entries = reader.entries(node, "`observe:`", "a mapping `name: distribution`");
-    let declared = reader.declarations(entries);
+    let declared = reader.declarations(entries, true);
     let observations = declared.into_iter().filter_map(|(target, entry)| {
         let slot = format!("the likelihood of `{}`", entry.key.text);
         let (law, rows) = match &entry.value {
@@ -91,7 +91,7 @@ fn states(reader: &mut Reader, node: Option<&Node>) -> Vec<State> {
         }
         node => reader.entries(node, "`states:`", expected),
     };
-    let declared = reader.declarations(entries);
+    let declared = reader.declarations(entries, false);
     let states = declared.into_iter().filter_map(|(target, entry)| {
         let slot = format!("the state `{}`", entry.key.text);
         let fields = reader.fields(&entry.value, &slot, &words::STATE, entry.key.span)?;

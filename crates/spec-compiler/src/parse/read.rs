@@ -232,17 +232,31 @@ impl<'a> Reader<'a> {
         self.keep(parsed)
     }
 
-    /// Declarations of one section with distinct names, with their values.
-    pub(super) fn declarations<'n>(&mut self, entries: &'n [Entry]) -> Vec<(Option<Declaration>, &'n Entry)> {
+    /// Declarations of one section with distinct names, with their values; only a section of
+    /// columns may name tables.
+    pub(super) fn declarations<'n>(
+        &mut self,
+        entries: &'n [Entry],
+        columns: bool,
+    ) -> Vec<(Option<Declaration>, &'n Entry)> {
         let mut seen: HashMap<String, Span> = HashMap::new();
         let mut declared = Vec::new();
         for entry in entries {
             let target = self.declaration(&entry.key);
-            if let Some(Declaration { name, .. }) = &target {
-                if let Some(&first) = seen.get(&name.name) {
+            if let Some(Declaration { name, table, .. }) = &target {
+                let full = match table {
+                    Some(table) if columns => format!("{}.{}", table.name, name.name),
+                    Some(table) => {
+                        self.report(errors::not_a_name(table.span, "the left of a colon", &entry.key.text));
+                        declared.push((None, entry));
+                        continue;
+                    }
+                    None => name.name.clone(),
+                };
+                if let Some(&first) = seen.get(&full) {
                     self.report(errors::name_twice(name.span, &name.name, first));
                 } else {
-                    seen.insert(name.name.clone(), name.span);
+                    seen.insert(full, name.span);
                 }
             }
             declared.push((target, entry));

@@ -134,15 +134,19 @@ pub fn member(scope: &mut Scope, e: &Expr, base: &Expr, member: &Ident, context:
 /// The column that `base.member` names.
 pub fn table_column(scope: &mut Scope, span: Span, base: &Expr, member: &Ident) -> Option<(usize, usize)> {
     let Some(name) = base.as_name() else { return scope.fail(errors::member(span)) };
-    let Some(table) = scope.tables.iter().position(|t| t.name == name) else {
+    column_of(scope, &Ident { name: name.to_string(), span: base.span }, member)
+}
+
+fn column_of(scope: &mut Scope, table: &Ident, column: &Ident) -> Option<(usize, usize)> {
+    let Some(t) = scope.tables.iter().position(|t| t.name == table.name) else {
         let known: Vec<String> = scope.tables.iter().map(|t| t.name.clone()).collect();
-        return scope.fail(errors::unknown_table(base.span, name, &known));
+        return scope.fail(errors::unknown_table(table.span, &table.name, &known));
     };
-    match scope.tables[table].column(&member.name) {
-        Some(column) => Some((table, column)),
+    match scope.tables[t].column(&column.name) {
+        Some(c) => Some((t, c)),
         None => {
-            let known = scope.column_names(Some(table));
-            let mistake = errors::no_column(member.span, &member.name, &scope.tables[table].name, &known);
+            let known = scope.column_names(Some(t));
+            let mistake = errors::no_column(column.span, &column.name, &scope.tables[t].name, &known);
             scope.fail(mistake)
         }
     }
@@ -166,6 +170,10 @@ fn time_column(scope: &Scope, at: &Expr) -> Option<(usize, usize)> {
 pub fn observed(scope: &mut Scope, target: &Declaration) -> Option<Typed> {
     let Ident { name, span } = &target.name;
     let value = match *scope.lookup(name) {
+        _ if let Some(table) = &target.table => {
+            let (table, column) = column_of(scope, table, &target.name)?;
+            self::column(scope, table, column, target.span)?
+        }
         [] => {
             let known = scope.column_names(None);
             return scope.fail(errors::unknown_observed(*span, name, &known));
