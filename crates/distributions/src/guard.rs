@@ -19,7 +19,7 @@ pub fn in_domain(
     distribution: &dyn Distribution,
     params: &Params<NodeId>,
     density: NodeId,
-    data: &dyn Fn(NodeId) -> (f64, f64),
+    data: &dyn Fn(&Graph, NodeId) -> (f64, f64),
 ) -> NodeId {
     let mut density = density;
     for (slot, given) in params.iter() {

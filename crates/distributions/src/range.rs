@@ -9,11 +9,11 @@ const DEPTH: usize = 12;
 /// Numbers that every element of `n` lies between (infinite where nothing is known). Rounding may
 /// step over an end by a unit in the last place.
 pub fn range(g: &Graph, n: NodeId) -> (f64, f64) {
-    range_with(g, n, &|_| UNKNOWN)
+    range_with(g, n, &|_, _| UNKNOWN)
 }
 
 /// [`range`], where the bounds of draw-free nodes are known.
-pub fn range_with(g: &Graph, n: NodeId, data: &dyn Fn(NodeId) -> (f64, f64)) -> (f64, f64) {
+pub fn range_with(g: &Graph, n: NodeId, data: &dyn Fn(&Graph, NodeId) -> (f64, f64)) -> (f64, f64) {
     bounds(g, n, data, DEPTH)
 }
 
@@ -27,7 +27,7 @@ pub fn is_positive(g: &Graph, n: NodeId) -> bool {
 
 const UNKNOWN: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
-fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(NodeId) -> (f64, f64), depth: usize) -> (f64, f64) {
+fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(&Graph, NodeId) -> (f64, f64), depth: usize) -> (f64, f64) {
     if depth == 0 {
         return UNKNOWN;
     }
@@ -78,7 +78,7 @@ fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(NodeId) -> (f64, f64), depth: usiz
     if found.0.is_nan() || found.1.is_nan() {
         UNKNOWN
     } else if found == UNKNOWN && node.varies == Varies::Data {
-        data(n)
+        data(g, n)
     } else {
         found
     }

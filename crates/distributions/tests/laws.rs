@@ -380,7 +380,7 @@ fn there_is_no_density_outside_the_domain_of_a_parameter() {
                 let x = g.constant(x);
                 let density = case.law.log_prob(&mut g, &nodes, x).unwrap();
                 let guarded =
-                    in_domain(&mut g, case.law, &nodes, density, &|_| (f64::NEG_INFINITY, f64::INFINITY));
+                    in_domain(&mut g, case.law, &nodes, density, &|_, _| (f64::NEG_INFINITY, f64::INFINITY));
                 for &wrong in outside {
                     let mut at = 0;
                     for (other, value) in params.iter() {

@@ -117,6 +117,8 @@ pub(crate) fn answer(
     } else {
         Vec::new()
     };
+    // What was not walked to the end is not checked.
+    interrupted = interrupted || observer.cancelled();
     let drifts: Vec<(&str, Drift)> = names.iter().map(String::as_str).zip(drifts).collect();
     let scores: Vec<(&str, ScoreGap)> = coordinates.iter().map(String::as_str).zip(scores).collect();
     let (verdict, reasons) = verdict::judge(Evidence {

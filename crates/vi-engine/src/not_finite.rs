@@ -26,21 +26,29 @@ pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<String> {
     };
     nodes.iter().find_map(|&n| {
         let node = g.node(n);
-        let element = real(n)?.iter().position(|x| !x.is_finite())?;
-        let arguments: Vec<f64> = node.args.iter().filter_map(|&a| at(real(a)?, element)).collect();
-        if matches!(node.op, Op::Const(_)) || arguments.iter().any(|x| !x.is_finite()) {
+        let values = real(n)?;
+        let element = values.iter().position(|x| !x.is_finite())?;
+        let arguments: Vec<&[f64]> = node.args.iter().filter_map(|&a| real(a)).collect();
+        let here = |a: &&[f64]| at(a, element, values.len());
+        let finite = |a: &&[f64]| here(a).map_or(a.iter().all(|x| x.is_finite()), f64::is_finite);
+        if matches!(node.op, Op::Const(_)) || !arguments.iter().all(finite) {
             return None;
         }
-        let arguments: Vec<String> = arguments.iter().map(f64::to_string).collect();
-        let found = real(n)?[element];
+        let shown = |a: &&[f64]| here(a).map_or("..".into(), |x| x.to_string());
+        let arguments: Vec<String> = arguments.iter().map(shown).collect();
+        let found = values[element];
         let origin = &target.origins[node.origin.0 as usize];
         Some(format!("{origin}: {}({}) is {found}", node.op.name(), arguments.join(", ")))
     })
 }
 
-/// The value of an argument at an element of the result, where it is clear which that is.
-fn at(values: &[f64], element: usize) -> Option<f64> {
-    if let [one] = values { Some(*one) } else { values.get(element).copied() }
+/// The value of an argument at an element of a result of `n`, where it is clear which that is.
+fn at(argument: &[f64], element: usize, n: usize) -> Option<f64> {
+    match argument {
+        [one] => Some(*one),
+        all if all.len() == n => Some(all[element]),
+        _ => None,
+    }
 }
 
 /// Everything that `n` is computed from, in order; of results that come several at once only those.

@@ -37,21 +37,14 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let fit = fitted.map_err(|e| match e {
         FitError::InterruptedAtStart => Problem::interrupted(format!("{e}: nothing was written")),
         FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
-        _ => {
-            let origin = vec![0.0; target.coordinates().len()];
-            let first = vi_engine::first_not_finite(target, &origin);
-            let why = first.map_or(String::new(), |w| {
-                format!("\n  first, where all unconstrained values are zero, in the {w}")
-            });
-            Problem::failed(format!("{}: {e}{why}", source.name()))
-        }
+        _ => Problem::failed(format!("{}: {e}{}", source.name(), where_not_finite(target))),
     })?;
 
     // An interrupted fit is no match for a finished one.
     let finished = folder.join(results::MARKER).exists() && !folder.join(results::STATE).exists();
-    let kept_apart = fit.interrupted && finished;
-    let place = if kept_apart { interrupted_folder(&folder) } else { folder.clone() };
-    if kept_apart {
+    let mut place = folder.clone();
+    if fit.interrupted && finished {
+        place = interrupted_folder(&folder);
         out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
     }
     let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
@@ -67,9 +60,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
-            let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
-            let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
-            text.push_str(&format!("go on with: fit {}{out}{seed} --resume\n", spec.display()));
+            text.push_str(&how_to_go_on(args, spec));
         }
         outcome::say(text)?;
     }
@@ -80,6 +71,20 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         Verdict::Unchecked | Verdict::Unreliable => outcome::UNRELIABLE,
         Verdict::Failed => outcome::FAILED,
     })
+}
+
+/// Where a density that is finite nowhere first is not, in the model's words; empty if it is not known.
+fn where_not_finite(target: &model::Target) -> String {
+    let origin = vec![0.0; target.coordinates().len()];
+    vi_engine::first_not_finite(target, &origin).map_or(String::new(), |place| {
+        format!("\n  first, where all unconstrained values are zero, in the {place}")
+    })
+}
+
+fn how_to_go_on(args: &cli::Fit, spec: &Path) -> String {
+    let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
+    let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
+    format!("go on with: fit {}{out}{seed} --resume\n", spec.display())
 }
 
 /// What the spec and the command line choose, the rest by default.

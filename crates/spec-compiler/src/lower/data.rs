@@ -1,9 +1,7 @@
 //! Values known before any draw: what a law may be given and may produce, row by row.
 
-use std::collections::{HashMap, HashSet};
-
-use graph::ir::{DimId, Kind as NodeKind, NodeId, Varies};
-use graph::value::Value;
+use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Varies};
+use graph::value::{Bindings, Value};
 
 use crate::check::laws;
 use crate::errors;
@@ -95,24 +93,6 @@ impl Lowering<'_> {
         true
     }
 
-    /// The least and greatest element of each draw-free part of `nodes` that is not a constant.
-    pub fn data_ranges(&self, nodes: &[NodeId]) -> HashMap<NodeId, (f64, f64)> {
-        let (mut ranges, mut open) = (HashMap::new(), nodes.to_vec());
-        let mut seen: HashSet<NodeId> = HashSet::new();
-        while let Some(n) = open.pop() {
-            if !seen.insert(n) {
-                continue;
-            }
-            if self.graph.varies(n) != Varies::Data {
-                open.extend(&self.graph.node(n).args);
-            } else if let Some(values) = self.data_values(n) {
-                let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-                ranges.insert(n, (least, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)));
-            }
-        }
-        ranges
-    }
-
     /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
     fn place(&self, dims: &[DimRef], e: usize) -> String {
         let of_id = |d: &DimId| DimRef(self.dims.iter().position(|x| x == d).expect("a model dimension"));
@@ -140,16 +120,28 @@ impl Lowering<'_> {
 
     /// The elements of a draw-free node.
     pub fn data_values(&self, n: NodeId) -> Option<Vec<f64>> {
-        if self.graph.varies(n) != Varies::Data {
-            return None;
-        }
-        match graph::interpret::evaluate(&self.graph, &[n], &self.bindings).ok()?.pop()? {
-            Value::Real(v) => Some(v),
-            Value::Index(_) => None,
-        }
+        values(&self.graph, &self.bindings, n)
     }
 }
 
 fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
     counts.is_none_or(|c| c.get(e) != Some(&0.0))
+}
+
+/// The elements of a draw-free node.
+fn values(g: &Graph, bindings: &Bindings, n: NodeId) -> Option<Vec<f64>> {
+    if g.varies(n) != Varies::Data {
+        return None;
+    }
+    match graph::interpret::evaluate(g, &[n], bindings).ok()?.pop()? {
+        Value::Real(v) => Some(v),
+        Value::Index(_) => None,
+    }
+}
+
+/// Numbers that the elements of a draw-free node lie between.
+pub fn range(g: &Graph, bindings: &Bindings, n: NodeId) -> (f64, f64) {
+    let Some(values) = values(g, bindings, n) else { return (f64::NEG_INFINITY, f64::INFINITY) };
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    (least, values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
 }

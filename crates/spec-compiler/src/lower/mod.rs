@@ -218,15 +218,7 @@ impl<'a> Lowering<'a> {
         };
         match emitted {
             Ok(density) => {
-                let guarded = |(slot, given): (usize, distributions::Given<NodeId>)| {
-                    law.distribution.slots()[slot].alternatives[given.alternative].finite_outside
-                };
-                if !params.iter().any(guarded) {
-                    return Some(density);
-                }
-                let ranges = self.data_ranges(&nodes);
-                let unknown = (f64::NEG_INFINITY, f64::INFINITY);
-                let range = |n: NodeId| ranges.get(&n).copied().unwrap_or(unknown);
+                let range = |g: &Graph, n: NodeId| data::range(g, &self.bindings, n);
                 Some(distributions::in_domain(&mut self.graph, law.distribution, &params, density, &range))
             }
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The verdict, and every threshold behind it.
 
 use super::score::ScoreGap;
-use super::walk::Drift;
+use super::walk::{Drift, beyond};
 use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
@@ -159,11 +159,13 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
     });
     reasons.extend(worst(broken));
     let drifted = evidence.drifts.iter().flat_map(|(name, d)| {
-        let mean = (d.mean.abs(), d.mean_error, format!("moves its mean by {:+.2} sd", d.mean));
-        let sd = (d.sd.abs(), d.sd_error, format!("changes its sd by {:+.0} %", 100.0 * d.sd));
-        [mean, sd].into_iter().filter(|(size, error, _)| *size > DRIFT.max(DRIFT_ERRORS * error)).map(
-            move |(size, _, what)| {
-                (size, format!("{name}: a short walk from the draws {what}: they miss part of the posterior"))
+        let mean = (d.mean, d.mean_error, format!("moves its mean by {:+.2} sd", d.mean));
+        let sd = (d.sd, d.sd_error, format!("changes its sd by {:+.0} %", 100.0 * d.sd));
+        [mean, sd].into_iter().filter(|(x, error, _)| beyond(*x, *error, DRIFT, DRIFT_ERRORS)).map(
+            move |(x, _, what)| {
+                let text =
+                    format!("{name}: a short walk from the draws {what}: they miss part of the posterior");
+                (x.abs(), text)
             },
         )
     });

@@ -46,9 +46,13 @@ pub struct Drift {
 impl Drift {
     /// Is one of the two larger than `size`, and than so many of its standard errors?
     pub fn exceeds(&self, size: f64, errors: f64) -> bool {
-        let beyond = |x: f64, error: f64| x.abs() > size.max(errors * error);
-        beyond(self.mean, self.mean_error) || beyond(self.sd, self.sd_error)
+        beyond(self.mean, self.mean_error, size, errors) || beyond(self.sd, self.sd_error, size, errors)
     }
+}
+
+/// Is `x` larger than `size`, and than so many of its standard errors?
+pub fn beyond(x: f64, error: f64, size: f64, errors: f64) -> bool {
+    x.abs() > size.max(errors * error)
 }
 
 /// A block of chains in whitened coordinates.
