@@ -18,7 +18,22 @@ pub struct Tails<T> {
     pub log_survival: T,
 }
 
-/// A univariate law, elementwise over named dimensions.
+/// What one value of a law is, and which dimensions its parameters have beyond those of the values:
+/// [`Params::event`] names them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A number; parameters line up with it element by element.
+    Scalar,
+    /// An outcome, which a parameter ([`Shape::Along`](crate::Shape)) has its own dimension for,
+    /// `event()[0]`: a number that counts from 1, or as data an index into that dimension.
+    Outcome,
+    /// Numbers along `event()[0]`.
+    Vector,
+    /// Numbers over `event()[0]` and its prime, `event()[1]`.
+    Matrix,
+}
+
+/// A law, over named dimensions: elementwise, or of vectors and matrices over some of them.
 ///
 /// A caller binds its arguments ([`Params::bind`]), lets [`check`](Distribution::check) judge the
 /// constant ones, asks for the [`support`](Distribution::support), and emits the density.
@@ -31,6 +46,11 @@ pub trait Distribution: Debug + Send + Sync {
 
     fn slots(&self) -> &'static [Slot];
 
+    /// What one value is.
+    fn event(&self) -> Event {
+        Event::Scalar
+    }
+
     /// A support that holds whatever the parameters are.
     fn widest_support(&self) -> Support;
 
@@ -42,6 +62,18 @@ pub trait Distribution: Debug + Send + Sync {
     fn support(&self, constants: &Params<Option<f64>>) -> Result<Support, DistributionError> {
         let _ = constants;
         Ok(self.widest_support())
+    }
+
+    /// How many outcomes there are where the parameter along them has `n` elements.
+    fn outcomes(&self, n: usize) -> usize {
+        n
+    }
+
+    /// The ends of the support that parameters are, as nodes, where [`support`](Distribution::support)
+    /// needs them constant.
+    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
+        let _ = params;
+        (None, None)
     }
 
     /// Can `x` be observed? [`Support::contains`], less an end where the density is zero or infinite
@@ -67,8 +99,9 @@ pub trait Distribution: Debug + Send + Sync {
         check_domains(self.name(), self.slots(), constants)
     }
 
-    /// Emits ln p(x), elementwise, constants included; it may lack dimensions along which it is the
-    /// same (sum it with `Graph::sum`, which counts those).
+    /// Emits ln p(x), constants included: elementwise, or for each vector or matrix, without its own
+    /// dimensions. It may lack dimensions along which it is the same (sum it with `Graph::sum`, which
+    /// counts those).
     ///
     /// Outside the support it is -inf where `x` depends on a latent. Where `x` is data it is
     /// unspecified there: the compiler checks data with [`observable`](Distribution::observable).
@@ -96,11 +129,26 @@ pub trait Distribution: Debug + Send + Sync {
         None
     }
 
-    /// One draw.
+    /// One draw of a law of numbers with scalar parameters.
     ///
     /// # Errors
     /// An improper law has no draws.
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError>;
+
+    /// One draw of any law. A parameter is given as its elements along the law's own dimensions, or a
+    /// lone one that is the same for all; `out` has the elements of one value, matrices row by row.
+    ///
+    /// # Errors
+    /// As of [`sample`](Distribution::sample).
+    fn sample_into(
+        &self,
+        params: &Params<&[f64]>,
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DistributionError> {
+        out[0] = self.sample(&params.map(|p| p[0]), uniforms)?;
+        Ok(())
+    }
 
     /// `None` where it does not exist or is not known.
     fn mean(&self, params: &Params<f64>) -> Option<f64>;

@@ -38,13 +38,11 @@ impl Domain {
     /// Is every value of a random variable with this support allowed? An end at zero counts as
     /// positive: a variable with a density meets it with probability zero.
     pub fn includes(self, support: Support) -> bool {
-        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+        let (lower, upper) = support.range();
         match self {
             Domain::Real | Domain::Bound => true,
-            Domain::Positive => match support {
-                Support::Interval { .. } => lower >= 0.0,
-                Support::Integers { .. } => lower >= 1.0,
-            },
+            Domain::Positive if support.is_discrete() => lower >= 1.0,
+            Domain::Positive => lower >= 0.0,
             Domain::NonNegative => lower >= 0.0,
             Domain::Unit => lower >= 0.0 && upper <= 1.0,
             Domain::Count => support.is_discrete() && lower >= 0.0,

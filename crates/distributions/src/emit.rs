@@ -21,7 +21,7 @@ pub fn within(g: &mut Graph, x: NodeId, support: Support, inside: NodeId) -> Nod
         return inside;
     }
     let (low, high) = range(g, x);
-    let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+    let (lower, upper) = support.range();
     // a + (b - a) sigmoid(u) may round past b by a unit in the last place: still inside.
     let slack = 4.0
         * f64::EPSILON
@@ -43,6 +43,57 @@ pub fn within(g: &mut Graph, x: NodeId, support: Support, inside: NodeId) -> Nod
         inside = impossible_where(g, out, inside);
     }
     inside
+}
+
+/// `inside` where `x` lies between ends that vary, else -inf: data are compared too. Nothing is
+/// emitted for an end that `x` is made from.
+pub fn between(
+    g: &mut Graph,
+    x: NodeId,
+    (lower, upper): (Option<NodeId>, Option<NodeId>),
+    inside: NodeId,
+) -> NodeId {
+    let mut inside = inside;
+    if let Some(lower) = lower
+        && !is_made_from(g, x, lower)
+    {
+        let below = g.binary(Binary::Lt, x, lower);
+        inside = impossible_where(g, below, inside);
+    }
+    if let Some(upper) = upper
+        && !is_made_from(g, x, upper)
+    {
+        let above = g.binary(Binary::Lt, upper, x);
+        inside = impossible_where(g, above, inside);
+    }
+    if let (Some(lower), Some(upper)) = (lower, upper) {
+        let empty = g.binary(Binary::Le, upper, lower);
+        inside = impossible_where(g, empty, inside);
+    }
+    inside
+}
+
+/// Is `x` what a bijector makes of coordinates and the end `bound`: a sum or difference that has it,
+/// whose other parts keep their sign?
+fn is_made_from(g: &Graph, x: NodeId, bound: NodeId) -> bool {
+    let node = g.node(x);
+    let keeps_sign = |n: NodeId| {
+        let mut parts = vec![n];
+        while let Some(n) = parts.pop() {
+            match &g.node(n).op {
+                Op::Unary(Unary::Exp | Unary::Sigmoid) => return true,
+                Op::Binary(Binary::Mul) => parts.extend(&g.node(n).args),
+                _ => {}
+            }
+        }
+        false
+    };
+    match node.op {
+        Op::Binary(Binary::Add | Binary::Sub) if node.args.contains(&bound) => {
+            node.args.iter().any(|&n| n != bound && keeps_sign(n))
+        }
+        _ => false,
+    }
 }
 
 /// `inside` where `x` is above zero, else -inf: for densities that vanish at zero, though their

@@ -17,7 +17,7 @@ impl Distribution for Flat {
         NAME
     }
     fn doc(&self) -> &'static str {
-        "Density 1 everywhere, or between constant bounds; improper, never normalised."
+        "Density 1 everywhere, or between bounds; improper, never normalised."
     }
     fn slots(&self) -> &'static [Slot] {
         SLOTS
@@ -49,7 +49,14 @@ impl Distribution for Flat {
 
     fn check(&self, constants: &Params<Option<f64>>) -> Result<(), DistributionError> {
         crate::distribution::check_domains(NAME, SLOTS, constants)?;
-        self.support(constants).map(|_| ())
+        match constants.iter().all(|(_, given)| given.value.is_some()) {
+            true => self.support(constants).map(|_| ()),
+            false => Ok(()),
+        }
+    }
+
+    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
+        (params.given(0).map(|b| b.value), params.given(1).map(|b| b.value))
     }
 
     fn log_prob(
@@ -58,9 +65,11 @@ impl Distribution for Flat {
         params: &Params<NodeId>,
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
-        let support = self.support(&crate::distribution::constants(g, params))?;
-        let one = g.constant(0.0);
-        Ok(emit::within(g, x, support, one))
+        let zero = g.constant(0.0);
+        if let Ok(support) = self.support(&crate::distribution::constants(g, params)) {
+            return Ok(emit::within(g, x, support, zero));
+        }
+        Ok(emit::between(g, x, self.bounds(params), zero))
     }
 
     fn sample(&self, _: &Params<f64>, _: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -1,6 +1,6 @@
 //! No density outside the domain of a parameter, whatever its formula gives there.
 
-use graph::ir::{Binary, Graph, NodeId, Varies};
+use graph::ir::{Binary, DimId, Graph, NodeId, Reduction, Varies};
 
 use crate::distribution::Distribution;
 use crate::domain::Domain;
@@ -37,13 +37,21 @@ pub fn in_domain(
         if low < lower {
             let bound = g.constant(lower);
             let out = g.binary(Binary::Lt, given.value, bound);
+            let out = anywhere(g, out, params.event());
             density = emit::impossible_where(g, out, density);
         }
         if high > upper + 4.0 * f64::EPSILON {
             let bound = g.constant(upper);
             let out = g.binary(Binary::Lt, bound, given.value);
+            let out = anywhere(g, out, params.event());
             density = emit::impossible_where(g, out, density);
         }
     }
     density
+}
+
+/// Does the condition hold for any element of a value?
+fn anywhere(g: &mut Graph, condition: NodeId, event: &[DimId]) -> NodeId {
+    let own: Vec<DimId> = event.iter().copied().filter(|&d| g.ty(condition).has(d)).collect();
+    if own.is_empty() { condition } else { g.reduce(Reduction::Max, condition, &own) }
 }

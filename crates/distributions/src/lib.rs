@@ -7,7 +7,7 @@
 //! in the tests enrols a distribution in every property it must have.
 //!
 //! ```
-//! use distributions::{Params, Truncated, bijector_for, constants, log_prob_at, lookup, stream};
+//! use distributions::{Params, Place, Truncated, bijector_for, constants, log_prob_at, lookup, stream};
 //! use graph::ir::{Graph, Kind, Varies};
 //! use numerics::random::{Counter, Key};
 //!
@@ -18,8 +18,8 @@
 //! let params = Params::bind(law, &[g.constant(1.0)], &[("sd", g.constant(0.5))])?;
 //! law.check(&constants(&g, &params))?;
 //! let support = law.support(&constants(&g, &params))?;
-//! let bijector = bijector_for(support)?;
-//! assert_eq!((support.to_string(), bijector.name()), ("a positive number".into(), "exp".into()));
+//! let bijector = bijector_for(&mut g, support, &Place::default())?;
+//! assert_eq!((support.to_string(), bijector.name()), ("a positive number".into(), "lower".into()));
 //! let u = g.input("rate", Varies::Lane, Kind::Real, &[]);
 //! let x = bijector.forward(&mut g, u);
 //! let log_prob = law.log_prob(&mut g, &params, x)?;
@@ -62,9 +62,11 @@
 
 mod bernoulli;
 mod beta;
-mod bijector;
+mod bijectors;
 mod binomial;
+mod categorical;
 mod cauchy;
+mod dirichlet;
 mod distribution;
 mod domain;
 mod emit;
@@ -80,6 +82,7 @@ mod incomplete_gamma;
 mod inverse_gamma;
 mod lognormal;
 mod normal;
+mod ordered_logistic;
 mod params;
 mod poisson;
 mod prelude;
@@ -90,15 +93,17 @@ mod signatures;
 mod student_t;
 mod truncated;
 mod uniform;
+mod window;
 
-pub use bijector::bijector_for;
-pub use distribution::{Distribution, Tails, Uniforms, constants};
+pub use bijectors::{Place, bijector_for};
+pub use distribution::{Distribution, Event, Tails, Uniforms, constants};
 pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};
 pub use guard::in_domain;
-pub use params::{Given, Parameter, Params, Slot};
+pub use params::{Given, Parameter, Params, Shape, Slot};
 pub use random::stream;
 pub use registry::{DISTRIBUTIONS, lookup};
 pub use signatures::{Signature, signatures};
 pub use truncated::{Truncated, WINDOW_LIMIT};
+pub use window::{Ends, Seen, censored, truncated};

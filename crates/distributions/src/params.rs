@@ -1,14 +1,30 @@
 //! The parameters of a distribution: what it declares, and what a call gives.
 
+use graph::ir::DimId;
+
 use crate::distribution::Distribution;
 use crate::domain::Domain;
 use crate::error::DistributionError;
+
+/// The dimensions of a parameter beyond those of the values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// None: one number a value, whatever the value is.
+    Scalar,
+    /// That of the law, along which it may also be the same: the mean of a vector.
+    Elementwise,
+    /// One of its own, which tells the law's: the probabilities of outcomes.
+    Along,
+    /// That of the law and its prime: a covariance.
+    Square,
+}
 
 /// One way to give a parameter.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Parameter {
     pub name: &'static str,
     pub domain: Domain,
+    pub shape: Shape,
     /// The density's formula gives a number outside the domain too, where that of most has the
     /// logarithm of a negative one: it must be guarded ([`in_domain`](crate::in_domain)).
     pub finite_outside: bool,
@@ -16,7 +32,11 @@ pub struct Parameter {
 
 impl Parameter {
     pub const fn new(name: &'static str, domain: Domain) -> Parameter {
-        Parameter { name, domain, finite_outside: false }
+        Parameter { name, domain, shape: Shape::Scalar, finite_outside: false }
+    }
+
+    pub const fn shaped(self, shape: Shape) -> Parameter {
+        Parameter { shape, ..self }
     }
 
     pub const fn finite_outside(self) -> Parameter {
@@ -55,6 +75,7 @@ pub struct Given<T> {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params<T> {
     slots: Vec<Option<Given<T>>>,
+    event: Vec<DimId>,
 }
 
 impl<T: Copy> Params<T> {
@@ -101,7 +122,7 @@ impl<T: Copy> Params<T> {
             let alternatives = slots[k].alternatives.iter().map(|p| p.name).collect();
             return Err(DistributionError::Missing { distribution: name, alternatives });
         }
-        Ok(Params { slots: given })
+        Ok(Params { slots: given, event: Vec::new() })
     }
 
     /// What slot `k` was given, if it is optional or has alternatives.
@@ -121,7 +142,16 @@ impl<T: Copy> Params<T> {
 
     pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {
         let mut given = |g: Given<T>| Given { alternative: g.alternative, value: f(g.value) };
-        Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect() }
+        Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect(), event: self.event.clone() }
+    }
+
+    /// The dimensions along which the law is one law: see [`Event`](crate::Event).
+    pub fn event(&self) -> &[DimId] {
+        &self.event
+    }
+
+    pub fn over(self, event: &[DimId]) -> Params<T> {
+        Params { event: event.to_vec(), ..self }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What every distribution's file needs.
 
-pub(crate) use graph::ir::{Graph, NodeId, Unary};
+pub(crate) use graph::ir::{DimId, Graph, NodeId, Unary};
 pub(crate) use model::Support;
 
-pub(crate) use crate::distribution::{Distribution, Tails, Uniforms};
+pub(crate) use crate::distribution::{Distribution, Event, Tails, Uniforms};
 pub(crate) use crate::domain::Domain;
 pub(crate) use crate::emit;
 pub(crate) use crate::error::DistributionError;
-pub(crate) use crate::params::{Parameter, Params, Slot};
+pub(crate) use crate::params::{Parameter, Params, Shape, Slot};
 pub(crate) use crate::random;

@@ -103,6 +103,19 @@ pub fn poisson(rate: f64, uniforms: &mut Uniforms<'_>) -> f64 {
     events
 }
 
+/// The position among `weights`, which need not sum to one, where the uniform number `u` falls.
+pub fn pick(weights: &[f64], u: f64) -> usize {
+    let mut left = u * weights.iter().sum::<f64>();
+    for (k, w) in weights.iter().enumerate() {
+        left -= w;
+        if left < 0.0 {
+            return k;
+        }
+    }
+    // Rounding left a last crumb: the last that can be.
+    weights.iter().rposition(|w| *w > 0.0).unwrap_or(0)
+}
+
 /// Keeps a positive number that underflowed above zero, and one that overflowed finite.
 pub fn positive(x: f64) -> f64 {
     x.clamp(f64::MIN_POSITIVE, f64::MAX)

@@ -2,7 +2,8 @@
 
 use crate::distribution::Distribution;
 use crate::{
-    bernoulli, beta, binomial, cauchy, exponential, flat, gamma, half_normal, inverse_gamma, lognormal,
+    bernoulli, beta, binomial, categorical, cauchy, dirichlet, exponential, flat, gamma, half_normal,
+    inverse_gamma, lognormal, ordered_logistic,
 };
 use crate::{normal, poisson, student_t, uniform};
 
@@ -24,6 +25,9 @@ pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &binomial::Binomial,
     &poisson::Poisson,
     &flat::Flat,
+    &categorical::Categorical,
+    &ordered_logistic::OrderedLogistic,
+    &dirichlet::Dirichlet,
 ];
 
 /// The distribution a specification calls `name`.

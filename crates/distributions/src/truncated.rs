@@ -9,6 +9,7 @@ use crate::distribution::constants;
 use crate::evaluate::{log_prob_at, tails_at};
 use crate::incomplete_gamma::ln_1m_exp;
 use crate::prelude::*;
+use crate::window;
 
 /// The most probabilities a discrete window may sum.
 pub const WINDOW_LIMIT: usize = 10_000;
@@ -36,6 +37,10 @@ impl Truncated {
             let why = "it has no total probability; give it bounds instead";
             return Err(DistributionError::NotTruncatable { distribution, why });
         }
+        if base.event() != Event::Scalar {
+            let why = "its values are not numbers";
+            return Err(DistributionError::NotTruncatable { distribution, why });
+        }
         let room = if base.is_discrete() { lower.ceil() <= upper.floor() } else { lower < upper };
         if !room || lower == f64::INFINITY || upper == f64::NEG_INFINITY {
             return Err(DistributionError::Bounds { distribution: "truncated", lower, upper });
@@ -50,10 +55,10 @@ impl Truncated {
     /// The part of the base's support inside the bounds, and that support.
     fn window(&self, constants: &Params<Option<f64>>) -> Result<(Window, Support), DistributionError> {
         let support = self.base.support(constants)?;
-        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
-        let (low, high) = match support {
-            Support::Interval { .. } => (self.lower, self.upper),
-            Support::Integers { .. } => (self.lower.ceil(), self.upper.floor()),
+        let (lower, upper) = support.range();
+        let (low, high) = match support.is_discrete() {
+            false => (self.lower, self.upper),
+            true => (self.lower.ceil(), self.upper.floor()),
         };
         let window = Window {
             lower: low.max(lower),
@@ -61,9 +66,9 @@ impl Truncated {
             cuts_below: low > lower,
             cuts_above: high < upper,
         };
-        let empty = match support {
-            Support::Interval { .. } => window.lower >= window.upper,
-            Support::Integers { .. } => window.lower > window.upper,
+        let empty = match support.is_discrete() {
+            false => window.lower >= window.upper,
+            true => window.lower > window.upper,
         };
         if empty {
             let (distribution, lower, upper) = (self.base.name(), self.lower, self.upper);
@@ -93,18 +98,7 @@ impl Truncated {
         };
         let (below, above) =
             (tails(window.cuts_below, window.lower)?, tails(window.cuts_above, window.upper)?);
-        Ok(match (below, above) {
-            (None, None) => g.constant(0.0),
-            (Some(a), None) => a.log_survival,
-            (None, Some(b)) => b.log_cdf,
-            (Some(a), Some(b)) => {
-                let upper = difference(g, a.log_survival, b.log_survival);
-                let lower = difference(g, b.log_cdf, a.log_cdf);
-                // The side whose larger term is smaller cancels least.
-                let is_upper = g.binary(Binary::Lt, a.log_survival, b.log_cdf);
-                g.select(is_upper, upper, lower)
-            }
-        })
+        Ok(window::between(g, below, above))
     }
 
     /// The same from numbers, for laws whose tails the graph cannot express.
@@ -148,7 +142,7 @@ impl Truncated {
         // thin tails fall like a normal's at least.
         let end = window.lower + 40.0 + 14.0 * window.lower.sqrt();
         let above = self.sum_of_probabilities(g, params, window.lower, end)?;
-        let (Support::Interval { lower, .. } | Support::Integers { lower, .. }) = self.base.widest_support();
+        let (lower, _) = self.base.widest_support().range();
         let below = self.sum_of_probabilities(g, params, lower, window.lower - 1.0)?;
         let minus = g.neg(below);
         let rest = emit::ln_1m_exp_neg(g, minus);
@@ -192,13 +186,6 @@ struct Window {
     cuts_above: bool,
 }
 
-/// ln(e^a - e^b) for a >= b.
-fn difference(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
-    let d = g.sub(a, b);
-    let rest = emit::ln_1m_exp_neg(g, d);
-    g.add(a, rest)
-}
-
 impl Distribution for Truncated {
     fn name(&self) -> &'static str {
         "truncated"
@@ -211,13 +198,10 @@ impl Distribution for Truncated {
     }
     fn widest_support(&self) -> Support {
         let (lower, upper) = (self.lower, self.upper);
-        match self.base.widest_support() {
-            Support::Interval { lower: a, upper: b } => {
-                Support::Interval { lower: lower.max(a), upper: upper.min(b) }
-            }
-            Support::Integers { lower: a, upper: b } => {
-                Support::Integers { lower: lower.ceil().max(a), upper: upper.floor().min(b) }
-            }
+        let (a, b) = self.base.widest_support().range();
+        match self.base.is_discrete() {
+            false => Support::Interval { lower: lower.max(a), upper: upper.min(b) },
+            true => Support::Integers { lower: lower.ceil().max(a), upper: upper.floor().min(b) },
         }
     }
 

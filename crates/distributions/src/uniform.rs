@@ -1,7 +1,5 @@
 //! Uniform on an interval.
 
-use graph::ir::Binary;
-
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -49,6 +47,10 @@ impl Distribution for Uniform {
         }
     }
 
+    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
+        (Some(params.at(0)), Some(params.at(1)))
+    }
+
     /// -ln(upper - lower). Bounds that depend on latents are compared with data too.
     fn log_prob(
         &self,
@@ -63,10 +65,7 @@ impl Distribution for Uniform {
         if let (Some(lower), Some(upper)) = (g.as_const(lower), g.as_const(upper)) {
             return Ok(emit::within(g, x, Support::Interval { lower, upper }, density));
         }
-        let below = g.binary(Binary::Lt, x, lower);
-        let above = g.binary(Binary::Lt, upper, x);
-        let inside = emit::impossible_where(g, below, density);
-        Ok(emit::impossible_where(g, above, inside))
+        Ok(emit::between(g, x, (Some(lower), Some(upper)), density))
     }
 
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {

@@ -143,7 +143,9 @@ fn latents_from_bijectors_are_not_checked() {
         let mut g = Graph::new();
         let u = lane(&mut g, "u");
         let params = Params::bind(law, named, &[]).unwrap();
-        let bijector = distributions::bijector_for(law.support(&params.map(Some)).unwrap()).unwrap();
+        let support = law.support(&params.map(Some)).unwrap();
+        let bijector =
+            distributions::bijector_for(&mut g, support, &distributions::Place::default()).unwrap();
         let params = params.map(|v| g.constant(v));
         let x = bijector.forward(&mut g, u);
         law.log_prob(&mut g, &params, x).unwrap();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Case, Quadrature, assert_close, cases, draws, masses, run};
 use distributions::{
-    DistributionError, Domain, Params, Truncated, bijector_for, in_domain, log_prob_at, tails_at,
+    DistributionError, Domain, Params, Place, Truncated, bijector_for, in_domain, log_prob_at, tails_at,
 };
 use graph::interpret::evaluate;
 use graph::ir::{Graph, Kind, NodeId, Varies};
@@ -236,7 +236,7 @@ fn edge_distance(case: &Case, input: usize, v: f64) -> f64 {
     if input > 0 {
         return if v == 0.0 { 1.0 } else { v.abs().min(if v < 1.0 { (1.0 - v).max(0.1) } else { v }) };
     }
-    let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = case.support();
+    let (lower, upper) = case.support().range();
     (v - lower).min(upper - v).min(v.abs().max(1.0))
 }
 
@@ -245,7 +245,7 @@ fn edge_distance(case: &Case, input: usize, v: f64) -> f64 {
 fn nothing_lies_outside_the_support() {
     for case in cases() {
         let support = case.support();
-        let (Support::Interval { lower, upper } | Support::Integers { lower, upper }) = support;
+        let (lower, upper) = support.range();
         let mut outside = Vec::new();
         if lower.is_finite() {
             outside.extend([lower - 1e-6, lower - 1.0, lower - 1e300, f64::NEG_INFINITY]);
@@ -287,7 +287,7 @@ fn latents_far_along_the_line() {
     for case in cases().iter().filter(|c| !c.law.is_discrete()) {
         let mut g = Graph::new();
         let u = g.input("u", Varies::Lane, Kind::Real, &[]);
-        let bijector = bijector_for(case.support()).unwrap();
+        let bijector = bijector_for(&mut g, case.support(), &Place::default()).unwrap();
         let x = bijector.forward(&mut g, u);
         let params = case.params().map(|v| g.constant(v));
         let log_prob = case.law.log_prob(&mut g, &params, x).unwrap();

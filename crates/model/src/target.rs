@@ -21,9 +21,12 @@ pub struct Site {
     pub dims: Vec<DimId>,
     pub support: Support,
     pub bijector: Arc<dyn Bijector>,
-    /// One label an element, in memory order: `["treated", "untreated"]`; a lone empty one for a
-    /// scalar.
+    /// One label an element of the value, in memory order: `["treated", "untreated"]`; a lone empty
+    /// one for a scalar.
     pub labels: Vec<String>,
+    /// The names of the unconstrained coordinates, in memory order: those of the elements where the
+    /// bijector is elementwise, else numbered, as `w.1` or `w[a].1`.
+    pub coordinates: Vec<String>,
 }
 
 /// A named quantity to report: a site's value or a `let` that depends on latents.
@@ -81,6 +84,6 @@ pub struct Target {
 impl Target {
     /// Names of the unconstrained coordinates, in order.
     pub fn coordinates(&self) -> Vec<String> {
-        self.sites.iter().flat_map(Site::columns).collect()
+        self.sites.iter().flat_map(|s| s.coordinates.iter().cloned()).collect()
     }
 }

@@ -24,6 +24,7 @@ pub struct Spec {
     pub lets: Vec<Let>,
     pub ode: Vec<Ode>,
     pub observe: Vec<Observe>,
+    pub factors: Vec<Factor>,
     pub inference: Inference,
     pub output: Output,
 }
@@ -140,6 +141,13 @@ pub struct Observe {
     pub law: Expr,
     /// `where:`: the rows that the likelihood is restricted to.
     pub rows: Option<Expr>,
+}
+
+/// An entry of `factor:`: a term of the log density.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    pub name: Ident,
+    pub value: Expr,
 }
 
 /// `inference:`; what is absent has its default later.

@@ -43,6 +43,8 @@ pub enum ItemKind {
     Solve(Solve),
     /// Data with their law.
     Observe { target: Declaration, law: Expr, rows: Option<Expr> },
+    /// A term of the log density.
+    Factor { name: Ident, value: Expr },
 }
 
 /// `states' = rates`, from `initial` at `start` to the times `at`.
@@ -62,6 +64,7 @@ impl fmt::Display for Core {
         for item in &self.items {
             match &item.kind {
                 ItemKind::Sample { target, law } => writeln!(f, "  sample  {target} ~ {law}")?,
+                ItemKind::Factor { name, value } => writeln!(f, "  factor  {} = {value}", name.name)?,
                 ItemKind::Let { target, value } => writeln!(f, "  let     {target} = {value}")?,
                 ItemKind::Observe { target, law, rows } => {
                     write!(f, "  observe {target} ~ {law}")?;

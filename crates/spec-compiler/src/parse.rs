@@ -40,7 +40,20 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let lets = model::lets(reader, fields.get("let"));
     let ode = model::odes(reader, fields.get("ode"));
     let observe = model::observations(reader, fields.get("observe"));
+    let factors = model::factors(reader, fields.get("factor"));
     let inference = inference::inference(reader, fields.get("inference"));
     let output = inference::output(reader, fields.get("output"));
-    Some(Spec { model: model?, description, data, dims, latent, lets, ode, observe, inference, output })
+    Some(Spec {
+        model: model?,
+        description,
+        data,
+        dims,
+        latent,
+        lets,
+        ode,
+        observe,
+        factors,
+        inference,
+        output,
+    })
 }

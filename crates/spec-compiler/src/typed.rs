@@ -150,6 +150,14 @@ pub enum Kind {
         base: Box<Typed>,
         index: usize,
     },
+    /// `base` at the value of a discrete latent along `dim`.
+    At {
+        base: Box<Typed>,
+        latent: usize,
+        dim: DimRef,
+    },
+    /// A column as positions in a dimension, for the laws of outcomes.
+    Level(usize),
     Element {
         base: Box<Typed>,
         dim: DimRef,
@@ -183,26 +191,156 @@ pub struct IndexDef {
     pub values: Vec<u32>,
 }
 
-/// A call of a distribution, its arguments by parameter name.
-#[derive(Clone)]
+/// What stands right of the colon of a random variable: a call of a distribution, and what modifies it.
+#[derive(Clone, Debug)]
 pub struct Law {
+    pub form: Form,
+    /// The widest there may be, where it depends on parameters that vary.
+    pub support: Support,
+    /// Why the support is not the same for all elements, if it is not.
+    pub varies: Option<DistributionError>,
+    /// The dimensions of one value: none for a number.
+    pub event: Vec<DimRef>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub enum Form {
+    Call(Call),
+    /// `truncated(d, lower=, upper=)`
+    Truncated {
+        base: Box<Law>,
+        bounds: Bounds,
+    },
+    /// `censored(d, left=, right=, interval=[lo, hi])`: conditions, and the ends of a row's interval.
+    Censored {
+        base: Box<Law>,
+        left: Option<Typed>,
+        right: Option<Typed>,
+        interval: Option<Box<[Typed; 2]>>,
+    },
+    /// `ordered(d)`: ascending along the law's dimension.
+    Ordered {
+        base: Box<Law>,
+    },
+    /// `mixture(weights, d1, d2, ...)`
+    Mixture {
+        weights: Vec<Typed>,
+        components: Vec<Law>,
+    },
+    /// `mixture(weights, d, over=k)`
+    MixtureOver {
+        weights: Box<Typed>,
+        component: Box<Law>,
+        over: DimRef,
+    },
+}
+
+/// `lower=` and `upper=`, where they are given.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    pub lower: Option<Typed>,
+    pub upper: Option<Typed>,
+    /// Both as numbers, infinite where there is none, if they are constants.
+    pub constant: Option<(f64, f64)>,
+}
+
+/// A call of a distribution, its arguments by parameter.
+#[derive(Clone)]
+pub struct Call {
     pub distribution: &'static dyn Distribution,
     pub args: Vec<Typed>,
     /// Which argument is which parameter.
     pub params: Params<usize>,
-    /// `truncated(..., lower=, upper=)`.
-    pub truncated: Option<(f64, f64)>,
-    /// The widest there may be, where it depends on parameters that vary.
-    pub support: Support,
-    /// Why the support is not the same for all elements, if it is not: no latent may have such a law.
-    pub varies: Option<DistributionError>,
-    pub span: Span,
+    /// The dimensions of the law beyond those of its values: see [`distributions::Event`].
+    pub event: Vec<DimRef>,
 }
 
-impl fmt::Debug for Law {
+impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.distribution.name())
     }
+}
+
+impl Law {
+    /// What messages call it.
+    pub fn name(&self) -> &'static str {
+        match &self.form {
+            Form::Call(call) => call.distribution.name(),
+            Form::Truncated { .. } => "truncated",
+            Form::Censored { .. } => "censored",
+            Form::Ordered { .. } => "ordered",
+            Form::Mixture { .. } | Form::MixtureOver { .. } => "mixture",
+        }
+    }
+
+    /// The laws that it modifies.
+    pub fn parts(&self) -> &[Law] {
+        match &self.form {
+            Form::Call(_) => &[],
+            Form::Truncated { base, .. }
+            | Form::Censored { base, .. }
+            | Form::Ordered { base }
+            | Form::MixtureOver { component: base, .. } => std::slice::from_ref(base),
+            Form::Mixture { components, .. } => components,
+        }
+    }
+
+    /// Its own arguments and those of its parts, each with the dimensions that it may have beyond the
+    /// left side's.
+    pub fn args(&self) -> Vec<(&Typed, Vec<DimRef>)> {
+        let mut out = Vec::new();
+        self.collect(&[], &mut out);
+        out
+    }
+
+    fn collect<'l>(&'l self, beyond: &[DimRef], out: &mut Vec<(&'l Typed, Vec<DimRef>)>) {
+        let mut own: Vec<&Typed> = Vec::new();
+        let mut beyond = beyond.to_vec();
+        match &self.form {
+            Form::Call(call) => {
+                beyond.extend(&call.event);
+                own.extend(&call.args);
+            }
+            Form::Truncated { bounds, .. } => own.extend(bounds.lower.iter().chain(&bounds.upper)),
+            Form::Censored { left, right, interval, .. } => {
+                own.extend(left.iter().chain(right).chain(interval.iter().flat_map(|i| i.iter())));
+            }
+            Form::Ordered { .. } => {}
+            Form::Mixture { weights, .. } => own.extend(weights),
+            Form::MixtureOver { weights, over, .. } => {
+                beyond.push(*over);
+                own.push(weights);
+            }
+        }
+        out.extend(own.into_iter().map(|t| (t, beyond.clone())));
+        self.parts().iter().for_each(|part| part.collect(&beyond, out));
+    }
+
+    /// The calls of distributions in it.
+    pub fn calls(&self) -> Vec<&Call> {
+        match &self.form {
+            Form::Call(call) => vec![call],
+            _ => self.parts().iter().flat_map(Law::calls).collect(),
+        }
+    }
+
+    /// The call that it is a call of, if it is one, modified or not.
+    pub fn only_call(&self) -> Option<&Call> {
+        match self.calls()[..] {
+            [call] => Some(call),
+            _ => None,
+        }
+    }
+}
+
+/// `latent: k[row]: categorical(p)`: summed out exactly.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Discrete {
+    /// The dimension of its values.
+    pub dim: DimRef,
+    /// The value of its first element.
+    pub first: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -211,7 +349,28 @@ pub struct Latent {
     /// As written.
     pub dims: Vec<DimRef>,
     pub law: Law,
+    /// Where it is one of finitely many values.
+    pub discrete: Option<Discrete>,
     pub origin: Origin,
+}
+
+/// `factor: name: expression`: added to the log density.
+#[derive(Clone, Debug)]
+pub struct FactorDef {
+    pub name: String,
+    pub value: Typed,
+    pub origin: Origin,
+}
+
+/// A column whose nulls are inferred, by the law it is observed under.
+#[derive(Clone, Debug)]
+pub struct Imputed {
+    pub table: usize,
+    pub column: usize,
+    /// The dimension of the rows where it is null.
+    pub dim: DimRef,
+    /// Its likelihood, by position.
+    pub observe: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -222,6 +381,8 @@ pub struct LetDef {
     pub value: Typed,
     /// Depends on no latent.
     pub data_only: bool,
+    /// The discrete latents it depends on.
+    pub discrete: BTreeSet<usize>,
     pub origin: Origin,
 }
 
@@ -279,6 +440,8 @@ pub struct Model {
     pub lets: Vec<LetDef>,
     pub solves: Vec<SolveDef>,
     pub observes: Vec<ObserveDef>,
+    pub factors: Vec<FactorDef>,
+    pub imputed: Vec<Imputed>,
     pub order: Vec<Def>,
     /// Names to report instead of all.
     pub report: Option<BTreeSet<String>>,
@@ -298,13 +461,17 @@ impl Typed {
             | Kind::State { .. }
             | Kind::Running(_)
             | Kind::Time
-            | Kind::RateLet(_) => vec![],
+            | Kind::RateLet(_)
+            | Kind::Level(_) => vec![],
             Kind::Apply1(_, a) | Kind::Spread(a) => vec![a],
             Kind::Apply2(_, a, b) => vec![a, b],
             Kind::Select(a, b, c) => vec![a, b, c],
             Kind::Reduce { arg, .. } => vec![arg],
             Kind::Contract { left, right, .. } => vec![left, right],
-            Kind::Lookup { base, .. } | Kind::Element { base, .. } | Kind::Rename { base, .. } => vec![base],
+            Kind::Lookup { base, .. }
+            | Kind::At { base, .. }
+            | Kind::Element { base, .. }
+            | Kind::Rename { base, .. } => vec![base],
         }
     }
 
@@ -355,7 +522,7 @@ impl fmt::Display for Model {
             match *def {
                 Def::Latent(i) => {
                     let l = &self.latents[i];
-                    let law = l.law.distribution.name();
+                    let law = l.law.name();
                     writeln!(
                         f,
                         "  latent  {}{} ~ {law}: {}",
@@ -378,8 +545,10 @@ impl fmt::Display for Model {
             }
         }
         for o in &self.observes {
-            let law = o.law.distribution.name();
-            writeln!(f, "  observe {}{} ~ {law}", o.name, self.show_dims(&o.value.dims))?;
+            writeln!(f, "  observe {}{} ~ {}", o.name, self.show_dims(&o.value.dims), o.law.name())?;
+        }
+        for x in &self.factors {
+            writeln!(f, "  factor  {}{}", x.name, self.show_dims(&x.value.dims))?;
         }
         Ok(())
     }

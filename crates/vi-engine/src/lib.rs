@@ -85,6 +85,7 @@ mod target;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unconstrain;
 
 pub use compiled::{CompileError, CompiledDensity, gradient_graph, per_draw};
 pub use diagnostics::check::ParameterCheck;
@@ -98,6 +99,7 @@ pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Op
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;
+pub use unconstrain::unconstrain;
 
 /// Lanes in a block of many draws: a whole number of tiles, small enough to stay in cache.
 pub const BLOCK: usize = 80;

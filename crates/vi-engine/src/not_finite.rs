@@ -13,7 +13,7 @@ pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<String> {
     let mut bindings = target.bindings.clone();
     let mut rest = z;
     for site in &target.sites {
-        let (own, next) = rest.split_at_checked(site.labels.len())?;
+        let (own, next) = rest.split_at_checked(site.coordinates.len())?;
         bindings.data.insert(site.name.clone(), Value::Real(own.to_vec()));
         rest = next;
     }

@@ -12,7 +12,8 @@ use crate::outcome::{self, Problem};
 pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     let (_, compiled) = compile(&args.spec)?;
     let target = &compiled.target;
-    let names = target.coordinates();
+    let coordinates = target.coordinates();
+    let names: Vec<String> = target.sites.iter().flat_map(model::Site::columns).collect();
     let points = Table::read(&args.at, &ReadOptions::default()).map_err(Problem::input)?;
     let file = args.at.display();
     let others: Vec<&str> =
@@ -20,10 +21,9 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     if !others.is_empty() {
         eprintln!("note: {file}: ignoring {}", others.join(", "));
     }
-    // u with f(u) = x, column by column.
-    let bijectors = target.sites.iter().flat_map(|s| s.labels.iter().map(|_| (s.support, &s.bijector)));
-    let mut z = Lanes::zeros(names.len(), points.n_rows);
-    for (k, (name, (support, bijector))) in names.iter().zip(bijectors).enumerate() {
+    let mut values = Lanes::zeros(names.len(), points.n_rows);
+    let mut columns = Vec::new();
+    for (k, name) in names.iter().enumerate() {
         let column = points.columns.iter().find(|c| c.name == *name).ok_or_else(|| {
             let have: Vec<&str> = points.columns.iter().map(|c| c.name.as_str()).collect();
             let near = spec_compiler::nearest::nearest(name, have.iter().copied());
@@ -31,20 +31,33 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
             Problem::input(format!("{file} has no column `{name}`{help}; it needs {}", names.join(", ")))
         })?;
         column.require_complete().map_err(Problem::input)?;
-        let values = column.as_real().map_err(Problem::input)?;
-        for (row, &x) in values.iter().enumerate() {
-            let u = bijector.inverse(x);
-            if !u.is_finite() {
-                let place = column.place(row);
-                return Err(Problem::input(format!(
-                    "{file}: `{name}` is {x} in {place}; it must be {support}"
-                )));
-            }
-            z.set(k, row, u);
+        for (row, &x) in column.as_real().map_err(Problem::input)?.iter().enumerate() {
+            values.set(k, row, x);
         }
+        columns.push(column);
     }
-    z.pad();
+    values.pad();
     let options = args.machine.options();
+    let z = vi_engine::unconstrain(target, &values, &options).map_err(Problem::failed)?;
+    let (mut first, mut coordinate) = (0, 0);
+    for site in &target.sites {
+        for row in 0..points.n_rows {
+            if (0..site.coordinates.len()).all(|k| z.get(coordinate + k, row).is_finite()) {
+                continue;
+            }
+            // Of a vector no one element need be wrong.
+            let place = columns[first].place(row);
+            return Err(Problem::input(match site.labels.len() {
+                1 => {
+                    let x = values.get(first, row);
+                    format!("{file}: `{}` is {x} in {place}; it must be {}", names[first], site.support)
+                }
+                _ => format!("{file}: `{}` in {place} must be {}", site.name, site.support),
+            }));
+        }
+        first += site.labels.len();
+        coordinate += site.coordinates.len();
+    }
     let program = Program::compile(&target.graph, &[target.log_joint], &target.bindings, &options)
         .map_err(Problem::failed)?;
     let mut joint = Lanes::zeros(1, points.n_rows);
@@ -54,21 +67,21 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
         eprintln!("note: row {}: {}: {}", f.lane + 1, f.op, f.why);
     }
     let mut header = vec!["row".to_string(), "log_joint".to_string()];
-    let mut grad = Lanes::zeros(names.len(), points.n_rows);
+    let mut grad = Lanes::zeros(coordinates.len(), points.n_rows);
     if args.gradient {
-        header.extend(names.iter().map(|n| quoted(&format!("u:{n}"))));
-        header.extend(names.iter().map(|n| quoted(&format!("g:{n}"))));
+        header.extend(coordinates.iter().map(|n| quoted(&format!("u:{n}"))));
+        header.extend(coordinates.iter().map(|n| quoted(&format!("g:{n}"))));
         let mut density = CompiledDensity::new(target, &options).map_err(Problem::failed)?;
         let mut value = vec![0.0; points.n_rows];
         let mut failed = Vec::new();
         density.eval(&z, &mut value, Some(&mut grad), &mut failed);
         for f in &failed {
             eprintln!("note: row {}: {}", f.lane + 1, f.reason);
-            (0..names.len()).for_each(|k| grad.set(k, f.lane, f64::NAN));
+            (0..coordinates.len()).for_each(|k| grad.set(k, f.lane, f64::NAN));
         }
         // Where there is no density there is no gradient either.
         for lane in (0..points.n_rows).filter(|&lane| value[lane] == f64::NEG_INFINITY) {
-            (0..names.len()).for_each(|k| grad.set(k, lane, f64::NAN));
+            (0..coordinates.len()).for_each(|k| grad.set(k, lane, f64::NAN));
         }
     }
     let mut out = header.join(",");

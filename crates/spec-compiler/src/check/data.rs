@@ -50,6 +50,11 @@ impl LoadedTable {
         self.data.columns.iter().position(|c| c.name == name)
     }
 
+    /// Are its nulls inferred?
+    pub fn imputes(&self, column: usize) -> bool {
+        self.missing.contains(&(column, Missing::Impute))
+    }
+
     pub fn drops(&self, column: usize) -> bool {
         self.missing.iter().any(|&(c, m)| c == column && m == Missing::Drop)
     }
@@ -132,9 +137,6 @@ impl Loaded {
         });
         let mut missing = Vec::new();
         for (column, how) in &ast.missing {
-            if how.value == Missing::Impute {
-                self.mistakes.push(errors::later_version(how.span, "`missing: impute`"));
-            }
             if let Some(at) = column_of(&data, column, &mut self.mistakes) {
                 missing.push((at, how.value));
             }

@@ -34,6 +34,11 @@ impl Dims {
         }
     }
 
+    /// The dimension that `d` is a copy of, or `d` itself.
+    pub fn unprimed(&self, d: DimRef) -> DimRef {
+        self.find(self[d].name.trim_end_matches('\'')).unwrap_or(d)
+    }
+
     /// `d` and `d'` where `dims` has both.
     pub fn pairs(&self, dims: &[DimRef]) -> Vec<(DimRef, DimRef)> {
         let primed = |&d: &DimRef| self.find(&format!("{}'", self[d].name)).map(|p| (d, p));

@@ -60,7 +60,6 @@ pub const LATER: &[&str] = &[
 /// Distributions of the language that later versions bring.
 pub const LATER_LAWS: &[&str] = &[
     "categorical",
-    "censored",
     "dirichlet",
     "gumbel",
     "gumbel_softmax",
@@ -69,7 +68,6 @@ pub const LATER_LAWS: &[&str] = &[
     "logistic_normal",
     "multivariate_normal",
     "negative_binomial",
-    "ordered",
     "ordered_logistic",
     "relaxed_bernoulli",
     "weibull",
@@ -88,5 +86,10 @@ pub fn signature(name: &str) -> Option<&'static str> {
 
 /// Distributions, now or later, and what modifies them.
 pub fn is_law(name: &str) -> bool {
-    distributions::lookup(name).is_some() || name == "truncated" || LATER_LAWS.contains(&name)
+    distributions::lookup(name).is_some() || modifiers().any(|m| m == name) || LATER_LAWS.contains(&name)
+}
+
+/// Words that make a law of laws.
+pub fn modifiers() -> impl Iterator<Item = &'static str> {
+    super::laws::modifiers().map(|m| m.0)
 }

@@ -14,13 +14,15 @@ mod solve;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use model::DataSource;
+use model::{DataSource, Support};
 
 use crate::core::{Core, ItemKind, Origin};
 use crate::diagnostic::{Diagnostic, Label};
 use crate::errors;
-use crate::expr::{Declaration, Expr, Ident};
-use crate::typed::{Def, Latent, LetDef, Model, ObserveDef};
+use crate::expr::{Declaration, Expr, ExprKind, Ident};
+use crate::typed::{
+    Def, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef, Typed,
+};
 use expr::Context;
 use scope::{Scope, Symbol};
 
@@ -29,6 +31,8 @@ use scope::{Scope, Symbol};
 const MAX_MISTAKES: usize = 100;
 /// Unconstrained coordinates of a model.
 const MAX_COORDINATES: u64 = 4_000_000;
+/// Values of one discrete latent, each carried through the density.
+const MAX_VALUES: u64 = 10_000;
 /// Columns of `posterior.parquet`.
 const MAX_REPORTED: u64 = 4_000_000;
 
@@ -54,14 +58,19 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
             Def::Solve(i) => solve::solve(&mut scope, i),
         }
     }
-    let mut observes = Vec::new();
+    let (mut observes, mut factors) = (Vec::new(), Vec::new());
     for item in &core.items {
-        if let ItemKind::Observe { target, law, rows } = &item.kind
-            && let Some(o) = observe(&mut scope, target, law, rows.as_ref(), &item.origin)
-        {
-            observes.push(o);
+        match &item.kind {
+            ItemKind::Observe { target, law, rows } => {
+                observes.extend(observe(&mut scope, target, law, rows.as_ref(), &item.origin));
+            }
+            ItemKind::Factor { name, value } => {
+                factors.extend(factor(&mut scope, name, value, &item.origin));
+            }
+            _ => {}
         }
     }
+    let imputed = imputed(&mut scope, &observes);
     if let Some(names) = &core.output.report {
         names.iter().for_each(|name| reported(&mut scope, name));
     }
@@ -80,6 +89,8 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
             lets,
             solves,
             observes,
+            factors,
+            imputed,
             order: sorted,
             report,
             inference: core.inference.clone(),
@@ -130,19 +141,93 @@ fn latent(scope: &mut Scope, i: usize) {
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let Some(law) = laws::law(scope, law, &context) else { return };
     let name = target.name.name.clone();
-    if law.support.is_discrete() {
-        scope.tell(errors::discrete_latent(law.span, &name, law.distribution.name()));
+    let discrete = match law.support {
+        Support::Integers { lower, upper } => match values_of(scope, &name, &law, lower, upper) {
+            Some(discrete) => Some(discrete),
+            None => return,
+        },
+        _ => None,
+    };
+    if let (Some(error), false) = (&law.varies, has_ends(&law)) {
+        let call = law.only_call().expect("of one call");
+        let at =
+            laws::offender(error, call.distribution, &call.params).map_or(law.span, |i| call.args[i].span);
+        scope.tell(errors::arguments(at, error, call.distribution));
         return;
     }
-    if let Some(error) = &law.varies {
-        let at = laws::offender(error, law.distribution, &law.params).map_or(law.span, |i| law.args[i].span);
-        scope.tell(errors::arguments(at, error, law.distribution));
-        return;
-    }
-    let whole = law.args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
+    let args: Vec<Typed> = law.args().into_iter().map(|(arg, _)| arg.clone()).collect();
+    let whole = args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
     if whole && laws::fits(scope, &law, &dims, &target.name, false) {
-        scope.latents[i].done = Some(Latent { name, dims, law, origin: origin.clone() });
+        scope.has_discrete |= discrete.is_some();
+        scope.latents[i].done = Some(Latent { name, dims, law, discrete, origin: origin.clone() });
     }
+}
+
+/// Are the ends of its support nodes, which a bijector may stand on?
+fn has_ends(law: &Law) -> bool {
+    match &law.form {
+        Form::Truncated { bounds, .. } => bounds.constant.is_none(),
+        Form::Call(call) => ["uniform", "flat"].contains(&call.distribution.name()),
+        _ => false,
+    }
+}
+
+/// A dimension for the values of a discrete latent.
+fn values_of(scope: &mut Scope, name: &str, law: &Law, lower: f64, upper: f64) -> Option<Discrete> {
+    let count = upper - lower + 1.0;
+    if law.varies.is_some() || !count.is_finite() {
+        return scope.fail(errors::endless_latent(law.span, name, law.name()));
+    }
+    if count > MAX_VALUES as f64 {
+        return scope.fail(errors::too_many_values(law.span, "values of one discrete latent", MAX_VALUES));
+    }
+    let dim =
+        ModelDim { name: format!("values of {name}"), rows_of: None, size: count as usize, labels: None };
+    Some(Discrete { dim: scope.dims.add(dim), first: lower })
+}
+
+fn factor(scope: &mut Scope, name: &Ident, value: &Expr, origin: &Origin) -> Option<FactorDef> {
+    let table = expr::table_of_columns(scope, value);
+    let value = expr::expr(scope, value, &Context::of_rows(table, &[]))?;
+    if !expr::needs_every_row(scope, &value, "a factor needs every row") {
+        return None;
+    }
+    Some(FactorDef { name: name.name.clone(), value, origin: origin.clone() })
+}
+
+/// The columns whose nulls are inferred, each by its law in `observe:`.
+fn imputed(scope: &mut Scope, observes: &[ObserveDef]) -> Vec<Imputed> {
+    let mut out = Vec::new();
+    for table in 0..scope.tables.len() {
+        for column in 0..scope.tables[table].data.columns.len() {
+            if !scope.imputes(table, column) {
+                continue;
+            }
+            let is_it = |o: &ObserveDef| matches!(o.value.kind, Kind::Column { table: t, column: c } if (t, c) == (table, column));
+            let c = &scope.tables[table].data.columns[column];
+            let name = c.name.clone();
+            let nulls = c.nulls.clone();
+            let Some(observe) = observes.iter().position(is_it) else {
+                let span = scope.tables[table].span;
+                scope.tell(errors::imputed_without_law(span, &name));
+                continue;
+            };
+            let o = &observes[observe];
+            if o.law.support.is_discrete() || o.law.varies.is_some() || !o.law.event.is_empty() {
+                scope.tell(errors::imputed_law(o.law.span, &name, o.law.name()));
+                continue;
+            }
+            let labels: Vec<String> = nulls.iter().map(|r| (r + 1).to_string()).collect();
+            let dim = ModelDim {
+                name: format!("missing {name}"),
+                rows_of: None,
+                size: labels.len(),
+                labels: Some(labels.into()),
+            };
+            out.push(Imputed { table, column, dim: scope.dims.add(dim), observe });
+        }
+    }
+    out
 }
 
 fn let_(scope: &mut Scope, i: usize) {
@@ -166,6 +251,7 @@ fn let_(scope: &mut Scope, i: usize) {
     scope.lets[i].done = Some(LetDef {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
+        discrete: expr::discrete(scope, &typed),
         value: typed,
         data_only,
         origin: origin.clone(),
@@ -179,7 +265,19 @@ fn observe(
     rows: Option<&Expr>,
     origin: &Origin,
 ) -> Option<ObserveDef> {
-    let value = expr::observed(scope, target);
+    // Outcomes are levels of a dimension that their law knows.
+    let outcomes = match is_outcome(law) {
+        true => expr::observed_column(scope, target),
+        false => None,
+    };
+    let value = match outcomes {
+        Some((table, column)) => Some(Typed {
+            kind: Kind::Column { table, column },
+            dims: vec![scope.tables[table].rows],
+            span: target.span,
+        }),
+        None => expr::observed(scope, target),
+    };
     let dims = value.as_ref().map_or(Vec::new(), |v| v.dims.clone());
     // What the law says wrong is told even where the left side is wrong.
     let context = Context::of_rows(scope.table_of(&dims), &dims);
@@ -201,13 +299,24 @@ fn observe(
         Some(table) => format!("{}.{}", table.name, target.name.name),
         None => target.name.name.clone(),
     };
-    let value = value?;
+    let mut value = value?;
+    if let (Some((table, column)), Some(call)) = (outcomes, law.only_call()) {
+        let levels = scope.dims.unprimed(call.event[0]);
+        value.kind = Kind::Level(scope.index(table, column, levels, target.span)?);
+    }
     if !laws::fits(scope, &law, &dims, &target.name, true) {
         return None;
     }
-    let read = law.args.iter().chain([&value]).chain(&mask);
+    let read = law.args().into_iter().map(|(arg, _)| arg).chain([&value]).chain(&mask);
     let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
     Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
+}
+
+/// Is it a law whose outcomes are the levels of a dimension?
+fn is_outcome(law: &Expr) -> bool {
+    let ExprKind::Call { function, .. } = &law.kind else { return false };
+    let found = distributions::lookup(&function.name);
+    found.is_some_and(|d| d.event() == distributions::Event::Outcome && d.outcomes(1) == 1)
 }
 
 /// A name of `output: {report: [...]}`.

@@ -71,6 +71,8 @@ pub struct Scope<'a> {
     names: BTreeMap<String, Vec<Symbol>>,
     /// Some column has nulls that are to be dropped.
     pub has_dropped: bool,
+    /// Some latent is discrete.
+    pub has_discrete: bool,
     /// Columns found to be numbers.
     pub numeric: HashSet<(usize, usize)>,
     /// Elements of latents, and of lets to report, so far.
@@ -93,6 +95,7 @@ impl<'a> Scope<'a> {
             mistakes: Vec::new(),
             names: BTreeMap::new(),
             has_dropped,
+            has_discrete: false,
             numeric: HashSet::new(),
             coordinates: 0,
             reported: 0,
@@ -118,7 +121,7 @@ impl<'a> Scope<'a> {
                     running: Vec::new(),
                     done: None,
                 }),
-                ItemKind::Observe { .. } => {}
+                ItemKind::Observe { .. } | ItemKind::Factor { .. } => {}
             }
         }
         scope.name_columns();
@@ -249,6 +252,24 @@ impl<'a> Scope<'a> {
             Some([]) => None,
             _ => self.fail(errors::solve_rows(block.at.span, &block.name.name)),
         }
+    }
+
+    /// Are the nulls of this column inferred?
+    pub fn imputes(&self, table: usize, column: usize) -> bool {
+        let t = &self.tables[table];
+        t.imputes(column) && !t.data.columns[column].nulls.is_empty()
+    }
+
+    pub fn is_discrete(&self, latent: usize) -> bool {
+        self.latents[latent].done.as_ref().is_some_and(|l| l.discrete.is_some())
+    }
+
+    /// The dimension that the values of a discrete latent are elements of, if its law has one.
+    pub fn outcomes(&self, latent: usize) -> Option<DimRef> {
+        let call = self.latents[latent].done.as_ref()?.law.only_call()?;
+        // Those of ordered_logistic are one more than its cutpoints.
+        let along = call.distribution.event() == distributions::Event::Outcome;
+        (along && call.distribution.outcomes(1) == 1).then(|| call.event[0])
     }
 
     /// Is it the rows of a table, labelled or not?

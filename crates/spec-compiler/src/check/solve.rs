@@ -73,7 +73,7 @@ fn rate_lets(scope: &mut Scope, i: usize) -> Option<(Context, Vec<Typed>)> {
     for l in scope.solves[i].running.clone() {
         let typed = expr::let_value(scope, scope.lets[l].target, scope.lets[l].value, &context)?;
         let dims = typed.dims.clone();
-        if !known_at_every_time(scope, &typed, i) {
+        if !known_at_every_time(scope, &typed, i) || !no_discrete(scope, &typed) {
             return None;
         }
         if let Some(running) = &mut context.running {
@@ -123,7 +123,18 @@ pub fn known_at_every_time(scope: &mut Scope, t: &Typed, solve: usize) -> bool {
     false
 }
 
+/// Tells where a rate depends on a discrete latent: it would be solved once for each of its values.
+fn no_discrete(scope: &mut Scope, t: &Typed) -> bool {
+    let Some(i) = expr::discrete(scope, t).into_iter().next() else { return true };
+    let name = scope.latents[i].target.name.name.clone();
+    scope.tell(errors::discrete_in_rate(t.span, &name));
+    false
+}
+
 fn is_scalar(scope: &mut Scope, t: &Typed, what: &str, state: &str) -> bool {
+    if !no_discrete(scope, t) {
+        return false;
+    }
     let Some(&dim) = t.dims.first() else { return true };
     let name = scope.dims[dim].name.clone();
     scope.tell(errors::state_is_scalar(t.source_of(dim).span, what, state, &name));

@@ -35,6 +35,12 @@ pub fn elaborate(spec: &Spec) -> Core {
             },
         });
     }
+    for factor in &spec.factors {
+        items.push(Item {
+            kind: ItemKind::Factor { name: factor.name.clone(), value: factor.value.clone() },
+            origin: Origin { span: factor.name.span, why: format!("factor {}", factor.name.name) },
+        });
+    }
     Core {
         model: spec.model.clone(),
         tables: spec.data.clone(),

@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
 fn distribution_names() -> Vec<&'static str> {
-    distributions::DISTRIBUTIONS.iter().map(|d| d.name()).chain(["truncated"]).collect()
+    distributions::DISTRIBUTIONS.iter().map(|d| d.name()).chain(functions::modifiers()).collect()
 }
 
 pub fn unknown_function(span: Span, name: &str) -> Diagnostic {
@@ -112,14 +112,12 @@ pub fn latent_domain(
         Domain::Unit => {
             d.help(format!("give `{name}` a prior such as `beta(1, 1)`, or write `sigmoid({name})`"))
         }
-        Domain::Real | Domain::Count | Domain::Bound => d,
+        _ => d,
     }
 }
 
-pub fn bound_is_constant(span: Span, word: &str) -> Diagnostic {
-    mistake("bound_is_constant", span, format!("`{word}` must be a number in this version"))
-        .label("not a constant")
-        .help("bounds that depend on other latents come later")
+pub fn modifier_form(span: Span, name: &str, form: &str) -> Diagnostic {
+    mistake("law_form", span, format!("the form is `{form}`")).label(format!("not what `{name}` takes"))
 }
 
 pub fn truncated_form(span: Span) -> Diagnostic {
@@ -127,10 +125,109 @@ pub fn truncated_form(span: Span) -> Diagnostic {
         .help("write `truncated(normal(1, 0.5), lower=0)`")
 }
 
-pub fn discrete_latent(span: Span, name: &str, law: &str) -> Diagnostic {
+pub fn window_varies(span: Span, law: &str) -> Diagnostic {
+    mistake("window_varies", span, format!("the bounds of `{law}` must be numbers here")).help(
+        "bounds that depend on columns or latents need a continuous law with a cdf and constant support",
+    )
+}
+
+pub fn censored_form(span: Span) -> Diagnostic {
+    mistake(
+        "censored",
+        span,
+        "`censored` takes a continuous distribution, truncated or not, and what was seen",
+    )
+    .help("write `censored(weibull(shape, scale), right = event == 0)`, `left=` or `interval=[lo, hi]`")
+}
+
+pub fn censoring_is_data(span: Span) -> Diagnostic {
+    mistake("censoring_is_data", span, "how a row is censored follows from its columns alone")
+        .label("depends on a latent")
+}
+
+pub fn ordered_form(span: Span) -> Diagnostic {
+    mistake("ordered", span, "`ordered` takes a continuous distribution of numbers")
+        .help("write `ordered(normal(0, 5))`")
+}
+
+pub fn ordered_varies(span: Span, dim: &str) -> Diagnostic {
+    let message = format!("an ordered law may not differ along `{dim}` by latents");
+    mistake("ordered_varies", span, message)
+        .label(format!("varies over {dim}"))
+        .help("its total probability would be unknown; use the same law for all elements, or constants")
+}
+
+pub fn mixture_weights(span: Span, found: usize, components: usize) -> Diagnostic {
+    mistake("mixture_weights", span, format!("{found} weights for {components} components"))
+}
+
+pub fn mixed_supports(span: Span, law: &str, first: &str) -> Diagnostic {
+    mistake("mixed_supports", span, format!("`{law}` and `{first}` cannot be parts of one mixture"))
+        .help("components are all continuous or all discrete, of values of one kind")
+}
+
+pub fn outcomes(span: Span, law: &str, found: &[String]) -> Diagnostic {
+    let message = match found {
+        [] => format!("`{law}` needs a value for each outcome here"),
+        several => format!("the outcomes of `{law}` could be along {}", super::alternatives_of(several)),
+    };
+    mistake("outcomes", span, message).help(format!(
+        "one dimension that the left side lacks holds the outcomes; say which: `{law}(..., over=d)`"
+    ))
+}
+
+pub fn vector_over(span: Span, law: &str, left: &[String]) -> Diagnostic {
+    let message = match left {
+        [] => format!("`{law}` is a law of vectors, and the left side is a single number"),
+        several => format!("a vector of `{law}` could be along {}", super::alternatives_of(several)),
+    };
+    mistake("vector_over", span, message).help(format!("say along which: `{law}(..., over=d)`"))
+}
+
+pub fn matrix_over(span: Span, law: &str, has: &str) -> Diagnostic {
     let message =
-        format!("`{name}` would be discrete ({law}): discrete latents are not part of this version yet");
-    mistake("discrete_latent", span, message)
+        format!("`{law}` is a law of matrices over d and d', and the left side {}", super::over(has));
+    mistake("matrix_over", span, message).help("declare it as `L[d, d']`")
+}
+
+pub fn endless_latent(span: Span, name: &str, law: &str) -> Diagnostic {
+    let message = format!("`{name}` has no end of values ({law}), and discrete latents are summed out");
+    mistake("discrete_latent", span, message).help("give it a bound: `truncated(poisson(rate), upper=100)`")
+}
+
+pub fn discrete_mixed(span: Span, name: &str) -> Diagnostic {
+    mistake("discrete_mixed", span, format!("`{name}` is discrete, and its elements cannot be combined here"))
+        .label("a sum, lookup or single element")
+        .help("a discrete latent may be used row by row: `mu[k]`, `where(k == 1, a, b)`")
+}
+
+pub fn crossed_plates(span: Span, name: &str, other: Span, other_name: &str) -> Diagnostic {
+    let message = format!(
+        "`{name}` and `{other_name}` are discrete and meet, but neither's elements belong to one of the other"
+    );
+    mistake("crossed_plates", span, message)
+        .also(other, format!("`{other_name}`"))
+        .help("their sum has more terms than can be written out; let one of them be continuous, or known")
+}
+
+pub fn discrete_looked_up(span: Span, name: &str, dim: &str) -> Diagnostic {
+    mistake("discrete_looked_up", span, format!("`{name}` is used where `{dim}` is looked up"))
+        .help("a discrete latent can be summed out only where it is used along its own dimensions")
+}
+
+pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {
+    mistake("lookup_by_number", span, format!("`{name}` counts nothing that could be looked up by it"))
+        .help("a `categorical` latent is the level of a dimension; of a 0 or 1 use `where(k, a, b)`")
+}
+
+pub fn imputed_without_law(span: Span, column: &str) -> Diagnostic {
+    mistake("imputed_without_law", span, format!("`{column}` is to be imputed, but has no law"))
+        .help(format!("add one to `observe:`, as in `{column}: normal(mu, s)`"))
+}
+
+pub fn imputed_law(span: Span, column: &str, law: &str) -> Diagnostic {
+    mistake("imputed_law", span, format!("`{column}` cannot be imputed under `{law}`"))
+        .help("only continuous laws of numbers with a constant support can be")
 }
 
 pub fn where_is_data(span: Span) -> Diagnostic {

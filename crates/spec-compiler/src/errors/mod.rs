@@ -39,6 +39,10 @@ fn alternatives(names: &[&str]) -> String {
     }
 }
 
+fn alternatives_of(names: &[String]) -> String {
+    alternatives(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 /// "did you mean", else all the names where they are few.
 fn suggest<S: AsRef<str>>(mistake: Diagnostic, wrong: &str, candidates: &[S]) -> Diagnostic {
     let candidates: Vec<&str> = candidates.iter().map(AsRef::as_ref).collect();

@@ -72,3 +72,12 @@ pub fn rate_too_large(span: Span) -> Diagnostic {
     mistake("too_large", span, "the rates of this block are too large, written out element by element")
         .help("make the dimensions that they reduce over smaller")
 }
+
+pub fn discrete_in_rate(span: Span, name: &str) -> Diagnostic {
+    mistake(
+        "discrete_in_rate",
+        span,
+        format!("a rate or initial value may not depend on `{name}`, which is discrete"),
+    )
+    .help("write one model a value, or let it be continuous")
+}

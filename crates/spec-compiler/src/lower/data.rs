@@ -1,12 +1,13 @@
 //! Values known before any draw: what a law may be given and may produce, row by row.
 
+use distributions::Shape;
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Varies};
 use graph::value::{Bindings, Value};
 
 use crate::check::laws;
 use crate::errors;
 use crate::lower::Lowering;
-use crate::typed::{DimRef, Law, ObserveDef};
+use crate::typed::{Call, DimRef, Form, Kind, Law, ObserveDef};
 
 impl Lowering<'_> {
     /// 1 where a column has a value.
@@ -29,23 +30,43 @@ impl Lowering<'_> {
     }
 
     /// Every observed value must be possible under its law.
-    pub fn outcomes_are_possible(&mut self, o: &ObserveDef, x: NodeId, counts: Option<&[f64]>) -> bool {
-        let values = self.data_over(x, &o.value.dims);
+    pub fn outcomes_are_possible(&mut self, o: &ObserveDef, counts: Option<&[f64]>) -> bool {
         let law = &o.law;
-        let arguments =
-            if law.varies.is_some() { self.data_arguments(law, &o.value.dims) } else { Vec::new() };
-        let support = |e: usize| match law.varies {
-            None => law.support,
-            Some(_) => {
-                let here = law.params.map(|i| arguments[i].as_ref().map(|values| values[e]));
-                law.distribution.support(&here).unwrap_or(law.support)
+        let x = match o.value.kind {
+            // Its levels were found when it was read.
+            Kind::Level(_) => return true,
+            Kind::Column { table, column } => self.known_column(table, column),
+            _ => self.expr(&o.value),
+        };
+        if !law.event.is_empty() || self.graph.varies(x) != Varies::Data {
+            return true;
+        }
+        let values = self.data_over(x, &o.value.dims);
+        let call = law.only_call().filter(|_| matches!(law.form, Form::Call(_)));
+        let arguments = match call {
+            Some(call) if law.varies.is_some() => self.data_arguments(call, &o.value.dims),
+            _ => Vec::new(),
+        };
+        let support = |e: usize| match (&law.varies, call) {
+            (Some(_), Some(call)) => {
+                let here = call.params.map(|i| arguments[i].as_ref().map(|values| values[e]));
+                call.distribution.support(&here).unwrap_or(law.support)
             }
+            _ => law.support,
         };
-        let possible = |e: usize| match law.truncated {
-            None => law.distribution.observable(support(e), values[e]),
-            Some(_) => law.support.contains(values[e]),
+        let possible = |e: usize| match call {
+            Some(call) => call.distribution.observable(support(e), values[e]),
+            None => law.support.contains(values[e]),
         };
-        let Some(e) = (0..values.len()).find(|&e| does_count(counts, e) && !possible(e)) else {
+        // A row whose null is inferred has no value yet.
+        let is_null = |e: usize| match o.value.kind {
+            Kind::Column { table, column } => {
+                self.model.tables[table].data.columns[column].nulls.binary_search(&e).is_ok()
+            }
+            _ => false,
+        };
+        let Some(e) = (0..values.len()).find(|&e| does_count(counts, e) && !is_null(e) && !possible(e))
+        else {
             return true;
         };
         let place = self.place(&o.value.dims, e);
@@ -54,7 +75,10 @@ impl Lowering<'_> {
             &o.name,
             &place,
             values[e],
-            if law.truncated.is_some() { "the truncated law" } else { law.distribution.name() },
+            match law.form {
+                Form::Truncated { .. } => "the truncated law",
+                _ => law.name(),
+            },
             support(e),
         );
         self.mistakes.push(mistake);
@@ -62,29 +86,38 @@ impl Lowering<'_> {
     }
 
     /// The values of each argument that is data, over `dims`.
-    fn data_arguments(&mut self, law: &Law, dims: &[DimRef]) -> Vec<Option<Vec<f64>>> {
-        let nodes: Vec<NodeId> = law.args.iter().map(|a| self.expr(a)).collect();
+    fn data_arguments(&mut self, call: &Call, dims: &[DimRef]) -> Vec<Option<Vec<f64>>> {
+        let nodes: Vec<NodeId> = call.args.iter().map(|a| self.expr(a)).collect();
         let is_data = |l: &Self, n: NodeId| l.graph.varies(n) == Varies::Data;
         nodes.into_iter().map(|n| is_data(self, n).then(|| self.data_over(n, dims))).collect()
     }
 
     /// Every argument that is data must lie in its parameter's domain, for each element over `dims`.
     pub fn arguments_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
-        for (k, given) in law.params.iter() {
-            let arg = &law.args[given.value];
+        let calls: Vec<Call> = law.calls().into_iter().cloned().collect();
+        calls.iter().all(|call| self.call_is_good(call, dims, counts))
+    }
+
+    fn call_is_good(&mut self, call: &Call, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
+        for (k, given) in call.params.iter() {
+            let arg = &call.args[given.value];
             let n = self.expr(arg);
-            if self.graph.varies(n) != Varies::Data {
+            let parameter = call.distribution.slots()[k].alternatives[given.alternative];
+            if self.graph.varies(n) != Varies::Data || parameter.shape == Shape::Square {
                 continue;
             }
-            let parameter = law.distribution.slots()[k].alternatives[given.alternative];
-            let values = self.data_over(n, dims);
+            // Over its own dimensions too, where rows cannot be left out one by one.
+            let mut over = dims.to_vec();
+            over.extend(arg.dims.iter().copied().filter(|d| !dims.contains(d)));
+            let counts = counts.filter(|_| over.len() == dims.len());
+            let values = self.data_over(n, &over);
             let bad =
                 (0..values.len()).find(|&e| !parameter.domain.contains(values[e]) && does_count(counts, e));
             if let Some(e) = bad {
-                let error = laws::out_of_domain(law.distribution, parameter, values[e]);
-                let mistake = match dims {
-                    [] => errors::arguments(arg.span, &error, law.distribution),
-                    dims => errors::arguments_at(arg.span, &error, law.distribution, &self.place(dims, e)),
+                let error = laws::out_of_domain(call.distribution, parameter, values[e]);
+                let mistake = match &over[..] {
+                    [] => errors::arguments(arg.span, &error, call.distribution),
+                    over => errors::arguments_at(arg.span, &error, call.distribution, &self.place(over, e)),
                 };
                 self.mistakes.push(mistake);
                 return false;

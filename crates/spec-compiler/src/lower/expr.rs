@@ -51,6 +51,13 @@ impl Lowering<'_> {
                 let index = self.index(*index);
                 self.graph.gather(x, index)
             }
+            Kind::At { base, latent, dim } => {
+                let x = self.expr(base);
+                let values = self.model.latents[*latent].discrete.expect("a discrete latent").dim;
+                let (dim, values) = (self.dim(*dim), self.dim(values));
+                self.graph.rename(x, &[(dim, values)])
+            }
+            Kind::Level(index) => self.index(*index),
             Kind::Element { base, dim, at } => {
                 let x = self.expr(base);
                 let dim = self.dim(*dim);

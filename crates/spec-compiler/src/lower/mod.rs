@@ -1,13 +1,14 @@
 //! From the typed model to a [`Target`]: one graph with the data it is bound to.
 
 mod data;
+mod discrete;
 mod expr;
+mod laws;
 mod rates;
 mod solve;
 
 use std::collections::{HashMap, HashSet};
 
-use distributions::Distribution;
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
 use graph::value::{Bindings, Value};
 use model::{Cells, Named, Site, Target};
@@ -16,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Law, Model};
+use discrete::Term;
 
 /// Lowers a checked model.
 ///
@@ -25,6 +27,7 @@ use crate::typed::{Def, DimRef, Law, Model};
 pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
     let mut l = Lowering::new(model);
     l.latents();
+    l.imputed();
     for def in &model.order {
         match *def {
             Def::Latent(i) => l.prior(i),
@@ -34,6 +37,9 @@ pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
     }
     for i in 0..model.observes.len() {
         l.observe(i);
+    }
+    for factor in &model.factors {
+        l.factor(factor);
     }
     l.finish()
 }
@@ -50,10 +56,16 @@ pub(crate) struct Lowering<'a> {
     columns: HashMap<(usize, usize), NodeId>,
     stacks: HashMap<(usize, usize), NodeId>,
     indices: HashMap<usize, NodeId>,
+    /// By position in [`Model::imputed`]: where each row's null stands among them.
+    nulls: HashMap<usize, NodeId>,
     /// By (table, column): 1 where it has a value.
     present: HashMap<(usize, usize), NodeId>,
-    sites: Vec<Site>,
-    terms: Vec<NodeId>,
+    /// By position in [`Model::imputed`]: the values where the column is null.
+    imputed: Vec<NodeId>,
+    /// By latent.
+    sites: Vec<Option<Site>>,
+    imputed_sites: Vec<Site>,
+    terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
     origins: Vec<String>,
@@ -87,8 +99,11 @@ impl<'a> Lowering<'a> {
             columns: HashMap::new(),
             stacks: HashMap::new(),
             indices: HashMap::new(),
+            nulls: HashMap::new(),
             present: HashMap::new(),
+            imputed: Vec::new(),
             sites: Vec::new(),
+            imputed_sites: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
@@ -146,53 +161,136 @@ impl<'a> Lowering<'a> {
     }
 
     /// All latents' unconstrained inputs first, in the order of the file: that is the order of the
-    /// coordinates.
+    /// coordinates. Their values follow as they are needed, for a bound may be another latent.
     fn latents(&mut self) {
-        for latent in &self.model.latents {
+        for i in 0..self.model.latents.len() {
+            let latent = &self.model.latents[i];
             self.origin(format!("latent {}", latent.name));
             self.told_apart(&latent.name, &latent.dims, latent.origin.span);
-            let dims = self.graph.canonical(self.dim_ids(&latent.dims));
-            let u = self.graph.input(&latent.name, Varies::Lane, NodeKind::Real, &dims);
-            let bijector = match distributions::bijector_for(latent.law.support) {
-                Ok(b) => b,
-                Err(error) => {
-                    self.mistakes.push(errors::arguments(latent.law.span, &error, latent.law.distribution));
-                    self.latents.push(u);
-                    continue;
-                }
-            };
-            let value = bijector.forward(&mut self.graph, u);
-            let j = bijector.log_det_jac(&mut self.graph, u);
-            let j = self.graph.sum(j, &dims);
-            self.log_det.push(j);
-            let graph::ir::Op::Input(input) = self.graph.node(u).op else { unreachable!("an input's node") };
-            let labels = self.labels(&latent.dims);
-            self.sites.push(Site {
-                name: latent.name.clone(),
-                input,
-                unconstrained: u,
-                value,
-                dims,
-                support: latent.law.support,
-                bijector,
-                labels,
-            });
-            self.latents.push(value);
+            if let Some(discrete) = latent.discrete {
+                let dim = self.dim(discrete.dim);
+                let steps = self.graph.iota(dim);
+                let value = self.graph.add_const(steps, discrete.first);
+                self.sites.push(None);
+                self.latents.push(value);
+                continue;
+            }
+            let site = self.site(&latent.name, &latent.dims, &latent.law);
+            // Until its value is made, its input stands for it.
+            self.latents.push(site.as_ref().map_or(NodeId(0), |s| s.unconstrained));
+            self.sites.push(site);
         }
+    }
+
+    /// The input of a latent, whose value waits for the ends of its support.
+    fn site(&mut self, name: &str, written: &[DimRef], law: &Law) -> Option<Site> {
+        let event = self.dim_ids(&law.event);
+        let place = distributions::Place { name, event: &event, bounds: (None, None) };
+        let bijector = match distributions::bijector_for(&mut self.graph, law.support, &place) {
+            Ok(bijector) => bijector,
+            Err(error) => {
+                let call = law.calls()[0].distribution;
+                self.mistakes.push(errors::arguments(law.span, &error, call));
+                return None;
+            }
+        };
+        let of_value = |d: &DimId| bijector.coordinates().is_empty() || !event.contains(d);
+        let dims = self.dim_ids(written).into_iter().filter(of_value);
+        let dims = self.graph.canonical(dims.chain(bijector.coordinates().iter().copied()).collect());
+        let u = self.graph.input(name, Varies::Lane, NodeKind::Real, &dims);
+        let graph::ir::Op::Input(input) = self.graph.node(u).op else { unreachable!("an input's node") };
+        let labels = self.labels(written);
+        let named = |labels: &[String]| -> Vec<String> {
+            labels
+                .iter()
+                .map(|l| if l.is_empty() { name.to_string() } else { format!("{name}[{l}]") })
+                .collect()
+        };
+        let coordinates = match bijector.coordinates() {
+            [] => named(&labels),
+            own => {
+                let batch: Vec<DimRef> = written.iter().copied().filter(|d| !law.event.contains(d)).collect();
+                let size = |d: &DimId| self.graph.fixed_size(*d).expect("made with a size");
+                let n: usize = own.iter().map(size).product();
+                let number = |name: String| (1..=n).map(move |k| format!("{name}.{k}"));
+                named(&self.labels(&batch)).into_iter().flat_map(number).collect()
+            }
+        };
+        let dims = self.graph.canonical(self.dim_ids(written));
+        let support = law.support;
+        Some(Site {
+            name: name.into(),
+            input,
+            unconstrained: u,
+            value: u,
+            dims,
+            support,
+            bijector,
+            labels,
+            coordinates,
+        })
+    }
+
+    /// The value of a latent and its Jacobian, now that the ends of its support are known.
+    fn value(&mut self, site: &mut Site, law: &Law) {
+        let event = self.dim_ids(&law.event);
+        let bounds = self.ends_of(law);
+        if bounds != (None, None) {
+            let place = distributions::Place { name: &site.name, event: &event, bounds };
+            site.bijector = distributions::bijector_for(&mut self.graph, law.support, &place)
+                .expect("it had one without these ends");
+        }
+        let u = site.unconstrained;
+        site.value = site.bijector.forward(&mut self.graph, u);
+        let j = site.bijector.log_det_jac(&mut self.graph, u);
+        let batch: Vec<DimId> = match site.bijector.coordinates() {
+            [] => site.dims.clone(),
+            _ => site.dims.iter().copied().filter(|d| !event.contains(d)).collect(),
+        };
+        let j = self.graph.sum(j, &batch);
+        self.log_det.push(j);
     }
 
     fn prior(&mut self, i: usize) {
         let latent = &self.model.latents[i];
         self.origin(format!("prior of {}", latent.name));
+        if let Some(mut site) = self.sites[i].take() {
+            self.value(&mut site, &latent.law);
+            self.latents[i] = site.value;
+            self.sites[i] = Some(site);
+        } else if latent.discrete.is_none() {
+            return;
+        }
         let x = self.latents[i];
-        let dims = self.dim_ids(&latent.dims);
         if !self.arguments_are_good(&latent.law, &latent.dims, None) {
             return;
         }
-        if let Some(lp) = self.log_prob(&latent.law, x) {
-            let term = self.graph.sum(lp, &dims);
-            self.terms.push(term);
+        if let Some(node) = self.log_prob(&latent.law, x) {
+            let of_plate = |d: &&DimRef| !latent.law.event.contains(d);
+            let plates: Vec<DimRef> = latent.dims.iter().filter(of_plate).copied().collect();
+            let plates = self.dim_ids(&plates);
+            self.terms.push(Term { node, plates });
         }
+    }
+
+    /// The nulls that are inferred: a latent each, under the law of its column.
+    fn imputed(&mut self) {
+        for x in &self.model.imputed {
+            let (t, law) = (&self.model.tables[x.table], &self.model.observes[x.observe].law);
+            let name = t.data.columns[x.column].name.clone();
+            self.origin(format!("nulls of {name}"));
+            let Some(mut site) = self.site(&name, &[x.dim], law) else { continue };
+            self.value(&mut site, law);
+            self.imputed.push(site.value);
+            self.imputed_sites.push(site);
+        }
+    }
+
+    fn factor(&mut self, factor: &crate::typed::FactorDef) {
+        self.origin(format!("factor {}", factor.name));
+        let node = self.expr(&factor.value);
+        let plates = self.dim_ids(&factor.value.dims);
+        self.terms.push(Term { node, plates });
     }
 
     fn let_(&mut self, i: usize) {
@@ -207,32 +305,13 @@ impl<'a> Lowering<'a> {
         self.lets.insert(i, n);
     }
 
-    /// ln p(x) under `law`, elementwise.
-    fn log_prob(&mut self, law: &Law, x: NodeId) -> Option<NodeId> {
-        let nodes: Vec<NodeId> = law.args.iter().map(|a| self.expr(a)).collect();
-        let params = law.params.map(|i| nodes[i]);
-        let emitted = match law.truncated {
-            None => law.distribution.log_prob(&mut self.graph, &params, x),
-            Some((lower, upper)) => distributions::Truncated::new(law.distribution, lower, upper)
-                .and_then(|t| t.log_prob(&mut self.graph, &params, x)),
-        };
-        match emitted {
-            Ok(density) => {
-                let range = |g: &Graph, n: NodeId| data::range(g, &self.bindings, n);
-                Some(distributions::in_domain(&mut self.graph, law.distribution, &params, density, &range))
-            }
-            Err(error) => {
-                self.mistakes.push(errors::arguments(law.span, &error, law.distribution));
-                None
-            }
-        }
-    }
-
     fn observe(&mut self, i: usize) {
         let o = &self.model.observes[i];
         self.origin(format!("likelihood of {}", o.name));
         let x = self.expr(&o.value);
-        let dims = self.dim_ids(&o.value.dims);
+        let of_plate = |d: &&DimRef| !o.law.event.contains(d);
+        let plates: Vec<DimRef> = o.value.dims.iter().filter(of_plate).copied().collect();
+        let dims = self.dim_ids(&plates);
         let mut mask = o.mask.as_ref().map(|m| self.expr(m));
         for &(table, column) in &o.dropped {
             let present = self.present(table, column);
@@ -242,7 +321,7 @@ impl<'a> Lowering<'a> {
             });
         }
         // Zero where a value does not count.
-        let counts = mask.map(|m| self.data_over(m, &o.value.dims));
+        let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
             && counts.iter().all(|&c| c == 0.0)
         {
@@ -250,7 +329,7 @@ impl<'a> Lowering<'a> {
             return;
         }
         if !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
-            || !self.outcomes_are_possible(o, x, counts.as_deref())
+            || !self.outcomes_are_possible(o, counts.as_deref())
         {
             return;
         }
@@ -262,16 +341,49 @@ impl<'a> Lowering<'a> {
             }
             None => lp,
         };
-        let term = self.graph.sum(lp, &dims);
-        self.terms.push(term);
+        self.terms.push(Term { node: lp, plates: dims.clone() });
+        if self.has_discrete(lp) {
+            // Its rows have no density of their own until the latents are summed out.
+            return;
+        }
         let by_row = dims.iter().any(|&d| self.graph.is_row(d));
         let lp = self.graph.expand(lp, &dims);
         let dims = self.graph.ty(lp).dims.clone();
-        let labels = if by_row { Vec::new() } else { self.labels(&o.value.dims) };
+        let labels = if by_row { Vec::new() } else { self.labels(&plates) };
         self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
     }
 
+    fn has_discrete(&self, n: NodeId) -> bool {
+        let discrete =
+            |d: &DimId| self.model.latents.iter().any(|l| l.discrete.is_some_and(|x| self.dim(x.dim) == *d));
+        self.graph.ty(n).dims.iter().any(discrete)
+    }
+
+    /// A column as numbers: where nulls are inferred, with their values in their places.
     pub fn column(&mut self, table: usize, column: usize) -> NodeId {
+        let known = self.known_column(table, column);
+        let found = self.model.imputed.iter().position(|x| (x.table, x.column) == (table, column));
+        let Some(k) = found.filter(|&k| k < self.imputed.len()) else { return known };
+        let x = &self.model.imputed[k];
+        let t = &self.model.tables[table];
+        let mut index = vec![0_u32; t.data.n_rows];
+        for (k, &row) in t.data.columns[column].nulls.iter().enumerate() {
+            index[row] = k as u32;
+        }
+        let name = format!("nulls of {}.{}", t.name, t.data.columns[column].name);
+        let (rows, dim) = (self.dim(t.rows), self.dim(x.dim));
+        let position = match self.bindings.data.insert(name.clone(), Value::Index(index)) {
+            None => self.graph.input(&name, Varies::Data, NodeKind::Index(dim), &[rows]),
+            Some(_) => self.nulls[&k],
+        };
+        self.nulls.insert(k, position);
+        let values = self.graph.gather(self.imputed[k], position);
+        let present = self.present(table, column);
+        self.graph.select(present, known, values)
+    }
+
+    /// A column's cells as numbers.
+    pub fn known_column(&mut self, table: usize, column: usize) -> NodeId {
         if let Some(&n) = self.columns.get(&(table, column)) {
             return n;
         }
@@ -291,6 +403,14 @@ impl<'a> Lowering<'a> {
         }
         let t = &self.model.tables[table];
         let s = &t.stacks[stack];
+        let imputed = |&c: &usize| self.model.imputed.iter().any(|x| (x.table, x.column) == (table, c));
+        if s.columns.iter().any(imputed) {
+            let parts: Vec<NodeId> = s.columns.iter().map(|&c| self.column(table, c)).collect();
+            let dim = self.dim(s.dim);
+            let n = self.graph.stack(&parts, dim);
+            self.stacks.insert((table, stack), n);
+            return n;
+        }
         let columns: Vec<Vec<f64>> = s.columns.iter().map(|&c| numbers(&t.data.columns[c])).collect();
         let dims = self.graph.canonical(vec![self.dim(t.rows), self.dim(s.dim)]);
         let rows_first = dims[0] == self.dim(t.rows);
@@ -333,6 +453,10 @@ impl<'a> Lowering<'a> {
         }
         self.origin("log joint density".into());
         let (terms, dets) = (std::mem::take(&mut self.terms), std::mem::take(&mut self.log_det));
+        let terms = self.sum_out(terms);
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
         let log_joint = self.total(&terms);
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
@@ -344,24 +468,31 @@ impl<'a> Lowering<'a> {
             Named { name: name.into(), node, dims, labels, by_row }
         };
         for (latent, &node) in self.model.latents.iter().zip(&self.latents) {
-            if wanted(&latent.name) {
+            if wanted(&latent.name) && latent.discrete.is_none() {
                 generate.push(named(&self, &latent.name, &latent.dims, node));
             }
         }
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
                 && !def.data_only
+                && def.discrete.is_empty()
                 && wanted(&def.name)
             {
                 generate.push(named(&self, &def.name, &def.dims, node));
             }
         }
+        for (x, site) in self.model.imputed.iter().zip(&self.imputed_sites) {
+            if wanted(&site.name) {
+                generate.push(named(&self, &site.name, &[x.dim], site.value));
+            }
+        }
+        let sites = self.sites.into_iter().flatten().chain(self.imputed_sites).collect();
         Ok(Target {
             name: self.model.name.clone(),
             graph: self.graph,
             log_joint,
             log_det_jac,
-            sites: self.sites,
+            sites,
             generate,
             log_lik: self.log_lik,
             bindings: self.bindings,

@@ -168,7 +168,9 @@ impl Builder<'_, '_> {
             | Kind::Let(_)
             | Kind::Column { .. }
             | Kind::Stack { .. }
+            | Kind::Level(_)
             | Kind::State { .. } => unreachable!("does not run"),
+            Kind::At { .. } => unreachable!("depends on a discrete latent, which a rate may not"),
             Kind::Lookup { .. } => unreachable!("varies over rows, which a rate cannot"),
         }
     }

@@ -1,7 +1,7 @@
-//! The sections `latent:`, `let:`, `ode:` and `observe:`.
+//! The sections `latent:`, `let:`, `ode:`, `observe:` and `factor:`.
 
 use super::read::Reader;
-use crate::ast::{Latent, Let, Observe, Ode, Solver, State};
+use crate::ast::{Factor, Latent, Let, Observe, Ode, Solver, State};
 use crate::errors;
 use crate::expr::Expr;
 use crate::words;
@@ -53,6 +53,16 @@ pub(super) fn observations(reader: &mut Reader, node: Option<&Node>) -> Vec<Obse
         Some(Observe { target: target?, law: law?, rows })
     });
     observations.collect()
+}
+
+pub(super) fn factors(reader: &mut Reader, node: Option<&Node>) -> Vec<Factor> {
+    let entries = reader.entries(node, "`factor:`", "a mapping `name: log density`");
+    let factors = entries.iter().filter_map(|entry| {
+        let name = reader.key(&entry.key, "a factor");
+        let value = reader.expr(&entry.value, &format!("the factor `{}`", entry.key.text));
+        Some(Factor { name: name?, value: value? })
+    });
+    factors.collect()
 }
 
 pub(super) fn odes(reader: &mut Reader, node: Option<&Node>) -> Vec<Ode> {

@@ -1,10 +1,9 @@
 //! Brackets: each row's level of a dimension, and one element of it.
 
-use crate::check::expr::{Context, expr, names, needs_every_row};
-use crate::check::scope::Scope;
+use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names, needs_every_row};
+use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
-use crate::source::Span;
 use crate::typed::{DimRef, Kind, Typed};
 
 pub fn index(
@@ -39,12 +38,15 @@ enum By {
     },
     /// The dimension itself: nothing to look up.
     Dim,
+    /// A discrete latent.
+    Latent(usize),
 }
 
 /// `alpha[county]`
 fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
     let (table, column) = match named_by(scope, &base, shown, by, context)? {
         By::Dim => return Some(base),
+        By::Latent(i) => return at_latent(scope, base, shown, by, i),
         By::Column { table, column } => (table, column),
     };
     let dim_name = scope.indexed_dim(table, column).to_string();
@@ -66,12 +68,36 @@ fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Con
     if !needs_every_row(scope, &base, "looked up here") {
         return None;
     }
+    if !must_not_vary_over_discrete(scope, &base, &[dim]) {
+        return None;
+    }
     let index = scope.index(table, column, dim, by.span)?;
     let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
     dims.push(rows);
     dims.sort();
     let span = base.span;
     Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims, span })
+}
+
+/// `mu[k]`, for a discrete latent `k` over the outcomes that `mu` varies over.
+fn at_latent(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, latent: usize) -> Option<Typed> {
+    let Some(outcomes) = scope.outcomes(latent) else {
+        let name = by.to_string();
+        return scope.fail(errors::lookup_by_number(by.span, &name));
+    };
+    // `theta[state, state']` at a state is its row: the unprimed dimension goes first.
+    let plain = scope.dims.unprimed(outcomes);
+    let Some(dim) = [plain, outcomes].into_iter().find(|d| base.dims.contains(d)) else {
+        let (has, dim) = (scope.dims.show(&base.dims), scope.dims[plain].name.clone());
+        return scope.fail(errors::not_over(by.span, shown, &has, &dim));
+    };
+    let plates = scope.latents[latent].dims.clone()?;
+    let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
+    dims.extend(plates);
+    dims.sort();
+    dims.dedup();
+    let span = base.span;
+    Some(Typed { kind: Kind::At { base: Box::new(base), latent, dim }, dims, span })
 }
 
 fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &Context) -> Option<By> {
@@ -87,6 +113,11 @@ fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &C
         };
         return scope.fail(errors::lookup_by_column(by.span, shown, dim.as_deref(), &element));
     };
+    if let [Symbol::Latent(i)] = *scope.lookup(name)
+        && scope.is_discrete(i)
+    {
+        return Some(By::Latent(i));
+    }
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],
         None => (0..scope.tables.len()).collect(),
@@ -129,9 +160,13 @@ fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr
     if scope.dims[d].rows_of.is_some() && !needs_every_row(scope, &base, "one row is used here") {
         return None;
     }
-    let dims = base.dims.iter().copied().filter(|&x| x != d).collect();
-    let span: Span = base.span;
-    Some(Typed { kind: Kind::Element { base: Box::new(base), dim: d, at: position }, dims, span })
+    must_not_vary_over_discrete(scope, &base, &[d]).then(|| element_of(&base, d, position))
+}
+
+/// Element `at` (zero-based) of `base` along `dim`.
+pub fn element_of(base: &Typed, dim: DimRef, at: usize) -> Typed {
+    let dims = base.dims.iter().copied().filter(|&x| x != dim).collect();
+    Typed { kind: Kind::Element { base: Box::new(base.clone()), dim, at }, dims, span: base.span }
 }
 
 /// A label as written: a text, a name or a whole number.

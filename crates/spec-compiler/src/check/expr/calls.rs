@@ -1,7 +1,7 @@
 //! Calls: functions, reductions over dimensions, and their arguments by position and by name.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, contract, expr, needs_every_row, operators};
+use crate::check::expr::{Context, contract, expr, must_not_vary_over_discrete, needs_every_row, operators};
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
 use crate::check::scope::Scope;
 use crate::errors;
@@ -94,6 +94,9 @@ fn reduce(
     if over.iter().any(|d| scope.has_rows(*d)) && !needs_every_row(scope, &arg, "reduced here") {
         return None;
     }
+    if !must_not_vary_over_discrete(scope, &arg, &over) {
+        return None;
+    }
     let dims = arg.dims.iter().copied().filter(|d| !over.contains(d)).collect();
     Some(Typed { kind: Kind::Reduce { how, over, arg: Box::new(arg) }, dims, span })
 }
@@ -142,6 +145,14 @@ fn arguments<'e, const N: usize, const M: usize>(
     }
     let values: Vec<Typed> = values.into_iter().collect::<Option<_>>()?;
     Some((values.try_into().ok()?, named)).filter(|_| known)
+}
+
+/// The dimension that `over=` names, where it must be one.
+pub fn one_dim(scope: &mut Scope, e: &Expr) -> Option<DimRef> {
+    match dims_argument(scope, e)?[..] {
+        [one] => Some(one),
+        _ => scope.fail(errors::over_is_dim(e.span)),
+    }
 }
 
 /// `over=d` or `over=[d, e]`.

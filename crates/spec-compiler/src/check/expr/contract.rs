@@ -1,7 +1,7 @@
 //! Products that sum over a dimension: `@` and `dot`.
 
 use crate::check::dims::union;
-use crate::check::expr::needs_every_row;
+use crate::check::expr::{must_not_vary_over_discrete, needs_every_row};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::source::Span;
@@ -40,6 +40,11 @@ pub fn contracted(scope: &mut Scope, left: Typed, right: Typed, over: DimRef, sp
             if !needs_every_row(scope, side, "summed over here") {
                 return None;
             }
+        }
+    }
+    for side in [&left, &right] {
+        if !must_not_vary_over_discrete(scope, side, &[over]) {
+            return None;
         }
     }
     let dims = union(&left.dims, &right.dims).into_iter().filter(|&d| d != over).collect();

@@ -3,6 +3,7 @@
 mod brackets;
 mod calls;
 mod contract;
+mod discrete;
 mod lets;
 mod names;
 mod nulls;
@@ -16,8 +17,11 @@ use crate::errors;
 use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::typed::{DimRef, Kind, Typed};
 
+pub use brackets::element_of;
+pub use calls::one_dim;
+pub use discrete::{discrete, must_not_vary_over_discrete};
 pub use lets::{let_value, table_of_columns};
-pub use names::{called, observed};
+pub use names::{called, observed, observed_column};
 pub use nulls::{Dropped, dropped, needs_every_row};
 pub use operators::truth;
 
@@ -45,6 +49,11 @@ impl Context {
     /// Right of a left side that varies over `dims`, in a row of `table`.
     pub fn of_rows(table: Option<usize>, dims: &[DimRef]) -> Context {
         Context { table, dims: dims.to_vec(), running: None }
+    }
+
+    /// What the left side varies over.
+    pub fn dims(&self) -> &[DimRef] {
+        &self.dims
     }
 
     pub fn of_rates(running: Running) -> Context {
@@ -94,7 +103,17 @@ fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
 /// Does the value depend on data alone?
 pub fn is_data(scope: &Scope, t: &Typed) -> bool {
     match &t.kind {
-        Kind::Latent(_) | Kind::State { .. } | Kind::Running(_) | Kind::Time | Kind::RateLet(_) => false,
+        Kind::Column { table, column } => !scope.imputes(*table, *column),
+        Kind::Stack { table, stack } => {
+            let columns = &scope.tables[*table].stacks[*stack].columns;
+            columns.iter().all(|&c| !scope.imputes(*table, c))
+        }
+        Kind::Latent(_)
+        | Kind::State { .. }
+        | Kind::Running(_)
+        | Kind::Time
+        | Kind::RateLet(_)
+        | Kind::At { .. } => false,
         Kind::Let(i) => scope.lets[*i].done.as_ref().is_some_and(|l| l.data_only),
         _ => t.parts().into_iter().all(|part| is_data(scope, part)),
     }

@@ -103,7 +103,7 @@ fn not_numbers(
         let example = row.map(|(r, s)| (t.data.locate(r), s.clone()));
         return Some(errors::text_column(span, &c.name, example, mostly));
     }
-    if let (Some(&row), false) = (c.nulls.first(), t.drops(column)) {
+    if let (Some(&row), false) = (c.nulls.first(), t.drops(column) || t.imputes(column)) {
         return Some(errors::null(span, &c.name, &t.name, &t.data.locate(row), c.nulls.len()));
     }
     if let model::Cells::Real(v) = &c.cells
@@ -187,7 +187,8 @@ pub fn observed(scope: &mut Scope, target: &Declaration) -> Option<Typed> {
             return scope.fail(errors::ambiguous_observed(*span, name, &tables));
         }
     };
-    if !is_data(scope, &value) {
+    let imputed = matches!(value.kind, Kind::Column { table, column } if scope.imputes(table, column));
+    if !imputed && !is_data(scope, &value) {
         return scope.fail(errors::observed_is_data(*span, name));
     }
     if !target.dims.is_empty() {
@@ -199,6 +200,15 @@ pub fn observed(scope: &mut Scope, target: &Declaration) -> Option<Typed> {
         }
     }
     Some(value)
+}
+
+/// The column that an observed outcome stands in, whatever its cells are.
+pub fn observed_column(scope: &mut Scope, target: &Declaration) -> Option<(usize, usize)> {
+    match (&target.table, scope.lookup(&target.name.name)) {
+        (Some(table), _) => column_of(scope, table, &target.name),
+        (None, &[Symbol::Column { table, column }]) => Some((table, column)),
+        _ => None,
+    }
 }
 
 /// How a message speaks of a value: by its name in backticks, or as `this`.
@@ -220,6 +230,9 @@ fn named(scope: &Scope, t: &Typed) -> Option<String> {
         Kind::State { solve, state } => scope.solves[*solve].block.states[*state].target.name.name.clone(),
         Kind::Column { table, column } => of_table(*table, &scope.tables[*table].data.columns[*column].name),
         Kind::Stack { table, stack } => of_table(*table, &scope.tables[*table].stacks[*stack].name),
+        Kind::At { base, latent, .. } => {
+            format!("{}[{}]", named(scope, base)?, scope.latents[*latent].target.name.name)
+        }
         Kind::Lookup { base, index } => {
             let index = &scope.indices[*index];
             format!("{}[{}]", named(scope, base)?, scope.tables[index.table].data.columns[index.column].name)

@@ -1,0 +1,91 @@
+//! Categorical: one of several outcomes.
+
+use graph::ir::{Binary, Kind};
+
+use crate::prelude::*;
+
+#[derive(Debug)]
+pub struct Categorical;
+
+const SLOTS: &[Slot] = &[Slot::required(&[
+    Parameter::new("p", Domain::NonNegative).shaped(Shape::Along),
+    Parameter::new("logit", Domain::Real).shaped(Shape::Along),
+])];
+
+impl Distribution for Categorical {
+    fn name(&self) -> &'static str {
+        "categorical"
+    }
+    fn doc(&self) -> &'static str {
+        "One of several outcomes, with probabilities in proportion to `p`, or to e^`logit`."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        SLOTS
+    }
+    fn event(&self) -> Event {
+        Event::Outcome
+    }
+    fn widest_support(&self) -> Support {
+        Support::Integers { lower: 1.0, upper: f64::INFINITY }
+    }
+
+    /// ln p_x - ln sum p, or logit_x - ln sum e^logit.
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
+        let given = params.given(0).expect("a required slot");
+        let along = params.event()[0];
+        let (weights, total) = match given.alternative {
+            0 => {
+                let total = g.sum(given.value, &[along]);
+                (g.ln(given.value), g.ln(total))
+            }
+            _ => (given.value, g.logsumexp(given.value, &[along])),
+        };
+        let picked = pick(g, weights, x, along);
+        Ok(g.sub(picked, total))
+    }
+
+    fn sample(&self, _: &Params<f64>, _: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        Err(DistributionError::NoDraws { distribution: self.name(), why: "its parameter is a vector" })
+    }
+    fn sample_into(
+        &self,
+        params: &Params<&[f64]>,
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DistributionError> {
+        let given = params.given(0).expect("a required slot");
+        let weights: Vec<f64> = match given.alternative {
+            0 => given.value.to_vec(),
+            _ => {
+                let top = given.value.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                given.value.iter().map(|l| (l - top).exp()).collect()
+            }
+        };
+        out[0] = 1.0 + random::pick(&weights, uniforms()) as f64;
+        Ok(())
+    }
+
+    fn mean(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+    fn variance(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+}
+
+/// The element of `values` along `along` that `x` is: an index, or a number that counts from 1.
+pub fn pick(g: &mut Graph, values: NodeId, x: NodeId, along: DimId) -> NodeId {
+    if let Kind::Index(_) = g.ty(x).kind {
+        return g.gather(values, x);
+    }
+    let steps = g.iota(along);
+    let steps = g.add_const(steps, 1.0);
+    let (is_it, zero) = (g.binary(Binary::Eq, x, steps), g.constant(0.0));
+    let only = g.select(is_it, values, zero);
+    g.sum(only, &[along])
+}

@@ -1,0 +1,75 @@
+//! Dirichlet: proportions that sum to one.
+
+use crate::prelude::*;
+
+#[derive(Debug)]
+pub struct Dirichlet;
+
+const SLOTS: &[Slot] = &[Slot::required(&[Parameter::new("alpha", Domain::Positive)
+    .shaped(Shape::Elementwise)
+    .finite_outside()])];
+
+impl Distribution for Dirichlet {
+    fn name(&self) -> &'static str {
+        "dirichlet"
+    }
+    fn doc(&self) -> &'static str {
+        "Proportions: as if alpha - 1 of each kind had been seen; alpha is a number or one a kind."
+    }
+    fn slots(&self) -> &'static [Slot] {
+        SLOTS
+    }
+    fn event(&self) -> Event {
+        Event::Vector
+    }
+    fn widest_support(&self) -> Support {
+        Support::Simplex
+    }
+
+    /// sum (alpha - 1) ln x + ln Gamma(sum alpha) - sum ln Gamma(alpha): the density of all elements
+    /// but one.
+    fn log_prob(
+        &self,
+        g: &mut Graph,
+        params: &Params<NodeId>,
+        x: NodeId,
+    ) -> Result<NodeId, DistributionError> {
+        let (alpha, along) = (params.at(0), [params.event()[0]]);
+        let total = g.sum(alpha, &along);
+        let (each, all) = (g.lgamma(alpha), g.lgamma(total));
+        let each = g.sum(each, &along);
+        let norm = g.sub(all, each);
+        let (less, ln_x) = (g.add_const(alpha, -1.0), g.ln(x));
+        let terms = g.mul(less, ln_x);
+        let kernel = g.sum(terms, &along);
+        Ok(g.add(kernel, norm))
+    }
+
+    fn sample(&self, _: &Params<f64>, _: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
+        Err(DistributionError::NoDraws { distribution: self.name(), why: "a value is a vector" })
+    }
+    /// Gammas, normalised on the log scale.
+    fn sample_into(
+        &self,
+        params: &Params<&[f64]>,
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DistributionError> {
+        let alpha = params.at(0);
+        for (k, x) in out.iter_mut().enumerate() {
+            *x = random::ln_gamma(alpha[k.min(alpha.len() - 1)], uniforms);
+        }
+        let top = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        out.iter_mut().for_each(|x| *x = (*x - top).exp());
+        let total: f64 = out.iter().sum();
+        out.iter_mut().for_each(|x| *x = (*x / total).max(f64::MIN_POSITIVE));
+        Ok(())
+    }
+
+    fn mean(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+    fn variance(&self, _: &Params<f64>) -> Option<f64> {
+        None
+    }
+}
