@@ -31,6 +31,10 @@ impl Distribution for Cauchy {
         Support::REAL
     }
 
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, noise: &Cauchy, of_log: false })
+    }
+
     fn log_prob(
         &self,
         g: &mut Graph,

@@ -18,6 +18,17 @@ pub struct Tails<T> {
     pub log_survival: T,
 }
 
+/// A law of `location + scale e`, or of the exponential of that: e has the law `noise` with the same
+/// parameters but for a location of 0 and a scale of 1.
+#[derive(Clone, Copy, Debug)]
+pub struct LocationScale {
+    /// Slots, of the law as of the noise.
+    pub location: usize,
+    pub scale: usize,
+    pub noise: &'static dyn Distribution,
+    pub of_log: bool,
+}
+
 /// What one value of a law is, and which dimensions its parameters have beyond those of the values:
 /// [`Params::event`] names them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +91,11 @@ pub trait Distribution: Debug + Send + Sync {
     /// whatever the parameters (0 for a lognormal).
     fn observable(&self, support: Support, x: f64) -> bool {
         support.contains(x)
+    }
+
+    /// How a draw is made of noise by slots of this law, where it is.
+    fn location_scale(&self) -> Option<LocationScale> {
+        None
     }
 
     fn is_discrete(&self) -> bool {

@@ -89,6 +89,7 @@ mod prelude;
 mod random;
 mod range;
 mod registry;
+pub mod series;
 mod signatures;
 mod student_t;
 mod truncated;
@@ -96,7 +97,7 @@ mod uniform;
 mod window;
 
 pub use bijectors::{Place, bijector_for};
-pub use distribution::{Distribution, Event, Tails, Uniforms, constants};
+pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, constants};
 pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};

@@ -28,6 +28,10 @@ impl Distribution for LogNormal {
         support.contains(x) && x > 0.0
     }
 
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, noise: &normal::Normal, of_log: true })
+    }
+
     /// The normal density of ln x, less ln x: for data ln x is computed once.
     fn log_prob(
         &self,

@@ -24,6 +24,10 @@ impl Distribution for Normal {
         Support::REAL
     }
 
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, noise: &Normal, of_log: false })
+    }
+
     fn log_prob(
         &self,
         g: &mut Graph,

@@ -140,6 +140,11 @@ impl<T: Copy> Params<T> {
         self.slots.iter().enumerate().filter_map(|(k, g)| Some((k, (*g)?)))
     }
 
+    /// Gives a required slot, which has a value, another.
+    pub fn set(&mut self, k: usize, value: T) {
+        self.slots[k].as_mut().expect("binding fills required slots").value = value;
+    }
+
     pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {
         let mut given = |g: Given<T>| Given { alternative: g.alternative, value: f(g.value) };
         Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect(), event: self.event.clone() }

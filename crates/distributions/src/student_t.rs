@@ -36,6 +36,10 @@ impl Distribution for StudentT {
         Support::REAL
     }
 
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 1, scale: 2, noise: &StudentT, of_log: false })
+    }
+
     fn log_prob(
         &self,
         g: &mut Graph,

@@ -23,6 +23,7 @@ pub struct Spec {
     pub latent: Vec<Latent>,
     pub lets: Vec<Let>,
     pub ode: Vec<Ode>,
+    pub recurrence: Vec<Recurrence>,
     pub observe: Vec<Observe>,
     pub factors: Vec<Factor>,
     pub inference: Inference,
@@ -123,6 +124,29 @@ pub struct State {
     pub target: Declaration,
     pub initial: Expr,
     pub rate: Expr,
+}
+
+/// A block of `recurrence:`.
+#[derive(Clone, Debug)]
+pub struct Recurrence {
+    pub name: Ident,
+    /// The dimension of the rows it runs along.
+    pub over: Ident,
+    /// The column that tells series apart; one series where absent.
+    pub by: Option<Ident>,
+    /// At least one.
+    pub states: Vec<SeriesState>,
+    pub span: Span,
+}
+
+/// A state of a recurrence: laws, or expressions.
+#[derive(Clone, Debug)]
+pub struct SeriesState {
+    pub target: Declaration,
+    /// At the first row of a series.
+    pub initial: Expr,
+    /// At each later one.
+    pub next: Expr,
 }
 
 /// `solver:`; what is absent is chosen later.

@@ -1,4 +1,4 @@
-//! The small core every domain expands into: sample, let, solve, observe. After elaboration no
+//! The small core every domain expands into: sample, let, solve, recur, observe. After elaboration no
 //! phase knows which section a line came from, but each item keeps its origin.
 
 use std::fmt;
@@ -41,6 +41,8 @@ pub enum ItemKind {
     Let { target: Declaration, value: Expr },
     /// An initial value problem whose solution is wanted at the rows of a table.
     Solve(Solve),
+    /// Values from row to row of a table.
+    Recur(Recur),
     /// Data with their law.
     Observe { target: Declaration, law: Expr, rows: Option<Expr> },
     /// A term of the log density.
@@ -58,6 +60,15 @@ pub struct Solve {
     pub solver: ast::Solver,
 }
 
+/// States along the rows `over`, which begin anew for each value of the column `by`.
+#[derive(Clone, Debug)]
+pub struct Recur {
+    pub name: Ident,
+    pub over: Ident,
+    pub by: Option<Ident>,
+    pub states: Vec<ast::SeriesState>,
+}
+
 impl fmt::Display for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "core {}", self.model.name)?;
@@ -71,6 +82,13 @@ impl fmt::Display for Core {
                     match rows {
                         Some(rows) => writeln!(f, " where {rows}")?,
                         None => writeln!(f)?,
+                    }
+                }
+                ItemKind::Recur(r) => {
+                    let by = r.by.as_ref().map_or(String::new(), |by| format!(" by {}", by.name));
+                    writeln!(f, "  recur   {} over {}{by}", r.name.name, r.over.name)?;
+                    for state in &r.states {
+                        writeln!(f, "    {} first {}, then {}", state.target, state.initial, state.next)?;
                     }
                 }
                 ItemKind::Solve(s) => {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::ast::{
-    Choice, DimSize, Family, Inference, Observe, Ode, RowDim, Spanned, Spec, StackColumns, Table,
+    Choice, DimSize, Family, Inference, Observe, Ode, Recurrence, RowDim, Spanned, Spec, StackColumns, Table,
 };
 
 /// One line a fact, sections in the order of the language, entries in the order of the file;
@@ -27,6 +27,7 @@ impl Display for Spec {
             out.line(format_args!("{} = {}", entry.target, entry.value))
         })?;
         out.section("ode", &self.ode, ode)?;
+        out.section("recurrence", &self.recurrence, recurrence)?;
         out.section("observe", &self.observe, |out, Observe { target, law, rows }| match rows {
             Some(rows) => out.line(format_args!("{target} ~ {law} where {rows}")),
             None => out.line(format_args!("{target} ~ {law}")),
@@ -134,6 +135,24 @@ fn ode(out: &mut Lines, ode: &Ode) -> fmt::Result {
         words.add("atol", solver.atol.as_ref().map(|x| format!("{:?}", x.value)));
         words.add("sensitivity", solver.sensitivity.as_ref().map(|s| s.value.word()));
         words.line(out, "solver")
+    })
+}
+
+fn recurrence(out: &mut Lines, block: &Recurrence) -> fmt::Result {
+    out.line(&block.name.name)?;
+    out.nested(|out| {
+        out.line(format_args!("over {}", block.over.name))?;
+        if let Some(by) = &block.by {
+            out.line(format_args!("by {}", by.name))?;
+        }
+        for state in &block.states {
+            out.line(format_args!("state {}", state.target))?;
+            out.nested(|out| {
+                out.line(format_args!("initial {}", state.initial))?;
+                out.line(format_args!("next {}", state.next))
+            })?;
+        }
+        Ok(())
     })
 }
 

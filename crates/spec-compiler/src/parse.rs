@@ -4,6 +4,7 @@ mod data;
 mod inference;
 mod model;
 mod read;
+mod recurrence;
 
 use crate::ast::Spec;
 use crate::diagnostic::Diagnostic;
@@ -39,6 +40,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let latent = model::latents(reader, fields.get("latent"));
     let lets = model::lets(reader, fields.get("let"));
     let ode = model::odes(reader, fields.get("ode"));
+    let recurrence = recurrence::blocks(reader, fields.get("recurrence"));
     let observe = model::observations(reader, fields.get("observe"));
     let factors = model::factors(reader, fields.get("factor"));
     let inference = inference::inference(reader, fields.get("inference"));
@@ -51,6 +53,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
         latent,
         lets,
         ode,
+        recurrence,
         observe,
         factors,
         inference,

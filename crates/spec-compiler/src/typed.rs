@@ -124,6 +124,28 @@ pub enum Kind {
         solve: usize,
         state: usize,
     },
+    /// A state of a recurrence at the rows.
+    Series(SeriesRef),
+    /// Inside a recurrence: a state at the row before (at a first row: as at that row), and at the
+    /// row; a let over states at the row before.
+    Previous(SeriesRef),
+    Current(SeriesRef),
+    StepLet {
+        block: usize,
+        position: usize,
+    },
+    /// `base` at the row that lies before each row; any value where there is none.
+    Lag {
+        base: Box<Typed>,
+        lag: usize,
+    },
+    /// 1 where there is such a row.
+    HasPast(usize),
+    /// Values side by side along `dim`, which none of them has.
+    Stacked {
+        parts: Vec<Typed>,
+        dim: DimRef,
+    },
     /// Inside a rate: the running state, the running time, a let over them.
     Running(usize),
     Time,
@@ -150,10 +172,10 @@ pub enum Kind {
         base: Box<Typed>,
         index: usize,
     },
-    /// `base` at the value of a discrete latent along `dim`.
+    /// `base` at the value of a discrete variable along `dim`.
     At {
         base: Box<Typed>,
-        latent: usize,
+        variable: Variable,
         dim: DimRef,
     },
     /// A column as positions in a dimension, for the laws of outcomes.
@@ -167,6 +189,52 @@ pub enum Kind {
         base: Box<Typed>,
         map: Vec<(DimRef, DimRef)>,
     },
+}
+
+/// A state of a recurrence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SeriesRef {
+    pub block: usize,
+    pub state: usize,
+}
+
+/// A discrete variable, which is summed out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Variable {
+    Latent(usize),
+    /// The state at the row.
+    State(SeriesRef),
+    /// The state at the row before.
+    Before(SeriesRef),
+}
+
+impl Variable {
+    fn is_before(&self) -> bool {
+        matches!(self, Variable::Before(_))
+    }
+}
+
+/// Where a value may lack rows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Gap {
+    /// Nulls of a column that are dropped.
+    Column { table: usize, column: usize },
+    /// By position in [`Model::lags`].
+    Lag(usize),
+}
+
+/// `lag(e, k)`: which row lies k before each row of its series.
+#[derive(Clone, Debug)]
+pub struct LagDef {
+    pub table: usize,
+    /// By row; the row itself where there is none.
+    pub source: Vec<u32>,
+    /// Rows without one.
+    pub before: Vec<usize>,
+    /// Rows for which it has no value.
+    pub nulls: Vec<usize>,
+    /// As written.
+    pub text: String,
 }
 
 /// Reductions a user can write.
@@ -381,8 +449,8 @@ pub struct LetDef {
     pub value: Typed,
     /// Depends on no latent.
     pub data_only: bool,
-    /// The discrete latents it depends on.
-    pub discrete: BTreeSet<usize>,
+    /// The discrete variables it depends on.
+    pub discrete: BTreeSet<Variable>,
     pub origin: Origin,
 }
 
@@ -409,24 +477,90 @@ pub struct StateDef {
     pub rate: Typed,
 }
 
+/// States from row to row of a table.
+#[derive(Clone, Debug)]
+pub struct RecurrenceDef {
+    pub name: String,
+    pub rows: DimRef,
+    pub table: usize,
+    pub series: crate::check::series::Series,
+    pub states: Vec<SeriesState>,
+    /// The states, each after those whose `new` value it needs.
+    pub order: Vec<usize>,
+    /// Lets over states at the row before, in order of use.
+    pub lets: Vec<Typed>,
+    /// Where the continuous states are marginalised exactly.
+    pub linear: Option<crate::check::linear::Linear>,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub struct SeriesState {
+    pub name: String,
+    /// With the rows, sorted.
+    pub dims: Vec<DimRef>,
+    /// Without the rows, as written.
+    pub own: Vec<DimRef>,
+    pub initial: Step,
+    pub next: Step,
+    pub kind: SeriesKind,
+}
+
+/// What a state is at a row.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Value(Typed),
+    Law(Box<Law>),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum SeriesKind {
+    /// A function of what was before.
+    Determined,
+    /// Location plus scale times noise, which is the latent.
+    Noise,
+    /// A latent at each row.
+    Centred,
+    /// One of finitely many values, with a second dimension of values for the row before.
+    Discrete { values: Discrete, before: DimRef },
+}
+
+impl Step {
+    pub fn law(&self) -> Option<&Law> {
+        match self {
+            Step::Law(law) => Some(law),
+            Step::Value(_) => None,
+        }
+    }
+
+    /// The expressions in it.
+    pub fn args(&self) -> Vec<&Typed> {
+        match self {
+            Step::Law(law) => law.args().into_iter().map(|(arg, _)| arg).collect(),
+            Step::Value(value) => vec![value],
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct ObserveDef {
     pub name: String,
     pub value: Typed,
     /// Rows that count; all where absent.
     pub mask: Option<Typed>,
-    /// Columns, by table and position, in whose nulls a row does not count.
-    pub dropped: BTreeSet<(usize, usize)>,
+    /// In whose nulls a row does not count.
+    pub dropped: BTreeSet<Gap>,
     pub law: Law,
     pub origin: Origin,
 }
 
-/// What is evaluated when: latents, lets and solves in dependency order.
+/// What is evaluated when: latents, lets, solves and recurrences in dependency order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Def {
     Latent(usize),
     Let(usize),
     Solve(usize),
+    Recurrence(usize),
 }
 
 /// The whole typed model.
@@ -439,6 +573,8 @@ pub struct Model {
     pub latents: Vec<Latent>,
     pub lets: Vec<LetDef>,
     pub solves: Vec<SolveDef>,
+    pub recurrences: Vec<RecurrenceDef>,
+    pub lags: Vec<LagDef>,
     pub observes: Vec<ObserveDef>,
     pub factors: Vec<FactorDef>,
     pub imputed: Vec<Imputed>,
@@ -462,13 +598,20 @@ impl Typed {
             | Kind::Running(_)
             | Kind::Time
             | Kind::RateLet(_)
+            | Kind::Series(_)
+            | Kind::Previous(_)
+            | Kind::Current(_)
+            | Kind::StepLet { .. }
+            | Kind::HasPast(_)
             | Kind::Level(_) => vec![],
+            Kind::Stacked { parts, .. } => parts.iter().collect(),
             Kind::Apply1(_, a) | Kind::Spread(a) => vec![a],
             Kind::Apply2(_, a, b) => vec![a, b],
             Kind::Select(a, b, c) => vec![a, b, c],
             Kind::Reduce { arg, .. } => vec![arg],
             Kind::Contract { left, right, .. } => vec![left, right],
-            Kind::Lookup { base, .. }
+            Kind::Lag { base, .. }
+            | Kind::Lookup { base, .. }
             | Kind::At { base, .. }
             | Kind::Element { base, .. }
             | Kind::Rename { base, .. } => vec![base],
@@ -479,6 +622,16 @@ impl Typed {
     pub fn runs(&self) -> bool {
         matches!(self.kind, Kind::Running(_) | Kind::Time | Kind::RateLet(_))
             || self.parts().into_iter().any(Typed::runs)
+    }
+
+    /// Does it speak of the rows of a recurrence one by one?
+    pub fn steps(&self) -> bool {
+        let before = Variable::is_before;
+        match &self.kind {
+            Kind::Previous(_) | Kind::Current(_) | Kind::StepLet { .. } => true,
+            Kind::At { variable, .. } if before(variable) => true,
+            _ => self.parts().into_iter().any(Typed::steps),
+        }
     }
 
     /// The innermost part that varies over `dim`, which this does: where the dimension comes from.
@@ -495,6 +648,33 @@ impl Model {
     /// `[school, k]`, or nothing for a scalar.
     pub fn show_dims(&self, dims: &[DimRef]) -> String {
         show_dims(&self.dims, dims)
+    }
+}
+
+impl Model {
+    /// Does a let depend on states that are summed out by a filter, which then have no draws?
+    pub fn is_summed_out(&self, i: usize) -> bool {
+        self.recurrences.iter().any(|r| r.linear.as_ref().is_some_and(|l| l.lets[i]))
+    }
+
+    fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {
+        let (n, rows) = (r.series.count(), &self.dims[r.rows.0].name);
+        writeln!(f, "  recur   {} over {rows}: {n} series", r.name)?;
+        for s in &r.states {
+            let law = |step: &Step| step.law().map_or("an expression".to_string(), |l| l.name().to_string());
+            let how = match s.kind {
+                _ if r.linear.is_some() => "marginalised by a Kalman filter".to_string(),
+                SeriesKind::Determined => "determined".into(),
+                SeriesKind::Noise => "by its noise".into(),
+                SeriesKind::Centred => "a latent at each row".into(),
+                SeriesKind::Discrete { values, .. } => {
+                    format!("{} values, summed out by the forward algorithm", self.dims[values.dim.0].size)
+                }
+            };
+            let (dims, first, then) = (self.show_dims(&s.own), law(&s.initial), law(&s.next));
+            writeln!(f, "    {}{dims} first {first}, then {then}: {how}", s.name)?;
+        }
+        Ok(())
     }
 }
 
@@ -542,6 +722,7 @@ impl fmt::Display for Model {
                     let dims = self.show_dims(&[s.rows]);
                     writeln!(f, "  solve   {}: {}{dims} from {}", s.name, names.join(", "), s.start)?;
                 }
+                Def::Recurrence(i) => self.show_recurrence(f, &self.recurrences[i])?,
             }
         }
         for o in &self.observes {

@@ -59,12 +59,12 @@ pub static SPEC: Block = Block {
         optional("latent"),
         optional("let"),
         optional("ode"),
+        optional("recurrence"),
         optional("observe"),
         optional("factor"),
         optional("inference"),
         optional("output"),
         later("scm"),
-        later("recurrence"),
         later("control"),
         later("noise"),
         later("trainable"),
@@ -114,6 +114,11 @@ pub static ODE: Block = Block {
 };
 
 pub static STATE: Block = Block { name: "a state", words: &[required("initial"), required("rate")] };
+
+pub static RECURRENCE: Block =
+    Block { name: "a `recurrence:` block", words: &[required("over"), required("states"), optional("by")] };
+
+pub static SERIES_STATE: Block = Block { name: "a state", words: &[required("initial"), required("next")] };
 
 pub static SOLVER: Block = Block {
     name: "`solver:`",

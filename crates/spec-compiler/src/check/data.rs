@@ -30,6 +30,8 @@ pub struct LoadedTable {
     pub missing: Vec<(usize, Missing)>,
     /// Columns that take their levels from a dimension.
     pub index: Vec<(usize, Ident)>,
+    /// The column that tells the order of its rows.
+    pub ordered_by: Option<usize>,
     /// `levels:` of dimensions.
     pub levels: Vec<(Ident, Vec<String>)>,
     pub span: Span,
@@ -104,9 +106,7 @@ impl Loaded {
             }
             at
         };
-        if let Some(by) = &ast.ordered_by {
-            self.mistakes.push(errors::later_version(by.span, "`ordered_by:`"));
-        }
+        let ordered_by = ast.ordered_by.as_ref().and_then(|by| column_of(&data, by, &mut self.mistakes));
         // The dimension of the rows.
         let position = self.tables.len();
         let (ident, is_key) = match &ast.rows {
@@ -162,6 +162,7 @@ impl Loaded {
             stacks,
             missing,
             index,
+            ordered_by,
             levels,
             span: ast.name.span,
         });

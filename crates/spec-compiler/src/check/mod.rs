@@ -5,10 +5,14 @@ pub(crate) mod dims;
 mod expr;
 pub mod functions;
 mod glob;
+mod lags;
 pub(crate) mod laws;
 mod levels;
+pub mod linear;
 mod order;
+pub(crate) mod recurrence;
 mod scope;
+pub mod series;
 mod solve;
 
 use std::collections::{HashMap, HashSet};
@@ -30,7 +34,7 @@ use scope::{Scope, Symbol};
 /// that was meant.
 const MAX_MISTAKES: usize = 100;
 /// Unconstrained coordinates of a model.
-const MAX_COORDINATES: u64 = 4_000_000;
+pub(crate) const MAX_COORDINATES: u64 = 4_000_000;
 /// Values of one discrete latent, each carried through the density.
 const MAX_VALUES: u64 = 10_000;
 /// Columns of `posterior.parquet`.
@@ -56,6 +60,7 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
             Def::Latent(i) => latent(&mut scope, i),
             Def::Let(i) => let_(&mut scope, i),
             Def::Solve(i) => solve::solve(&mut scope, i),
+            Def::Recurrence(i) => recurrence::recurrence(&mut scope, i),
         }
     }
     let (mut observes, mut factors) = (Vec::new(), Vec::new());
@@ -79,22 +84,29 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
     let latents: Option<Vec<Latent>> = scope.latents.into_iter().map(|l| l.done).collect();
     let lets: Option<Vec<LetDef>> = scope.lets.into_iter().map(|l| l.done).collect();
     let solves: Option<Vec<_>> = scope.solves.into_iter().map(|s| s.done).collect();
-    match (latents, lets, solves) {
-        (Some(latents), Some(lets), Some(solves)) if mistakes.is_empty() => Ok(Model {
-            name: core.model.name.clone(),
-            dims: scope.dims.into_vec(),
-            tables: scope.tables,
-            indices: scope.indices,
-            latents,
-            lets,
-            solves,
-            observes,
-            factors,
-            imputed,
-            order: sorted,
-            report,
-            inference: core.inference.clone(),
-        }),
+    let recurrences: Option<Vec<_>> = scope.recurrences.into_iter().map(|r| r.done).collect();
+    match (latents, lets, solves, recurrences) {
+        (Some(latents), Some(lets), Some(solves), Some(recurrences)) if mistakes.is_empty() => {
+            let mut model = Model {
+                name: core.model.name.clone(),
+                dims: scope.dims.into_vec(),
+                tables: scope.tables,
+                indices: scope.indices,
+                latents,
+                lets,
+                solves,
+                recurrences,
+                lags: scope.lags,
+                observes,
+                factors,
+                imputed,
+                order: sorted,
+                report,
+                inference: core.inference.clone(),
+            };
+            linear::recognise(&mut model);
+            Ok(model)
+        }
         _ => {
             debug_assert!(!mistakes.is_empty(), "what fails says why");
             mistakes.sort_by_key(|d| d.primary.span);
@@ -173,7 +185,7 @@ fn has_ends(law: &Law) -> bool {
 }
 
 /// A dimension for the values of a discrete latent.
-fn values_of(scope: &mut Scope, name: &str, law: &Law, lower: f64, upper: f64) -> Option<Discrete> {
+pub fn values_of(scope: &mut Scope, name: &str, law: &Law, lower: f64, upper: f64) -> Option<Discrete> {
     let count = upper - lower + 1.0;
     if law.varies.is_some() || !count.is_finite() {
         return scope.fail(errors::endless_latent(law.span, name, law.name()));
@@ -329,7 +341,7 @@ fn reported(scope: &mut Scope, name: &Ident) {
             }
             scope.lets[i].done.as_ref().map(|l| l.dims.clone())
         }
-        [Symbol::State { .. }] => {
+        [Symbol::State { .. } | Symbol::Series(_)] => {
             scope.tell(errors::later_version(name.span, "a table of values by row"));
             return;
         }

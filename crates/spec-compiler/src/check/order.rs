@@ -53,41 +53,44 @@ struct Mentions<'a> {
     lets: Vec<Vec<&'a str>>,
     /// The lets that mention a let.
     users: Vec<Vec<usize>>,
-    /// The lets that mention a state of a solve.
-    over: Vec<Vec<usize>>,
+    /// The lets that mention a state of a solve, and of a recurrence.
+    over_solves: Vec<Vec<usize>>,
+    over_series: Vec<Vec<usize>>,
 }
 
 impl<'a> Mentions<'a> {
     fn of(scope: &Scope<'a>) -> Mentions<'a> {
         let lets: Vec<Vec<&str>> = scope.lets.iter().map(|l| names_of(l.value)).collect();
         let mut users = vec![Vec::new(); lets.len()];
-        let mut over = vec![Vec::new(); scope.solves.len()];
+        let mut over_solves = vec![Vec::new(); scope.solves.len()];
+        let mut over_series = vec![Vec::new(); scope.recurrences.len()];
         for (i, names) in lets.iter().enumerate() {
             for n in names {
                 match *scope.lookup(n) {
                     [Symbol::Let(j)] => users[j].push(i),
-                    [Symbol::State { solve, .. }] => over[solve].push(i),
+                    [Symbol::State { solve, .. }] => over_solves[solve].push(i),
+                    [Symbol::Series(s)] => over_series[s.block].push(i),
                     _ => {}
                 }
             }
         }
-        Mentions { lets, users, over }
+        Mentions { lets, users, over_solves, over_series }
     }
 
-    /// Lets that mention a state of `solve`, directly or through other lets: in its rates they run.
-    fn running(&self, solve: usize) -> HashSet<usize> {
-        let mut hit: HashSet<usize> = self.over[solve].iter().copied().collect();
-        let mut todo = self.over[solve].clone();
+    /// The lets `over` a block's states and those that mention these: inside the block they run.
+    fn running(&self, over: &[usize]) -> HashSet<usize> {
+        let mut hit: HashSet<usize> = over.iter().copied().collect();
+        let mut todo = over.to_vec();
         while let Some(i) = todo.pop() {
             todo.extend(self.users[i].iter().filter(|&&user| hit.insert(user)));
         }
         hit
     }
 
-    /// The running lets that the rates of `solve` use, each after those it mentions; those of a
-    /// circle in any order.
-    fn used_in_rates(&self, scope: &Scope, solve: usize) -> Vec<usize> {
-        let running = self.running(solve);
+    /// The running lets that the expressions `inside` a block use, each after those it mentions; those
+    /// of a circle in any order.
+    fn used_inside(&self, scope: &Scope, over: &[usize], inside: &[&'a Expr]) -> Vec<usize> {
+        let running = self.running(over);
         let uses = |names: &[&str]| -> Vec<usize> {
             let of = names.iter().filter_map(|n| match scope.lookup(n) {
                 [Symbol::Let(i)] if running.contains(i) => Some(*i),
@@ -97,9 +100,9 @@ impl<'a> Mentions<'a> {
         };
         let mut out = Vec::new();
         let mut seen = HashSet::new();
-        for s in &scope.solves[solve].block.states {
+        for e in inside {
             // Depth first, on a stack of our own: chains of lets may be long.
-            let mut stack: Vec<(Option<usize>, Vec<usize>)> = vec![(None, uses(&names_of(&s.rate)))];
+            let mut stack: Vec<(Option<usize>, Vec<usize>)> = vec![(None, uses(&names_of(e)))];
             while let Some((of, rest)) = stack.last_mut() {
                 match rest.pop() {
                     Some(next) => {
@@ -125,9 +128,15 @@ pub fn sort(scope: &mut Scope) -> Vec<Def> {
     defs.extend((0..scope.latents.len()).map(Def::Latent));
     defs.extend((0..scope.lets.len()).map(Def::Let));
     defs.extend((0..scope.solves.len()).map(Def::Solve));
+    defs.extend((0..scope.recurrences.len()).map(Def::Recurrence));
     let mentions = Mentions::of(scope);
     for i in 0..scope.solves.len() {
-        scope.solves[i].running = mentions.used_in_rates(scope, i);
+        let rates: Vec<&Expr> = scope.solves[i].block.states.iter().map(|s| &s.rate).collect();
+        scope.solves[i].running = mentions.used_inside(scope, &mentions.over_solves[i], &rates);
+    }
+    for i in 0..scope.recurrences.len() {
+        let nexts: Vec<&Expr> = scope.recurrences[i].block.states.iter().map(|s| &s.next).collect();
+        scope.recurrences[i].running = mentions.used_inside(scope, &mentions.over_series[i], &nexts);
     }
     let needs = needs(scope, &mentions, &defs);
     // Kahn's algorithm, in the order of the file where it is free.
@@ -177,6 +186,7 @@ fn needs(scope: &Scope, mentions: &Mentions, defs: &[Def]) -> Vec<Vec<usize>> {
             [Symbol::Latent(i)] => Def::Latent(i),
             [Symbol::Let(i)] => Def::Let(i),
             [Symbol::State { solve, .. }] => Def::Solve(solve),
+            [Symbol::Series(s)] => Def::Recurrence(s.block),
             _ => return None,
         };
         index.get(&def).copied()
@@ -204,6 +214,22 @@ fn needs(scope: &Scope, mentions: &Mentions, defs: &[Def]) -> Vec<Vec<usize>> {
                 };
                 inside.retain(|n| !own(n));
                 outside.iter().chain(&inside).filter_map(of_name).collect()
+            }
+            Def::Recurrence(i) => {
+                let mut inside = Vec::new();
+                for s in &scope.recurrences[i].block.states {
+                    names(&s.initial, &mut inside);
+                    names(&s.next, &mut inside);
+                }
+                let running = &scope.recurrences[i].running;
+                inside.extend(running.iter().flat_map(|&l| &mentions.lets[l]));
+                let runs: HashSet<usize> = running.iter().copied().collect();
+                inside.retain(|n| match scope.lookup(n) {
+                    [Symbol::Series(s)] => s.block != i,
+                    [Symbol::Let(l)] => !runs.contains(l),
+                    _ => true,
+                });
+                inside.iter().filter_map(of_name).collect()
             }
         };
         found.sort_unstable();
@@ -240,6 +266,7 @@ fn name_of(scope: &Scope, d: Def) -> (String, Span) {
         Def::Latent(i) => &scope.latents[i].target.name,
         Def::Let(i) => &scope.lets[i].target.name,
         Def::Solve(i) => &scope.solves[i].block.name,
+        Def::Recurrence(i) => &scope.recurrences[i].block.name,
     };
     (ident.name.clone(), ident.span)
 }

@@ -1,18 +1,19 @@
 //! Who is called what: the names of a model, and two things under one name.
 
-use std::collections::{BTreeMap, HashSet};
+use crate::check::lags;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::ast::Missing;
 use crate::check::MAX_MISTAKES;
 use crate::check::data::LoadedTable;
 use crate::check::dims::Dims;
 use crate::check::expr::Dropped;
-use crate::core::{Core, ItemKind, Origin, Solve};
+use crate::core::{Core, ItemKind, Origin, Recur, Solve};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::expr::{Declaration, DimName, Expr};
 use crate::source::Span;
-use crate::typed::{self, DimRef, IndexDef};
+use crate::typed::{self, DimRef, Discrete, IndexDef, LagDef, SeriesRef, Typed, Variable};
 
 /// Elements of one array, rows left aside: a draw holds as many numbers at once.
 const MAX_BY_ROW: u64 = 10_000_000;
@@ -49,12 +50,37 @@ pub struct SolveEntry<'a> {
     pub done: Option<typed::SolveDef>,
 }
 
+/// A let over states at the row before.
+pub struct StepLet {
+    pub value: Typed,
+    pub discrete: BTreeSet<Variable>,
+    pub dropped: Dropped,
+}
+
+pub struct RecurrenceEntry<'a> {
+    pub block: &'a Recur,
+    pub origin: &'a Origin,
+    /// The rows it runs along, and their table.
+    pub rows: Option<(DimRef, usize)>,
+    /// By state: its dimensions without the rows, as written.
+    pub own: Vec<Option<Vec<DimRef>>>,
+    /// By state, where its values are finitely many: they, the second dimension of them for the row
+    /// before, and the dimension whose elements they are.
+    pub discrete: Vec<Option<(Discrete, DimRef, Option<DimRef>)>>,
+    /// The lets over its states that run with it, each after those it mentions; found by `order`.
+    pub running: Vec<usize>,
+    /// They, checked.
+    pub lets: Vec<StepLet>,
+    pub done: Option<typed::RecurrenceDef>,
+}
+
 /// Everything that has a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Symbol {
     Latent(usize),
     Let(usize),
     State { solve: usize, state: usize },
+    Series(SeriesRef),
     Column { table: usize, column: usize },
     Stack { table: usize, stack: usize },
 }
@@ -66,6 +92,8 @@ pub struct Scope<'a> {
     pub latents: Vec<LatentEntry<'a>>,
     pub lets: Vec<LetEntry<'a>>,
     pub solves: Vec<SolveEntry<'a>>,
+    pub recurrences: Vec<RecurrenceEntry<'a>>,
+    pub lags: Vec<LagDef>,
     pub mistakes: Vec<Diagnostic>,
     /// What a bare name means outside a rate; columns of several tables are all there.
     names: BTreeMap<String, Vec<Symbol>>,
@@ -92,6 +120,8 @@ impl<'a> Scope<'a> {
             latents: Vec::new(),
             lets: Vec::new(),
             solves: Vec::new(),
+            recurrences: Vec::new(),
+            lags: Vec::new(),
             mistakes: Vec::new(),
             names: BTreeMap::new(),
             has_dropped,
@@ -121,17 +151,34 @@ impl<'a> Scope<'a> {
                     running: Vec::new(),
                     done: None,
                 }),
+                ItemKind::Recur(block) => scope.recurrences.push(RecurrenceEntry {
+                    block,
+                    origin,
+                    rows: None,
+                    own: Vec::new(),
+                    discrete: vec![None; block.states.len()],
+                    running: Vec::new(),
+                    lets: Vec::new(),
+                    done: None,
+                }),
                 ItemKind::Observe { .. } | ItemKind::Factor { .. } => {}
             }
         }
         scope.name_columns();
         scope.name_definitions();
         scope.check_levels();
+        lags::dimensions(&mut scope, core);
         for i in 0..scope.latents.len() {
             scope.latents[i].dims = scope.declared_dims(scope.latents[i].target);
         }
         for i in 0..scope.solves.len() {
             scope.solves[i].rows = scope.rows_of_solve(scope.solves[i].block);
+        }
+        for i in 0..scope.recurrences.len() {
+            let block = scope.recurrences[i].block;
+            scope.recurrences[i].rows = scope.rows_of_recurrence(block);
+            let own = block.states.iter().map(|s| scope.declared_dims(&s.target));
+            scope.recurrences[i].own = own.collect();
         }
         scope
     }
@@ -184,6 +231,12 @@ impl<'a> Scope<'a> {
             for (state, s) in s.block.states.iter().enumerate() {
                 let (name, span) = name_of(&s.target);
                 defined.push((name, span, Symbol::State { solve, state }));
+            }
+        }
+        for (block, r) in self.recurrences.iter().enumerate() {
+            for (state, s) in r.block.states.iter().enumerate() {
+                let (name, span) = name_of(&s.target);
+                defined.push((name, span, Symbol::Series(SeriesRef { block, state })));
             }
         }
         let mut first: BTreeMap<&str, Span> = BTreeMap::new();
@@ -254,6 +307,53 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// The rows that a recurrence runs along are those of a table.
+    fn rows_of_recurrence(&mut self, block: &Recur) -> Option<(DimRef, usize)> {
+        let over = &block.over;
+        let found = self.dims.find(&over.name);
+        let table = found.and_then(|d| self.tables.iter().position(|t| t.rows == d));
+        match (found, table) {
+            (Some(d), Some(table)) => Some((d, table)),
+            _ => {
+                let rows = self.tables.iter().map(|t| self.dims[t.rows].name.clone()).collect::<Vec<_>>();
+                self.fail(errors::recurrence_over(over.span, &over.name, &rows))
+            }
+        }
+    }
+
+    /// The dimensions of a state at the rows, sorted.
+    pub fn series_dims(&self, state: SeriesRef) -> Option<Vec<DimRef>> {
+        let entry = &self.recurrences[state.block];
+        let mut dims = entry.own[state.state].clone()?;
+        dims.push(entry.rows?.0);
+        dims.sort();
+        Some(dims)
+    }
+
+    pub fn is_discrete_state(&self, s: SeriesRef) -> bool {
+        self.recurrences[s.block].discrete[s.state].is_some()
+    }
+
+    /// The plates of a discrete variable.
+    pub fn plates(&self, variable: Variable) -> Vec<DimRef> {
+        match variable {
+            Variable::Latent(i) => self.latents[i].dims.clone().unwrap_or_default(),
+            Variable::State(s) | Variable::Before(s) => self.series_dims(s).unwrap_or_default(),
+        }
+    }
+
+    /// What a discrete variable is called.
+    pub fn name_of(&self, variable: Variable) -> String {
+        match variable {
+            Variable::Latent(i) => self.latents[i].target.name.name.clone(),
+            Variable::State(s) | Variable::Before(s) => self.series_name(s),
+        }
+    }
+
+    pub fn series_name(&self, s: SeriesRef) -> String {
+        self.recurrences[s.block].block.states[s.state].target.name.name.clone()
+    }
+
     /// Are the nulls of this column inferred?
     pub fn imputes(&self, table: usize, column: usize) -> bool {
         let t = &self.tables[table];
@@ -264,12 +364,12 @@ impl<'a> Scope<'a> {
         self.latents[latent].done.as_ref().is_some_and(|l| l.discrete.is_some())
     }
 
-    /// The dimension that the values of a discrete latent are elements of, if its law has one.
-    pub fn outcomes(&self, latent: usize) -> Option<DimRef> {
-        let call = self.latents[latent].done.as_ref()?.law.only_call()?;
-        // Those of ordered_logistic are one more than its cutpoints.
-        let along = call.distribution.event() == distributions::Event::Outcome;
-        (along && call.distribution.outcomes(1) == 1).then(|| call.event[0])
+    /// The dimension that the values of a discrete variable are elements of, if its law has one.
+    pub fn outcomes(&self, variable: Variable) -> Option<DimRef> {
+        match variable {
+            Variable::Latent(i) => outcomes_of(&self.latents[i].done.as_ref()?.law),
+            Variable::State(s) | Variable::Before(s) => self.recurrences[s.block].discrete[s.state]?.2,
+        }
     }
 
     /// Is it the rows of a table, labelled or not?
@@ -318,4 +418,12 @@ impl<'a> Scope<'a> {
         let latents = self.latents.iter().map(|l| l.target.name.name.clone());
         latents.chain(self.lets.iter().map(|l| l.target.name.name.clone())).collect()
     }
+}
+
+/// The dimension that the values of a discrete law are elements of, if it has one.
+pub fn outcomes_of(law: &typed::Law) -> Option<DimRef> {
+    let call = law.only_call()?;
+    // Those of ordered_logistic are one more than its cutpoints.
+    let along = call.distribution.event() == distributions::Event::Outcome;
+    (along && call.distribution.outcomes(1) == 1).then(|| call.event[0])
 }

@@ -2,6 +2,7 @@
 //! line in [`elaborate`].
 
 pub mod ode;
+pub mod recurrence;
 
 use crate::ast::Spec;
 use crate::core::{Core, Item, ItemKind, Origin};
@@ -22,6 +23,7 @@ pub fn elaborate(spec: &Spec) -> Core {
         });
     }
     ode::elaborate(spec, &mut items);
+    recurrence::elaborate(spec, &mut items);
     for observe in &spec.observe {
         items.push(Item {
             kind: ItemKind::Observe {

@@ -127,7 +127,7 @@ impl Lowering<'_> {
     }
 
     /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
-    fn place(&self, dims: &[DimRef], e: usize) -> String {
+    pub fn place(&self, dims: &[DimRef], e: usize) -> String {
         let of_id = |d: &DimId| DimRef(self.dims.iter().position(|x| x == d).expect("a model dimension"));
         let mut rest = e;
         let mut parts = Vec::new();

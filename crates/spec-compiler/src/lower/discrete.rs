@@ -2,7 +2,8 @@
 //!
 //! A discrete latent is carried as a dimension of its values (`iota` along it), so every term of the log
 //! density that depends on it varies over that dimension. To sum the latent out, the terms that have
-//! its dimension are summed down to its plates, added, and reduced by log-sum-exp.
+//! its dimension are summed down to its plates, added, and reduced by log-sum-exp; those of a state of a
+//! recurrence by the forward algorithm along the rows.
 //!
 //! Source: F. Obermeyer et al., Tensor variable elimination for plated factor graphs, ICML 2019,
 //! algorithm 1.
@@ -13,6 +14,8 @@ use graph::ir::{DimId, NodeId};
 
 use crate::errors;
 use crate::lower::Lowering;
+use crate::source::Span;
+use crate::typed::{SeriesKind, SeriesRef};
 
 /// A term of the log density, not summed over its dimensions yet.
 #[derive(Clone, Debug)]
@@ -23,51 +26,100 @@ pub struct Term {
 }
 
 impl Lowering<'_> {
-    /// Sums the discrete latents out of `terms`, those with most plates first, so that what lies inside
-    /// a plate is gone before its own latent is. Returns scalars.
+    /// Sums the discrete variables out of `terms`, those with most plates first, so that what lies
+    /// inside a plate is gone before its own latent is; states of recurrences after the latents of
+    /// their rows. Returns scalars.
     pub fn sum_out(&mut self, terms: Vec<Term>) -> Vec<NodeId> {
-        let mut latents: Vec<(usize, DimId, Vec<DimId>)> = Vec::new();
-        for (i, latent) in self.model.latents.iter().enumerate() {
-            if let Some(discrete) = latent.discrete {
-                latents.push((i, self.dim(discrete.dim), self.dim_ids(&latent.dims)));
-            }
-        }
-        latents.sort_by_key(|(i, _, plates)| (std::cmp::Reverse(plates.len()), *i));
+        let mut variables = self.discrete_variables();
+        variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state.is_some()));
         let mut terms = terms;
-        while let Some((i, dim, plates)) = pop_first(&mut latents) {
+        while let Some(v) = pop_first(&mut variables) {
             let (own, rest): (Vec<Term>, Vec<Term>) =
-                terms.into_iter().partition(|t| self.graph.ty(t.node).has(dim));
+                terms.into_iter().partition(|t| self.graph.ty(t.node).has(v.values));
             terms = rest;
-            // Other latents in the same terms must live on plates of this one.
-            let others: BTreeSet<usize> = (0..latents.len())
-                .filter(|&k| own.iter().any(|t| self.graph.ty(t.node).has(latents[k].1)))
+            // Other variables in the same terms must live on plates of this one, and what goes along
+            // the rows cannot be taken row by row.
+            let mut nodes: Vec<NodeId> = own.iter().map(|t| t.node).collect();
+            if let Some(chain) = v.state.and_then(|s| self.chains.get(&s)) {
+                nodes.extend([chain.initial, chain.transition]);
+            }
+            let others: BTreeSet<usize> = (0..variables.len())
+                .filter(|&k| nodes.iter().any(|n| self.graph.ty(*n).has(variables[k].values)))
                 .collect();
-            if let Some(&k) = others.iter().find(|&&k| latents[k].2.iter().any(|d| !plates.contains(d))) {
-                let (a, b) = (&self.model.latents[i], &self.model.latents[latents[k].0]);
-                self.mistakes.push(errors::crossed_plates(a.law.span, &a.name, b.law.span, &b.name));
+            let crosses = |k: &usize| {
+                let other = &variables[*k];
+                other.state.is_some() || other.plates.iter().any(|d| !v.plates.contains(d))
+            };
+            if let Some(k) = others.into_iter().find(crosses) {
+                let other = &variables[k];
+                self.mistakes.push(match (v.state, other.state) {
+                    (None, None) => errors::crossed_plates(v.span, &v.name, other.span, &other.name),
+                    _ => errors::two_chains(v.span, &v.name, &other.name),
+                });
                 return Vec::new();
             }
             let mut total: Option<NodeId> = None;
             for t in &own {
-                if let Some(&stray) = plates.iter().find(|d| !t.plates.contains(d)) {
-                    let (latent, dim) = (&self.model.latents[i], self.graph.dim(stray).name.clone());
-                    self.mistakes.push(errors::discrete_looked_up(latent.law.span, &latent.name, &dim));
+                if let Some(&stray) = v.plates.iter().find(|d| !t.plates.contains(d)) {
+                    let dim = self.graph.dim(stray).name.clone();
+                    self.mistakes.push(errors::discrete_looked_up(v.span, &v.name, &dim));
                     return Vec::new();
                 }
-                let inner: Vec<DimId> = t.plates.iter().copied().filter(|d| !plates.contains(d)).collect();
+                let inner: Vec<DimId> = t.plates.iter().copied().filter(|d| !v.plates.contains(d)).collect();
                 let node = self.graph.sum(t.node, &inner);
                 total = Some(match total {
                     Some(sum) => self.graph.add(sum, node),
                     None => node,
                 });
             }
-            if let Some(total) = total {
-                let node = self.graph.logsumexp(total, &[dim]);
-                terms.push(Term { node, plates });
-            }
+            let Some(total) = total else { continue };
+            let node = match v.state {
+                Some(state) => self.summed_along(state, total),
+                None => Some(self.graph.logsumexp(total, &[v.values])),
+            };
+            terms.extend(node.map(|node| Term { node, plates: v.plates }));
         }
         terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect()
     }
+
+    fn discrete_variables(&self) -> Vec<Discrete> {
+        let mut out = Vec::new();
+        for latent in &self.model.latents {
+            if let Some(discrete) = latent.discrete {
+                out.push(Discrete {
+                    state: None,
+                    values: self.dim(discrete.dim),
+                    plates: self.dim_ids(&latent.dims),
+                    name: latent.name.clone(),
+                    span: latent.law.span,
+                });
+            }
+        }
+        for (block, def) in self.model.recurrences.iter().enumerate() {
+            for (state, s) in def.states.iter().enumerate() {
+                if let (SeriesKind::Discrete { values, .. }, Some(law)) = (s.kind, s.next.law()) {
+                    out.push(Discrete {
+                        state: Some(SeriesRef { block, state }),
+                        values: self.dim(values.dim),
+                        plates: self.dim_ids(&s.dims),
+                        name: s.name.clone(),
+                        span: law.span,
+                    });
+                }
+            }
+        }
+        out
+    }
+}
+
+/// A discrete variable to be summed out.
+struct Discrete {
+    /// Where it is a state of a recurrence.
+    state: Option<SeriesRef>,
+    values: DimId,
+    plates: Vec<DimId>,
+    name: String,
+    span: Span,
 }
 
 fn pop_first<T>(all: &mut Vec<T>) -> Option<T> {

@@ -85,7 +85,7 @@ impl Lowering<'_> {
         g.sub(sum, ln_total)
     }
 
-    fn params(&mut self, call: &Call) -> Params<NodeId> {
+    pub fn params(&mut self, call: &Call) -> Params<NodeId> {
         let nodes: Vec<NodeId> = call.args.iter().map(|a| self.expr(a)).collect();
         let event = self.dim_ids(&call.event);
         call.params.map(|i| nodes[i]).over(&event)
@@ -112,7 +112,7 @@ impl Lowering<'_> {
     }
 
     /// A density with no mass outside the domains of its parameters.
-    fn guarded(
+    pub fn guarded(
         &mut self,
         law: &Law,
         call: &Call,

@@ -5,6 +5,7 @@ mod discrete;
 mod expr;
 mod laws;
 mod rates;
+mod recurrence;
 mod solve;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +17,7 @@ use model::{Cells, Named, Site, Target};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
-use crate::typed::{Def, DimRef, Law, Model};
+use crate::typed::{Def, DimRef, Gap, Law, Model, ObserveDef, SeriesKind, SeriesRef};
 use discrete::Term;
 
 /// Lowers a checked model.
@@ -27,16 +28,23 @@ use discrete::Term;
 pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
     let mut l = Lowering::new(model);
     l.latents();
+    l.series_inputs();
     l.imputed();
     for def in &model.order {
         match *def {
             Def::Latent(i) => l.prior(i),
             Def::Let(i) => l.let_(i),
             Def::Solve(i) => l.solve(i),
+            Def::Recurrence(i) => l.recurrence(i),
         }
     }
+    let mut masks = Vec::new();
     for i in 0..model.observes.len() {
-        l.observe(i);
+        let mask = l.observe(i);
+        masks.push(mask);
+    }
+    for i in 0..model.recurrences.len() {
+        l.filter(i, &masks);
     }
     for factor in &model.factors {
         l.factor(factor);
@@ -53,6 +61,14 @@ pub(crate) struct Lowering<'a> {
     pub lets: HashMap<usize, NodeId>,
     /// By (solve, state): the solution at the rows.
     pub states: HashMap<(usize, usize), NodeId>,
+    /// The value of each state of a recurrence at the rows.
+    pub series: HashMap<SeriesRef, NodeId>,
+    series_sites: Vec<(SeriesRef, Site)>,
+    /// By block.
+    orders: HashMap<usize, recurrence::Order>,
+    chains: HashMap<SeriesRef, recurrence::ChainLaws>,
+    /// By lag: the row it reads, and whether there is one.
+    lags: HashMap<usize, (NodeId, NodeId)>,
     columns: HashMap<(usize, usize), NodeId>,
     stacks: HashMap<(usize, usize), NodeId>,
     indices: HashMap<usize, NodeId>,
@@ -96,6 +112,11 @@ impl<'a> Lowering<'a> {
             latents: Vec::new(),
             lets: HashMap::new(),
             states: HashMap::new(),
+            series: HashMap::new(),
+            series_sites: Vec::new(),
+            orders: HashMap::new(),
+            chains: HashMap::new(),
+            lags: HashMap::new(),
             columns: HashMap::new(),
             stacks: HashMap::new(),
             indices: HashMap::new(),
@@ -305,35 +326,31 @@ impl<'a> Lowering<'a> {
         self.lets.insert(i, n);
     }
 
-    fn observe(&mut self, i: usize) {
+    /// A likelihood; returns where its rows count.
+    fn observe(&mut self, i: usize) -> Option<NodeId> {
         let o = &self.model.observes[i];
         self.origin(format!("likelihood of {}", o.name));
         let x = self.expr(&o.value);
         let of_plate = |d: &&DimRef| !o.law.event.contains(d);
         let plates: Vec<DimRef> = o.value.dims.iter().filter(of_plate).copied().collect();
         let dims = self.dim_ids(&plates);
-        let mut mask = o.mask.as_ref().map(|m| self.expr(m));
-        for &(table, column) in &o.dropped {
-            let present = self.present(table, column);
-            mask = Some(match mask {
-                Some(m) => self.graph.mul(m, present),
-                None => present,
-            });
-        }
+        let mask = self.mask(o);
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
             && counts.iter().all(|&c| c == 0.0)
         {
             self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
-            return;
+            return mask;
         }
-        if !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
+        if !self.past_is_there(o, mask, &plates)
+            || !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
             || !self.outcomes_are_possible(o, counts.as_deref())
+            || self.filtered(i)
         {
-            return;
+            return mask;
         }
-        let Some(lp) = self.log_prob(&o.law, x) else { return };
+        let lp = self.log_prob(&o.law, x)?;
         let lp = match mask {
             Some(m) => {
                 let zero = self.graph.constant(0.0);
@@ -344,18 +361,79 @@ impl<'a> Lowering<'a> {
         self.terms.push(Term { node: lp, plates: dims.clone() });
         if self.has_discrete(lp) {
             // Its rows have no density of their own until the latents are summed out.
-            return;
+            return mask;
         }
         let by_row = dims.iter().any(|&d| self.graph.is_row(d));
         let lp = self.graph.expand(lp, &dims);
         let dims = self.graph.ty(lp).dims.clone();
         let labels = if by_row { Vec::new() } else { self.labels(&plates) };
         self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
+        mask
+    }
+
+    /// Zero where a value does not count, if it does not count somewhere.
+    fn mask(&mut self, o: &ObserveDef) -> Option<NodeId> {
+        let mut mask = o.mask.as_ref().map(|m| self.expr(m));
+        for &gap in &o.dropped {
+            let present = match gap {
+                Gap::Column { table, column } => self.present(table, column),
+                Gap::Lag(i) if self.model.lags[i].nulls.is_empty() => continue,
+                Gap::Lag(i) => {
+                    let def = &self.model.lags[i];
+                    let rows = self.dim(self.model.tables[def.table].rows);
+                    let mut present = vec![1.0; def.source.len()];
+                    def.nulls.iter().for_each(|&r| present[r] = 0.0);
+                    let name = format!("{} ({i}) is present", def.text);
+                    self.row_data(&name, Value::Real(present), rows)
+                }
+            };
+            mask = Some(match mask {
+                Some(m) => self.graph.mul(m, present),
+                None => present,
+            });
+        }
+        mask
+    }
+
+    /// Every row that counts must have the earlier rows that it speaks of.
+    fn past_is_there(&mut self, o: &ObserveDef, mask: Option<NodeId>, plates: &[DimRef]) -> bool {
+        for &gap in &o.dropped {
+            let Gap::Lag(i) = gap else { continue };
+            let def = &self.model.lags[i];
+            if def.before.is_empty() {
+                continue;
+            }
+            let rows = self.dim(self.model.tables[def.table].rows);
+            let mut before = vec![0.0; def.source.len()];
+            def.before.iter().for_each(|&r| before[r] = 1.0);
+            let before = self.row_data(&format!("{} ({i}) is before", def.text), Value::Real(before), rows);
+            let wrong = match mask {
+                Some(mask) => self.graph.mul(mask, before),
+                None => before,
+            };
+            let wrong = self.data_over(wrong, plates);
+            if let Some(e) = wrong.iter().position(|&w| w != 0.0) {
+                let place = self.place(plates, e);
+                let span = o.law.span;
+                self.mistakes.push(errors::no_past_observed(span, &o.name, &def.text, &place));
+                return false;
+            }
+        }
+        true
     }
 
     fn has_discrete(&self, n: NodeId) -> bool {
-        let discrete =
-            |d: &DimId| self.model.latents.iter().any(|l| l.discrete.is_some_and(|x| self.dim(x.dim) == *d));
+        let latent = |d: DimId| {
+            let mut all = self.model.latents.iter().filter_map(|l| l.discrete);
+            all.any(|x| self.dim(x.dim) == d)
+        };
+        let state =
+            |d: DimId| {
+                self.model.recurrences.iter().flat_map(|r| &r.states).any(
+                    |s| matches!(s.kind, SeriesKind::Discrete { values, .. } if self.dim(values.dim) == d),
+                )
+            };
+        let discrete = |d: &DimId| latent(*d) || state(*d);
         self.graph.ty(n).dims.iter().any(discrete)
     }
 
@@ -472,10 +550,22 @@ impl<'a> Lowering<'a> {
                 generate.push(named(&self, &latent.name, &latent.dims, node));
             }
         }
+        for (block, def) in self.model.recurrences.iter().enumerate() {
+            for (state, s) in def.states.iter().enumerate() {
+                let summed_out = def.linear.is_some() || matches!(s.kind, SeriesKind::Discrete { .. });
+                if !summed_out && wanted(&s.name) {
+                    let node = self.series[&SeriesRef { block, state }];
+                    let dims = self.dim_ids(&s.dims);
+                    let node = self.graph.expand(node, &dims);
+                    generate.push(named(&self, &s.name, &s.dims, node));
+                }
+            }
+        }
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
                 && !def.data_only
                 && def.discrete.is_empty()
+                && !self.model.is_summed_out(i)
                 && wanted(&def.name)
             {
                 generate.push(named(&self, &def.name, &def.dims, node));
@@ -486,7 +576,8 @@ impl<'a> Lowering<'a> {
                 generate.push(named(&self, &site.name, &[x.dim], site.value));
             }
         }
-        let sites = self.sites.into_iter().flatten().chain(self.imputed_sites).collect();
+        let of_series = self.series_sites.into_iter().map(|(_, site)| site);
+        let sites = self.sites.into_iter().flatten().chain(of_series).chain(self.imputed_sites).collect();
         Ok(Target {
             name: self.model.name.clone(),
             graph: self.graph,

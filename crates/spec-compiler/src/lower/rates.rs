@@ -170,6 +170,13 @@ impl Builder<'_, '_> {
             | Kind::Stack { .. }
             | Kind::Level(_)
             | Kind::State { .. } => unreachable!("does not run"),
+            Kind::Series(_)
+            | Kind::Previous(_)
+            | Kind::Current(_)
+            | Kind::StepLet { .. }
+            | Kind::Lag { .. }
+            | Kind::HasPast(_)
+            | Kind::Stacked { .. } => unreachable!("varies over rows, which a rate may not"),
             Kind::At { .. } => unreachable!("depends on a discrete latent, which a rate may not"),
             Kind::Lookup { .. } => unreachable!("varies over rows, which a rate cannot"),
         }

@@ -4,7 +4,7 @@ use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names, need
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
-use crate::typed::{DimRef, Kind, Typed};
+use crate::typed::{DimRef, Kind, Typed, Variable};
 
 pub fn index(
     scope: &mut Scope,
@@ -38,15 +38,15 @@ enum By {
     },
     /// The dimension itself: nothing to look up.
     Dim,
-    /// A discrete latent.
-    Latent(usize),
+    /// A discrete latent or state.
+    Variable(Variable),
 }
 
 /// `alpha[county]`
 fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
     let (table, column) = match named_by(scope, &base, shown, by, context)? {
         By::Dim => return Some(base),
-        By::Latent(i) => return at_latent(scope, base, shown, by, i),
+        By::Variable(v) => return at_variable(scope, base, shown, by, v),
         By::Column { table, column } => (table, column),
     };
     let dim_name = scope.indexed_dim(table, column).to_string();
@@ -79,9 +79,9 @@ fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Con
     Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims, span })
 }
 
-/// `mu[k]`, for a discrete latent `k` over the outcomes that `mu` varies over.
-fn at_latent(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, latent: usize) -> Option<Typed> {
-    let Some(outcomes) = scope.outcomes(latent) else {
+/// `mu[k]`, for a discrete variable `k` over the outcomes that `mu` varies over.
+fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, variable: Variable) -> Option<Typed> {
+    let Some(outcomes) = scope.outcomes(variable) else {
         let name = by.to_string();
         return scope.fail(errors::lookup_by_number(by.span, &name));
     };
@@ -91,13 +91,13 @@ fn at_latent(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, latent: usi
         let (has, dim) = (scope.dims.show(&base.dims), scope.dims[plain].name.clone());
         return scope.fail(errors::not_over(by.span, shown, &has, &dim));
     };
-    let plates = scope.latents[latent].dims.clone()?;
+    let plates = scope.plates(variable);
     let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
     dims.extend(plates);
     dims.sort();
     dims.dedup();
     let span = base.span;
-    Some(Typed { kind: Kind::At { base: Box::new(base), latent, dim }, dims, span })
+    Some(Typed { kind: Kind::At { base: Box::new(base), variable, dim }, dims, span })
 }
 
 fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &Context) -> Option<By> {
@@ -116,7 +116,17 @@ fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &C
     if let [Symbol::Latent(i)] = *scope.lookup(name)
         && scope.is_discrete(i)
     {
-        return Some(By::Latent(i));
+        return Some(By::Variable(Variable::Latent(i)));
+    }
+    if let [Symbol::Series(s)] = *scope.lookup(name)
+        && scope.is_discrete_state(s)
+    {
+        let own = context.step.as_ref().filter(|step| step.block == s.block);
+        return match own {
+            Some(step) if step.at_first => scope.fail(errors::no_row_before(by.span, name)),
+            Some(_) => Some(By::Variable(Variable::Before(s))),
+            None => Some(By::Variable(Variable::State(s))),
+        };
     }
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],

@@ -1,8 +1,11 @@
 //! Calls: functions, reductions over dimensions, and their arguments by position and by name.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, contract, expr, must_not_vary_over_discrete, needs_every_row, operators};
+use crate::check::expr::{
+    Context, contract, expr, must_not_vary_over_discrete, names, needs_every_row, operators,
+};
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
+use crate::check::lags;
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind, Ident};
@@ -47,6 +50,9 @@ pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context
             };
             Some(Typed { span, ..contract::renamed(x, vec![(d, p), (p, d)]) })
         }
+        "new" => names::new(scope, e, args, context),
+        "lag" => lags::lag(scope, e, function, args, context),
+        "lags" => lags::lags(scope, e, function, args, context),
         _ if functions::is_law(name) => scope.fail(errors::distribution_here(function.span, name)),
         _ if functions::LATER.contains(&name) => {
             scope.fail(errors::later_version(function.span, &format!("`{name}`")))
@@ -83,6 +89,11 @@ fn reduce(
         None if arg.runs() => {
             let has = scope.dims.show(&arg.dims);
             return scope.fail(errors::reduce_in_rate(span, &function.name, &has));
+        }
+        // In a recurrence each row is on its own.
+        None if arg.steps() => {
+            let rows = context.step.as_ref().map(|s| s.rows);
+            arg.dims.iter().copied().filter(|d| Some(*d) != rows).collect()
         }
         None => arg.dims.clone(),
     };

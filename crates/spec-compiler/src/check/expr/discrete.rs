@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::check::scope::Scope;
 use crate::errors;
-use crate::typed::{DimRef, Kind, Typed};
+use crate::typed::{DimRef, Kind, Typed, Variable};
 
-/// The discrete latents that `t` depends on.
-pub fn discrete(scope: &Scope, t: &Typed) -> BTreeSet<usize> {
+/// The discrete variables that `t` depends on.
+pub fn discrete(scope: &Scope, t: &Typed) -> BTreeSet<Variable> {
     let mut out = BTreeSet::new();
     if scope.has_discrete {
         collect(scope, t, &mut out);
@@ -16,13 +16,22 @@ pub fn discrete(scope: &Scope, t: &Typed) -> BTreeSet<usize> {
     out
 }
 
-fn collect(scope: &Scope, t: &Typed, out: &mut BTreeSet<usize>) {
+fn collect(scope: &Scope, t: &Typed, out: &mut BTreeSet<Variable>) {
     match &t.kind {
         Kind::Latent(i) if scope.is_discrete(*i) => {
-            out.insert(*i);
+            out.insert(Variable::Latent(*i));
         }
-        Kind::At { latent, .. } => {
-            out.insert(*latent);
+        Kind::Series(s) | Kind::Current(s) if scope.is_discrete_state(*s) => {
+            out.insert(Variable::State(*s));
+        }
+        Kind::Previous(s) if scope.is_discrete_state(*s) => {
+            out.insert(Variable::Before(*s));
+        }
+        Kind::At { variable, .. } => {
+            out.insert(*variable);
+        }
+        Kind::StepLet { block, position } => {
+            out.extend(&scope.recurrences[*block].lets[*position].discrete);
         }
         Kind::Let(i) => {
             if let Some(let_) = &scope.lets[*i].done {
@@ -37,12 +46,10 @@ fn collect(scope: &Scope, t: &Typed, out: &mut BTreeSet<usize>) {
 /// Tells where `t`, whose elements over `dims` are mixed here, depends on a discrete latent with an own
 /// value for each of them.
 pub fn must_not_vary_over_discrete(scope: &mut Scope, t: &Typed, dims: &[DimRef]) -> bool {
-    let mixed = discrete(scope, t).into_iter().find(|&i| {
-        let plates = scope.latents[i].dims.as_deref().unwrap_or(&[]);
-        plates.iter().any(|d| dims.contains(d))
-    });
+    let on_them = |i: &Variable| scope.plates(*i).iter().any(|d| dims.contains(d));
+    let mixed = discrete(scope, t).into_iter().find(on_them);
     let Some(i) = mixed else { return true };
-    let name = scope.latents[i].target.name.name.clone();
+    let name = scope.name_of(i);
     scope.tell(errors::discrete_mixed(t.span, &name));
     false
 }

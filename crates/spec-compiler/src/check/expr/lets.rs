@@ -74,6 +74,7 @@ pub fn table_of_columns(scope: &Scope, e: &Expr) -> Option<usize> {
     let of_name = |name: &&str| match *scope.lookup(name) {
         [Symbol::Column { table, .. } | Symbol::Stack { table, .. }] => Some(table),
         [Symbol::State { solve, .. }] => varies_over(&[scope.solves[solve].rows?]),
+        [Symbol::Series(s)] => Some(scope.recurrences[s.block].rows?.1),
         [Symbol::Let(i)] => varies_over(&scope.lets[i].done.as_ref()?.dims),
         _ => None,
     };

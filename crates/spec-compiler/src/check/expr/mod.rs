@@ -12,6 +12,7 @@ mod operators;
 use std::collections::HashMap;
 
 use crate::check::scope::Scope;
+use crate::check::series::Series;
 use crate::check::solve;
 use crate::errors;
 use crate::expr::{BinaryOp, Expr, ExprKind};
@@ -22,8 +23,8 @@ pub use calls::one_dim;
 pub use discrete::{discrete, must_not_vary_over_discrete};
 pub use lets::{let_value, table_of_columns};
 pub use names::{called, observed, observed_column};
-pub use nulls::{Dropped, dropped, needs_every_row};
-pub use operators::truth;
+pub use nulls::{Dropped, dropped, gap_rows, known_along, needs_every_row};
+pub use operators::{apply1, apply2, truth};
 
 /// Where an expression stands.
 #[derive(Debug, Default)]
@@ -34,6 +35,20 @@ pub struct Context {
     dims: Vec<DimRef>,
     /// Inside a rate.
     pub running: Option<Running>,
+    /// Inside a recurrence.
+    pub step: Option<Step>,
+}
+
+/// A recurrence's own names: its states at the row before and at the row, and lets over them.
+#[derive(Debug)]
+pub struct Step {
+    pub block: usize,
+    pub rows: DimRef,
+    pub series: Series,
+    /// In `initial:`, where there is no row before.
+    pub at_first: bool,
+    /// By let: its position among those that run along.
+    pub lets: HashMap<usize, usize>,
 }
 
 /// A rate's own names: the states and the time of a solve, and lets that run with them.
@@ -48,12 +63,17 @@ pub struct Running {
 impl Context {
     /// Right of a left side that varies over `dims`, in a row of `table`.
     pub fn of_rows(table: Option<usize>, dims: &[DimRef]) -> Context {
-        Context { table, dims: dims.to_vec(), running: None }
+        Context { table, dims: dims.to_vec(), ..Context::default() }
     }
 
     /// What the left side varies over.
     pub fn dims(&self) -> &[DimRef] {
         &self.dims
+    }
+
+    /// Right of a state over `dims`, the rows of `table` among them.
+    pub fn of_step(step: Step, table: usize, dims: &[DimRef]) -> Context {
+        Context { step: Some(step), ..Context::of_rows(Some(table), dims) }
     }
 
     pub fn of_rates(running: Running) -> Context {
@@ -69,6 +89,13 @@ pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
     let typed = untested(scope, e, context)?;
     if !scope.fits_budget(&typed.dims, e.span) {
         return None;
+    }
+    if let Some(step) = &context.step
+        && typed.steps()
+        && !typed.dims.contains(&step.rows)
+    {
+        let rows = scope.dims[step.rows].name.clone();
+        return scope.fail(errors::step_mixed(e.span, &rows));
     }
     match &context.running {
         // A reduction would hide the rows.
@@ -113,6 +140,10 @@ pub fn is_data(scope: &Scope, t: &Typed) -> bool {
         | Kind::Running(_)
         | Kind::Time
         | Kind::RateLet(_)
+        | Kind::Series(_)
+        | Kind::Previous(_)
+        | Kind::Current(_)
+        | Kind::StepLet { .. }
         | Kind::At { .. } => false,
         Kind::Let(i) => scope.lets[*i].done.as_ref().is_some_and(|l| l.data_only),
         _ => t.parts().into_iter().all(|part| is_data(scope, part)),

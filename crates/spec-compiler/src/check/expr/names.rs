@@ -5,9 +5,9 @@ use crate::check::expr::{Context, is_data};
 use crate::check::functions;
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
-use crate::expr::{Declaration, DimName, Expr, ExprKind, Ident};
+use crate::expr::{Arg, Declaration, DimName, Expr, ExprKind, Ident};
 use crate::source::Span;
-use crate::typed::{Kind, Typed};
+use crate::typed::{Kind, SeriesRef, Typed};
 
 pub fn name(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Typed> {
     if name.primes > 0 {
@@ -15,6 +15,9 @@ pub fn name(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Type
     }
     if let Some(running) = running(scope, name, context) {
         return Some(running);
+    }
+    if let Some(stepping) = stepping(scope, name, context) {
+        return stepping;
     }
     match *scope.lookup(&name.name) {
         [only] => symbol(scope, only, name.span),
@@ -33,6 +36,41 @@ pub fn name(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Type
             scope.fail(errors::ambiguous(name.span, &name.name, &tables))
         }
     }
+}
+
+/// What a name means inside a recurrence, where it has a meaning of its own there.
+fn stepping(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Option<Typed>> {
+    let step = context.step.as_ref()?;
+    match *scope.lookup(&name.name) {
+        [Symbol::Series(s)] if s.block == step.block => {
+            if step.at_first {
+                return Some(scope.fail(errors::no_row_before(name.span, &name.name)));
+            }
+            let dims = scope.series_dims(s);
+            Some(dims.map(|dims| Typed { kind: Kind::Previous(s), dims, span: name.span }))
+        }
+        [Symbol::Let(i)] => {
+            let &position = step.lets.get(&i)?;
+            let block = step.block;
+            let dims = scope.recurrences[block].lets[position].value.dims.clone();
+            Some(Some(Typed { kind: Kind::StepLet { block, position }, dims, span: name.span }))
+        }
+        _ => None,
+    }
+}
+
+/// `new(z)`: a state at the row itself.
+pub fn new(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> Option<Typed> {
+    let Some(step) = &context.step else { return scope.fail(errors::new_outside(e.span)) };
+    let block = step.block;
+    let states: Vec<String> =
+        scope.recurrences[block].block.states.iter().map(|s| s.target.name.name.clone()).collect();
+    let [Arg { name: None, value }] = args else { return scope.fail(errors::new_of_state(e.span, &states)) };
+    let found = value.as_name().and_then(|name| states.iter().position(|s| s == name));
+    let Some(state) = found else { return scope.fail(errors::new_of_state(value.span, &states)) };
+    let state = SeriesRef { block, state };
+    let dims = scope.series_dims(state)?;
+    Some(Typed { kind: Kind::Current(state), dims, span: e.span })
 }
 
 /// What a name means inside a rate, where it has a meaning of its own there.
@@ -63,6 +101,12 @@ fn symbol(scope: &mut Scope, symbol: Symbol, span: Span) -> Option<Typed> {
         Symbol::State { solve, state } => {
             let rows = scope.solves[solve].rows?;
             typed(Kind::State { solve, state }, vec![rows])
+        }
+        Symbol::Series(s) => {
+            let dims = scope.series_dims(s)?;
+            // One that failed has told why.
+            scope.recurrences[s.block].done.as_ref()?;
+            typed(Kind::Series(s), dims)
         }
         Symbol::Column { table, column } => self::column(scope, table, column, span),
         Symbol::Stack { table, stack } => {
@@ -178,7 +222,7 @@ pub fn observed(scope: &mut Scope, target: &Declaration) -> Option<Typed> {
             let known = scope.column_names(None);
             return scope.fail(errors::unknown_observed(*span, name, &known));
         }
-        [Symbol::Latent(_) | Symbol::State { .. }] => {
+        [Symbol::Latent(_) | Symbol::State { .. } | Symbol::Series(_)] => {
             return scope.fail(errors::observed_is_data(*span, name));
         }
         [one] => symbol(scope, one, *span)?,
@@ -230,8 +274,11 @@ fn named(scope: &Scope, t: &Typed) -> Option<String> {
         Kind::State { solve, state } => scope.solves[*solve].block.states[*state].target.name.name.clone(),
         Kind::Column { table, column } => of_table(*table, &scope.tables[*table].data.columns[*column].name),
         Kind::Stack { table, stack } => of_table(*table, &scope.tables[*table].stacks[*stack].name),
-        Kind::At { base, latent, .. } => {
-            format!("{}[{}]", named(scope, base)?, scope.latents[*latent].target.name.name)
+        Kind::Series(s) | Kind::Previous(s) => scope.series_name(*s),
+        Kind::Current(s) => format!("new({})", scope.series_name(*s)),
+        Kind::Lag { lag, .. } => scope.lags[*lag].text.clone(),
+        Kind::At { base, variable, .. } => {
+            format!("{}[{}]", named(scope, base)?, scope.name_of(*variable))
         }
         Kind::Lookup { base, index } => {
             let index = &scope.indices[*index];

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::check::scope::Scope;
+use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
-use crate::typed::{Kind, Typed};
+use crate::typed::{Gap, Kind, Typed};
 
-/// Columns with nulls to be dropped, by table and position.
-pub type Dropped = BTreeSet<(usize, usize)>;
+/// What leaves a value without meaning in some rows.
+pub type Dropped = BTreeSet<Gap>;
 
-/// The columns that make `t` meaningless in the rows where they are null.
+/// What makes `t` meaningless in some rows.
 pub fn dropped(scope: &Scope, t: &Typed) -> Dropped {
     let mut out = Dropped::new();
     if scope.has_dropped {
@@ -26,24 +27,82 @@ pub fn needs_every_row(scope: &mut Scope, t: &Typed, why: &str) -> bool {
     if !scope.has_dropped {
         return true;
     }
-    let mut first: Option<((usize, usize), Span)> = None;
+    let mut first: Option<(Gap, Span)> = None;
     visit(scope, t, &mut |at, span| {
         first.get_or_insert((at, span));
     });
-    let Some(((table, column), span)) = first else { return true };
-    let t = &scope.tables[table];
-    let c = &t.data.columns[column];
-    let place = t.data.locate(c.nulls.first().copied().unwrap_or(0));
-    let mistake = errors::null_here(span, &c.name, &t.name, &place, why);
+    let Some((gap, span)) = first else { return true };
+    let mistake = missing(scope, gap, span, why);
     scope.tell(mistake);
     false
 }
 
-fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut((usize, usize), Span)) {
+fn missing(scope: &Scope, gap: Gap, span: Span, why: &str) -> Diagnostic {
+    match gap {
+        Gap::Column { table, column } => {
+            let t = &scope.tables[table];
+            let c = &t.data.columns[column];
+            let place = t.data.locate(c.nulls.first().copied().unwrap_or(0));
+            errors::null_here(span, &c.name, &t.name, &place, why)
+        }
+        Gap::Lag(i) => {
+            let lag = &scope.lags[i];
+            let row = lag.before.first().or(lag.nulls.first()).copied().unwrap_or(0);
+            errors::no_past(span, &lag.text, &scope.tables[lag.table].data.locate(row), why)
+        }
+    }
+}
+
+/// The rows of a table in which `t` has no value, sorted.
+pub fn gap_rows(scope: &Scope, t: &Typed) -> Vec<usize> {
+    let mut rows = BTreeSet::new();
+    for gap in dropped(scope, t) {
+        match gap {
+            Gap::Column { table, column } => rows.extend(&scope.tables[table].data.columns[column].nulls),
+            Gap::Lag(i) => rows.extend(scope.lags[i].before.iter().chain(&scope.lags[i].nulls)),
+        }
+    }
+    rows.into_iter().collect()
+}
+
+/// Tells where `t` has no value in a row of a recurrence that needs it: the first ones, or all others.
+pub fn known_along(scope: &mut Scope, t: &Typed, firsts: &[usize], at_first: bool) -> bool {
+    let needed = |row: &&usize| firsts.binary_search(row).is_ok() == at_first;
+    let mut found: Option<(Gap, usize, Span)> = None;
+    visit(scope, t, &mut |gap, span| {
+        let rows: Vec<usize> = match gap {
+            Gap::Column { table, column } => scope.tables[table].data.columns[column].nulls.clone(),
+            Gap::Lag(i) => scope.lags[i].before.iter().chain(&scope.lags[i].nulls).copied().collect(),
+        };
+        if let (Some(&row), None) = (rows.iter().find(needed), &found) {
+            found = Some((gap, row, span));
+        }
+    });
+    let Some((gap, row, span)) = found else { return true };
+    let why = "a recurrence needs it at each row";
+    let mistake = match gap {
+        Gap::Column { .. } => missing(scope, gap, span, why),
+        Gap::Lag(i) => {
+            let lag = &scope.lags[i];
+            errors::no_past(span, &lag.text, &scope.tables[lag.table].data.locate(row), why)
+        }
+    };
+    scope.tell(mistake);
+    false
+}
+
+fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut(Gap, Span)) {
+    if let Kind::Lag { lag, .. } = t.kind {
+        let l = &scope.lags[lag];
+        if !l.before.is_empty() || !l.nulls.is_empty() {
+            found(Gap::Lag(lag), t.span);
+        }
+        return;
+    }
     let mut has_gaps = |table: usize, column: usize| {
         let loaded = &scope.tables[table];
         if loaded.drops(column) && !loaded.data.columns[column].nulls.is_empty() {
-            found((table, column), t.span);
+            found(Gap::Column { table, column }, t.span);
         }
     };
     match &t.kind {
@@ -52,6 +111,10 @@ fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut((usize, usize), Span)) 
             scope.tables[*table].stacks[*stack].columns.iter().for_each(|&c| has_gaps(*table, c));
         }
         Kind::Lookup { index, .. } => has_gaps(scope.indices[*index].table, scope.indices[*index].column),
+        Kind::StepLet { block, position } => {
+            let let_ = &scope.recurrences[*block].lets[*position];
+            let_.dropped.iter().for_each(|&at| found(at, t.span));
+        }
         Kind::Let(i) => scope.lets[*i].dropped.iter().for_each(|&at| found(at, t.span)),
         _ => {}
     }

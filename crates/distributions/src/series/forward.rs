@@ -1,0 +1,81 @@
+//! Hidden Markov chains: the forward algorithm.
+
+use graph::ir::{Binary, DimId, Graph, NodeId, Reduction};
+
+use super::StepInputs;
+
+/// A chain of hidden values along `over`. Everything may vary over the rows and over dimensions of its
+/// own, such as those of other variables that are summed out later.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain {
+    pub over: DimId,
+    /// The values at a row, and at the row before.
+    pub values: DimId,
+    pub before: DimId,
+    /// 1 where a series begins.
+    pub first: NodeId,
+    /// ln p over `values` at a first row.
+    pub initial: NodeId,
+    /// ln p over `(before, values)` at other rows.
+    pub transition: NodeId,
+    /// ln p of what is seen at a row, over `values`; zero where nothing is.
+    pub emission: NodeId,
+}
+
+/// ln p(seen at t | seen before t in its series), over the rows: their sum is the log likelihood.
+///
+/// Probabilities of zero (`initial`, `transition` or `emission` of -inf) are allowed; where what is
+/// seen is impossible under every value the result is -inf, and NaN after it in the series.
+///
+/// Source: L. Rabiner, A tutorial on hidden Markov models, Proc. IEEE 77 (1989), 257-286, section
+/// III.A, on the log scale, each step normalised.
+pub fn forward(g: &mut Graph, chain: &Chain) -> NodeId {
+    let Chain { over, values, before, first, .. } = *chain;
+    let nodes = [chain.initial, chain.transition, chain.emission];
+    let mut dims = vec![values];
+    for n in nodes {
+        dims.extend(g.ty(n).dims.iter().copied().filter(|d| ![over, before].contains(d)));
+    }
+    let dims = g.canonical(dims);
+    let mut inputs = StepInputs::new(over);
+    // What is before a first row does not matter; a uniform law keeps it finite.
+    let start = g.size(values);
+    let start = g.ln(start);
+    let start = g.neg(start);
+    inputs.carry(g, start, &dims);
+    for n in nodes.into_iter().chain([first]) {
+        inputs.import(g, n);
+    }
+    let mut body = inputs.body(g);
+    let [initial, transition, emission] = nodes.map(|n| body.get(g, n));
+    let first = body.get(g, first);
+    let alpha = body.carried[0];
+    let b = &mut body.graph;
+    let alpha = b.rename(alpha, &[(values, before)]);
+    let moved = b.add(alpha, transition);
+    let moved = log_sum_exp(b, moved, before);
+    let here = b.select(first, initial, moved);
+    let here = b.add(here, emission);
+    let seen = log_sum_exp(b, here, values);
+    let next = b.sub(here, seen);
+    body.finish(g, &[next], &[seen])[0]
+}
+
+/// ln sum exp(x) over `dim`, which is -inf where all are, with no derivative there.
+fn log_sum_exp(g: &mut Graph, x: NodeId, dim: DimId) -> NodeId {
+    let x = g.expand(x, &[dim]);
+    let most = g.reduce(Reduction::Max, x, &[dim]);
+    let most = g.detach(most);
+    // -inf less -inf is no number.
+    let least = g.constant(-1e300);
+    let shift = g.binary(Binary::Max, most, least);
+    let shifted = g.sub(x, shift);
+    let e = g.exp(shifted);
+    let sum = g.sum(e, &[dim]);
+    let zero = g.constant(0.0);
+    let any = g.binary(Binary::Lt, zero, sum);
+    let ln = g.ln(sum);
+    let none = g.constant(f64::NEG_INFINITY);
+    let ln = g.select(any, ln, none);
+    g.add(shift, ln)
+}

@@ -1,0 +1,370 @@
+//! Linear-Gaussian series: states summed out exactly by a square-root Kalman filter.
+//!
+//! With z the states, m their mean and P = S S' their covariance given what was seen before, each row
+//! is a step of time (m <- F m + b, S <- the triangular factor of [F S, diag q], by Gram-Schmidt on
+//! its rows) and then, column by column, a measurement in Potter's form. P is never formed, so it
+//! cannot lose its sign. All is written out in scalars: few states, whose kernels fuse.
+//!
+//! A diffuse start has density 1 everywhere. The filter is linear in the start d of the diffuse
+//! states, so their part of the mean is carried as m + B d, and the terms of the likelihood as a
+//! quadratic in d, which is integrated at the end of each series: exact, with no limit taken. Of one
+//! diffuse level seen directly that leaves the first row out of the likelihood.
+//!
+//! Sources: G. Bierman, Factorization Methods for Discrete Sequential Estimation (1977), II.7 (Potter)
+//! and VI.4; P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083.
+
+use graph::ir::{DimId, Graph, NodeId};
+
+use super::StepInputs;
+use crate::emit::HALF_LN_2PI;
+
+/// A state at the first row of a series.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// Normal; a value that is known has an sd of 0.
+    Known { mean: NodeId, sd: NodeId },
+    /// Any number, with density 1.
+    Diffuse,
+}
+
+/// One number seen at a row: `value = sum_i loading_i z_i + shift + sd e`.
+#[derive(Clone, Debug)]
+pub struct Measurement {
+    pub value: NodeId,
+    /// By state; `None` is zero.
+    pub loading: Vec<Option<NodeId>>,
+    pub shift: NodeId,
+    /// Positive.
+    pub sd: NodeId,
+    /// Data: 0 in the rows where it is not seen (its value must be finite all the same).
+    pub seen: Option<NodeId>,
+}
+
+/// `z_i <- sum_j transition_ij z_j + shift_i + sd_i e_i`. Every node is a number, or varies over `over`.
+#[derive(Clone, Debug)]
+pub struct LinearGaussian {
+    pub over: DimId,
+    /// 1 where a series begins.
+    pub first: NodeId,
+    /// The last row of each series: an index into `over`.
+    pub ends: NodeId,
+    pub start: Vec<Start>,
+    pub transition: Vec<Vec<Option<NodeId>>>,
+    pub shift: Vec<NodeId>,
+    /// Positive.
+    pub sd: Vec<NodeId>,
+    pub measurements: Vec<Measurement>,
+}
+
+/// What the filter finds.
+#[derive(Clone, Debug)]
+pub struct Marginal {
+    /// ln p of all that is seen.
+    pub log_prob: NodeId,
+    /// By state: mean and variance given what is seen up to and with the last row of each series, over
+    /// the dimension of `ends`.
+    pub last_mean: Vec<NodeId>,
+    pub last_variance: Vec<NodeId>,
+}
+
+/// The scalars that a step hands on.
+struct State {
+    m: Vec<NodeId>,
+    s: Vec<Vec<NodeId>>,
+    /// By state and diffuse start.
+    b: Vec<Vec<NodeId>>,
+    /// The quadratic in the starts: its linear and (lower triangle) second-order terms.
+    linear: Vec<NodeId>,
+    square: Vec<NodeId>,
+}
+
+impl State {
+    fn all(&self) -> Vec<NodeId> {
+        let rows = self.s.iter().chain(&self.b).flatten();
+        self.m.iter().chain(rows).chain(&self.linear).chain(&self.square).copied().collect()
+    }
+
+    /// Of scalars in the order of [`all`](State::all).
+    fn of(all: &[NodeId], n: usize, d: usize) -> State {
+        let mut rest = all.iter().copied();
+        let mut take = |k: usize| -> Vec<NodeId> { rest.by_ref().take(k).collect() };
+        let m = take(n);
+        let s = (0..n).map(|_| take(n)).collect();
+        let b = (0..n).map(|_| take(d)).collect();
+        State { m, s, b, linear: take(d), square: take(d * (d + 1) / 2) }
+    }
+}
+
+/// The density of everything seen, the states summed out.
+///
+/// Where the rows of a series do not tell its diffuse starts the result is not finite.
+pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
+    let n = model.start.len();
+    let diffuse: Vec<usize> = (0..n).filter(|&i| matches!(model.start[i], Start::Diffuse)).collect();
+    let d = diffuse.len();
+    let zero = g.constant(0.0);
+    // What is not seen has no loading, and so changes nothing.
+    let measurements: Vec<Measurement> = model
+        .measurements
+        .iter()
+        .map(|y| match y.seen {
+            None => y.clone(),
+            Some(seen) => {
+                let loading = y.loading.iter().map(|h| h.map(|h| g.select(seen, h, zero))).collect();
+                Measurement { loading, ..y.clone() }
+            }
+        })
+        .collect();
+
+    let mut inputs = StepInputs::new(model.over);
+    for _ in 0..n + n * n + n * d + d + d * (d + 1) / 2 {
+        inputs.carry(g, zero, &[]);
+    }
+    inputs.import(g, model.first);
+    for start in &model.start {
+        if let Start::Known { mean, sd } = start {
+            inputs.import(g, *mean);
+            inputs.import(g, *sd);
+        }
+    }
+    let of_time = model.transition.iter().flatten().flatten().chain(&model.shift).chain(&model.sd);
+    let of_seen = measurements
+        .iter()
+        .flat_map(|y| y.loading.iter().flatten().copied().chain([y.value, y.shift, y.sd]).chain(y.seen));
+    for n in of_time.copied().chain(of_seen) {
+        inputs.import(g, n);
+    }
+    let mut body = inputs.body(g);
+    let first = body.get(g, model.first);
+    let before = State::of(&body.carried.clone(), n, d);
+
+    // The step of time, and the start in its place at a first row.
+    let zero_in = body.graph.constant(0.0);
+    let one = body.graph.constant(1.0);
+    let mut begin = State {
+        m: vec![zero_in; n],
+        s: vec![vec![zero_in; n]; n],
+        b: vec![vec![zero_in; d]; n],
+        linear: vec![zero_in; d],
+        square: vec![zero_in; d * (d + 1) / 2],
+    };
+    for (i, start) in model.start.iter().enumerate() {
+        match *start {
+            Start::Known { mean, sd } => {
+                begin.m[i] = body.get(g, mean);
+                begin.s[i][i] = body.get(g, sd);
+            }
+            Start::Diffuse => begin.b[i][diffuse.iter().position(|&k| k == i).expect("diffuse")] = one,
+        }
+    }
+    let transition: Vec<Vec<Option<NodeId>>> =
+        model.transition.iter().map(|row| row.iter().map(|f| f.map(|f| body.get(g, f))).collect()).collect();
+    let shift: Vec<NodeId> = model.shift.iter().map(|&x| body.get(g, x)).collect();
+    let sd: Vec<NodeId> = model.sd.iter().map(|&x| body.get(g, x)).collect();
+    let moved = predict(&mut body.graph, &before, &transition, &shift, &sd);
+    let chosen: Vec<NodeId> = begin
+        .all()
+        .into_iter()
+        .zip(moved.all())
+        .map(|(begin, moved)| body.graph.select(first, begin, moved))
+        .collect();
+    let mut state = State::of(&chosen, n, d);
+
+    let mut log_prob = zero_in;
+    for y in &measurements {
+        let loading: Vec<Option<NodeId>> = y.loading.iter().map(|h| h.map(|h| body.get(g, h))).collect();
+        let [value, shift, sd] = [y.value, y.shift, y.sd].map(|x| body.get(g, x));
+        let seen = y.seen.map(|seen| body.get(g, seen));
+        let term = measure(&mut body.graph, &mut state, &loading, [value, shift, sd]);
+        let term = match seen {
+            Some(seen) => body.graph.select(seen, term, zero_in),
+            None => term,
+        };
+        log_prob = body.graph.add(log_prob, term);
+    }
+    let next = state.all();
+    let emissions: Vec<NodeId> = [log_prob].into_iter().chain(next.iter().copied()).collect();
+    let out = body.finish(g, &next, &emissions);
+
+    let by_row = g.expand(out[0], &[model.over]);
+    let mut log_prob = g.sum(by_row, &[model.over]);
+    let last: Vec<NodeId> = out[1..].iter().map(|&x| g.gather(x, model.ends)).collect();
+    let last = State::of(&last, n, d);
+    let (start, factor) = solve(g, &last);
+    if d > 0 {
+        let density = integrated(g, &start, &factor);
+        let series = g.ty(model.ends).dims.clone();
+        let density = g.sum(density, &series);
+        log_prob = g.add(log_prob, density);
+    }
+    let (mut last_mean, mut last_variance) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        let own: Vec<NodeId> = last.s[i].iter().map(|&s| g.square(s)).collect();
+        let mut variance = total(g, &own);
+        // B M^-1 b and B M^-1 B', by the factor of M.
+        let through = forward_solve(g, &factor, &last.b[i]);
+        let mut mean = last.m[i];
+        for (t, s) in through.iter().zip(&start) {
+            let (square, part) = (g.square(*t), g.mul(*t, *s));
+            variance = g.add(variance, square);
+            mean = g.add(mean, part);
+        }
+        last_mean.push(mean);
+        last_variance.push(variance);
+    }
+    Marginal { log_prob, last_mean, last_variance }
+}
+
+fn total(g: &mut Graph, terms: &[NodeId]) -> NodeId {
+    let zero = g.constant(0.0);
+    terms.iter().fold(zero, |sum, &t| g.add(sum, t))
+}
+
+/// `sum_j f_j x_j`
+fn dot(g: &mut Graph, f: &[Option<NodeId>], x: impl IntoIterator<Item = NodeId>) -> NodeId {
+    let mut sum = g.constant(0.0);
+    for (f, x) in f.iter().zip(x) {
+        if let Some(f) = f {
+            let term = g.mul(*f, x);
+            sum = g.add(sum, term);
+        }
+    }
+    sum
+}
+
+/// m <- F m + b, B <- F B, S <- L with L L' = F S S' F' + diag(sd^2).
+fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId], sd: &[NodeId]) -> State {
+    let (n, d) = (z.m.len(), z.linear.len());
+    let zero = g.constant(0.0);
+    let mut out = State {
+        m: Vec::new(),
+        s: vec![vec![zero; n]; n],
+        b: Vec::new(),
+        linear: z.linear.clone(),
+        square: z.square.clone(),
+    };
+    let mut w: Vec<Vec<NodeId>> = Vec::new();
+    for i in 0..n {
+        let m = dot(g, &f[i], z.m.iter().copied());
+        out.m.push(g.add(m, shift[i]));
+        out.b.push((0..d).map(|c| dot(g, &f[i], z.b.iter().map(|b| b[c]))).collect());
+        let mut row: Vec<NodeId> = (0..n).map(|k| dot(g, &f[i], z.s.iter().map(|s| s[k]))).collect();
+        row.extend((0..n).map(|k| if k == i { sd[i] } else { zero }));
+        w.push(row);
+    }
+    for i in 0..n {
+        let squares: Vec<NodeId> = w[i].iter().map(|&x| g.square(x)).collect();
+        let square = total(g, &squares);
+        let length = g.sqrt(square);
+        out.s[i][i] = length;
+        let unit: Vec<NodeId> = w[i].iter().map(|&x| g.div(x, length)).collect();
+        for (row, s) in w.iter_mut().zip(&mut out.s).skip(i + 1) {
+            let products: Vec<NodeId> = row.iter().zip(&unit).map(|(&x, &u)| g.mul(x, u)).collect();
+            let along = total(g, &products);
+            s[i] = along;
+            for (x, &u) in row.iter_mut().zip(&unit) {
+                let part = g.mul(along, u);
+                *x = g.sub(*x, part);
+            }
+        }
+    }
+    out
+}
+
+/// A measurement; returns its term of the log density at a start of zero.
+fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd]: [NodeId; 3]) -> NodeId {
+    let (n, d) = (z.m.len(), z.linear.len());
+    let f: Vec<NodeId> = (0..n).map(|k| dot(g, h, z.s.iter().map(|s| s[k]))).collect();
+    let squares: Vec<NodeId> = f.iter().map(|&f| g.square(f)).collect();
+    let signal = total(g, &squares);
+    let noise = g.square(sd);
+    let variance = g.add(noise, signal);
+    let mean = dot(g, h, z.m.iter().copied());
+    let residual = g.sub(value, shift);
+    let residual = g.sub(residual, mean);
+    // How the prediction moves with each start.
+    let u: Vec<NodeId> = (0..d).map(|c| dot(g, h, z.b.iter().map(|b| b[c]))).collect();
+    let scaled = g.div(residual, variance);
+    let mut k = 0;
+    for c in 0..d {
+        let along = g.mul(u[c], scaled);
+        z.linear[c] = g.add(z.linear[c], along);
+        for e in 0..=c {
+            let product = g.mul(u[c], u[e]);
+            let part = g.div(product, variance);
+            z.square[k] = g.add(z.square[k], part);
+            k += 1;
+        }
+    }
+    // gamma = 1 / (variance + sd sqrt(variance))
+    let root = g.sqrt(variance);
+    let both = g.mul(sd, root);
+    let both = g.add(variance, both);
+    let gamma = g.recip(both);
+    for i in 0..n {
+        let products: Vec<NodeId> = z.s[i].iter().zip(&f).map(|(&s, &f)| g.mul(s, f)).collect();
+        let sf = total(g, &products);
+        let step = g.mul(sf, scaled);
+        z.m[i] = g.add(z.m[i], step);
+        let gain = g.div(sf, variance);
+        for (b, &u) in z.b[i].iter_mut().zip(&u) {
+            let part = g.mul(gain, u);
+            *b = g.sub(*b, part);
+        }
+        let damped = g.mul(sf, gamma);
+        for (s, &f) in z.s[i].iter_mut().zip(&f) {
+            let part = g.mul(damped, f);
+            *s = g.sub(*s, part);
+        }
+    }
+    let quadratic = g.mul(residual, scaled);
+    let ln = g.ln(variance);
+    let both = g.add(quadratic, ln);
+    let half = g.scale(-0.5, both);
+    g.add_const(half, -HALF_LN_2PI)
+}
+
+/// L with L L' = M, rows by rows, and L^-1 s: for the quadratic s'd - d'M d / 2 in the starts.
+fn solve(g: &mut Graph, z: &State) -> (Vec<NodeId>, Vec<Vec<NodeId>>) {
+    let mut l: Vec<Vec<NodeId>> = Vec::new();
+    let mut rest = z.square.as_slice();
+    for i in 0..z.linear.len() {
+        let (own, later) = rest.split_at(i + 1);
+        rest = later;
+        // Left of the diagonal L_j x = M_ij, row by row.
+        let mut row = forward_solve(g, &l, &own[..i]);
+        let squares: Vec<NodeId> = row.iter().map(|&x| g.square(x)).collect();
+        let before = total(g, &squares);
+        let pivot = g.sub(own[i], before);
+        row.push(g.sqrt(pivot));
+        l.push(row);
+    }
+    (forward_solve(g, &l, &z.linear), l)
+}
+
+fn forward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId> {
+    let mut out: Vec<NodeId> = Vec::new();
+    for (row, &b) in l.iter().zip(b) {
+        let mut x = b;
+        for (&l, &y) in row.iter().zip(&out) {
+            let part = g.mul(l, y);
+            x = g.sub(x, part);
+        }
+        let pivot = *row.last().expect("its own");
+        out.push(g.div(x, pivot));
+    }
+    out
+}
+
+/// ln of the integral of exp(s'd - d'M d / 2), with x = L^-1 s: x'x / 2 - ln |L| + k ln(2 pi) / 2
+fn integrated(g: &mut Graph, x: &[NodeId], l: &[Vec<NodeId>]) -> NodeId {
+    let mut sum = g.constant(x.len() as f64 * HALF_LN_2PI);
+    for (&x, row) in x.iter().zip(l) {
+        let square = g.square(x);
+        let half = g.scale(0.5, square);
+        sum = g.add(sum, half);
+        let ln = g.ln(*row.last().expect("its own"));
+        sum = g.sub(sum, ln);
+    }
+    sum
+}
