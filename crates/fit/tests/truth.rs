@@ -150,3 +150,99 @@ fn eight_schools_score_identity() {
     let Some(folder) = truth(SCHOOLS, "eight_schools score") else { return };
     score_identity_holds("eight_schools", &folder, schools_points);
 }
+
+/// The series `y` of a posteriordb case as a table beside a spec of it.
+fn series_spec(folder: &std::path::Path, name: &str, text: &str) -> (common::Scratch, String) {
+    let data = std::fs::read_to_string(folder.join("data.json")).unwrap();
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let rows = data["y"].as_array().unwrap().iter().enumerate();
+    let rows: String = rows.map(|(t, y)| format!("{},{y}\n", t + 1)).collect();
+    let scratch = common::Scratch::new(&format!("series-{name}-{:?}", std::thread::current().id()));
+    std::fs::write(scratch.path().join("y.csv"), format!("t,y\n{rows}")).unwrap();
+    let spec = scratch.path().join(format!("{name}.yaml"));
+    std::fs::write(&spec, text).unwrap();
+    (scratch, spec.to_string_lossy().into_owned())
+}
+
+const ARMA: &str = "
+model: arma
+data:
+  series: {file: y.csv, rows: i, ordered_by: t}
+latent:
+  mu: normal(0, 10)
+  phi: normal(0, 2)
+  theta: normal(0, 2)
+  sigma: half_cauchy(2.5)
+recurrence:
+  prediction:
+    over: i
+    states:
+      nu:
+        initial: mu + phi * mu
+        next: mu + phi * lag(y, 1) + theta * (lag(y, 1) - nu)
+observe:
+  y: normal(nu, sigma)
+";
+
+fn arma_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
+    let names: Vec<String> = ["mu", "phi", "theta", "sigma"].map(String::from).into();
+    let rows = (0..table.n_rows()).map(|r| names.iter().map(|n| table.number(r, n)).collect()).collect();
+    (names, rows)
+}
+
+#[test]
+fn arma_density_differences() {
+    let Some(folder) = truth("posteriordb/arma-arma11", "arma logdensity") else { return };
+    let (_files, spec) = series_spec(&folder, "arma", ARMA);
+    differences_hold(&spec, &folder, arma_points, 1e-6);
+}
+
+#[test]
+fn arma_score_identity() {
+    let Some(folder) = truth("posteriordb/arma-arma11", "arma score") else { return };
+    let (_files, spec) = series_spec(&folder, "arma", ARMA);
+    score_identity_holds(&spec, &folder, arma_points);
+}
+
+/// Both starting states with one weight: half, which is only a constant off, as the order of the means is.
+const HMM: &str = "
+model: hmm
+data:
+  series: {file: y.csv, rows: i, ordered_by: t}
+dims: {state: 2}
+let:
+  start[state]: [0.5, 0.5]
+latent:
+  theta[state, state']: dirichlet(1, over=state')
+  low: truncated(normal(3, 1), lower=0)
+  high: normal(10, 1)
+recurrence:
+  chain:
+    over: i
+    states:
+      k: {initial: \"categorical(start)\", next: \"categorical(theta[k])\"}
+observe:
+  y: normal(where(k == 1, low, high), 1)
+";
+
+fn hmm_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
+    let from = ["theta1[1]", "theta1[2]", "theta2[1]", "theta2[2]", "mu[1]", "mu[2]"];
+    let names = ["theta[1,1]", "theta[1,2]", "theta[2,1]", "theta[2,2]", "low", "high"];
+    let rows = (0..table.n_rows()).map(|r| from.iter().map(|n| table.number(r, n)).collect()).collect();
+    (names.map(String::from).into(), rows)
+}
+
+#[test]
+fn hidden_markov_density_differences() {
+    let Some(folder) = truth("posteriordb/hmm_example-hmm_example", "hmm logdensity") else { return };
+    let (_files, spec) = series_spec(&folder, "hmm", HMM);
+    differences_hold(&spec, &folder, hmm_points, 1e-6);
+}
+
+/// The filter's marginal posterior of the Nile's latent autoregression is found and stood by.
+#[test]
+fn latent_ar_is_fitted() {
+    let run = fit("latent_ar");
+    assert!(["ok", "corrected"].contains(&run.verdict().as_str()), "{}", run.json());
+    assert_eq!(run.table("summary.parquet").n_rows, 4);
+}

@@ -35,6 +35,8 @@ fn the_examples_compile() {
     tables.add("../datasets/radon.parquet", "log_radon,floor,county\n1.5,0,b\n0.5,1,a\n");
     tables.add("../datasets/counties.csv", "county,uranium\na,0.5\nb,2\nc,1\n");
     tables.add("../datasets/logreg.parquet", "x1,x2,x10,outcome\n1,0,2,1\n0,-1,0.5,0\n");
+    tables.add("../datasets/nile.csv", "year_no,flow\n1872,1160\n1871,1120\n1873,963\n");
+    tables.add("walks.csv", "day,dog,speed\n2,b,1.5\n1,a,0.5\n1,b,0.7\n2,a,\n");
     let mut wrong = Vec::new();
     for (path, text) in support::files("good", "yaml") {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

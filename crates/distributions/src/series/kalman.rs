@@ -2,16 +2,17 @@
 //!
 //! With z the states, m their mean and P = S S' their covariance given what was seen before, each row
 //! is a step of time (m <- F m + b, S <- the triangular factor of [F S, diag q], by Gram-Schmidt on
-//! its rows) and then, column by column, a measurement in Potter's form. P is never formed, so it
-//! cannot lose its sign. All is written out in scalars: few states, whose kernels fuse.
+//! its rows) and then, one by one, the measurements y = h'z + r e in Joseph's form, S <- [S - k h'S, k r]
+//! with the gain k, which adds a column each. P is never formed, so it cannot lose its sign, nor half
+//! its digits. All is written out in scalars: few states, whose kernels fuse.
 //!
 //! A diffuse start has density 1 everywhere. The filter is linear in the start d of the diffuse
 //! states, so their part of the mean is carried as m + B d, and the terms of the likelihood as a
 //! quadratic in d, which is integrated at the end of each series: exact, with no limit taken. Of one
 //! diffuse level seen directly that leaves the first row out of the likelihood.
 //!
-//! Sources: G. Bierman, Factorization Methods for Discrete Sequential Estimation (1977), II.7 (Potter)
-//! and VI.4; P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083.
+//! Sources: G. Bierman, Factorization Methods for Discrete Sequential Estimation (1977), II.4 and VI.4;
+//! P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083.
 
 use graph::ir::{DimId, Graph, NodeId};
 
@@ -70,6 +71,8 @@ pub struct Marginal {
 /// The scalars that a step hands on.
 struct State {
     m: Vec<NodeId>,
+    /// By state: a row of the root of the covariance, as many columns as there are states and
+    /// measurements.
     s: Vec<Vec<NodeId>>,
     /// By state and diffuse start.
     b: Vec<Vec<NodeId>>,
@@ -85,11 +88,11 @@ impl State {
     }
 
     /// Of scalars in the order of [`all`](State::all).
-    fn of(all: &[NodeId], n: usize, d: usize) -> State {
+    fn of(all: &[NodeId], n: usize, width: usize, d: usize) -> State {
         let mut rest = all.iter().copied();
         let mut take = |k: usize| -> Vec<NodeId> { rest.by_ref().take(k).collect() };
         let m = take(n);
-        let s = (0..n).map(|_| take(n)).collect();
+        let s = (0..n).map(|_| take(width)).collect();
         let b = (0..n).map(|_| take(d)).collect();
         State { m, s, b, linear: take(d), square: take(d * (d + 1) / 2) }
     }
@@ -102,6 +105,7 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
     let n = model.start.len();
     let diffuse: Vec<usize> = (0..n).filter(|&i| matches!(model.start[i], Start::Diffuse)).collect();
     let d = diffuse.len();
+    let width = n + model.measurements.len();
     let zero = g.constant(0.0);
     // What is not seen has no loading, and so changes nothing.
     let measurements: Vec<Measurement> = model
@@ -117,7 +121,7 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
         .collect();
 
     let mut inputs = StepInputs::new(model.over);
-    for _ in 0..n + n * n + n * d + d + d * (d + 1) / 2 {
+    for _ in 0..n + n * width + n * d + d + d * (d + 1) / 2 {
         inputs.carry(g, zero, &[]);
     }
     inputs.import(g, model.first);
@@ -136,14 +140,14 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
     }
     let mut body = inputs.body(g);
     let first = body.get(g, model.first);
-    let before = State::of(&body.carried.clone(), n, d);
+    let before = State::of(&body.carried.clone(), n, width, d);
 
     // The step of time, and the start in its place at a first row.
     let zero_in = body.graph.constant(0.0);
     let one = body.graph.constant(1.0);
     let mut begin = State {
         m: vec![zero_in; n],
-        s: vec![vec![zero_in; n]; n],
+        s: vec![vec![zero_in; width]; n],
         b: vec![vec![zero_in; d]; n],
         linear: vec![zero_in; d],
         square: vec![zero_in; d * (d + 1) / 2],
@@ -168,8 +172,10 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
         .zip(moved.all())
         .map(|(begin, moved)| body.graph.select(first, begin, moved))
         .collect();
-    let mut state = State::of(&chosen, n, d);
+    let mut state = State::of(&chosen, n, width, d);
 
+    // A triangle: the measurements fill the columns behind it again.
+    state.s.iter_mut().for_each(|row| row.truncate(n));
     let mut log_prob = zero_in;
     for y in &measurements {
         let loading: Vec<Option<NodeId>> = y.loading.iter().map(|h| h.map(|h| body.get(g, h))).collect();
@@ -189,7 +195,7 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
     let by_row = g.expand(out[0], &[model.over]);
     let mut log_prob = g.sum(by_row, &[model.over]);
     let last: Vec<NodeId> = out[1..].iter().map(|&x| g.gather(x, model.ends)).collect();
-    let last = State::of(&last, n, d);
+    let last = State::of(&last, n, width, d);
     let (start, factor) = solve(g, &last);
     if d > 0 {
         let density = integrated(g, &start, &factor);
@@ -235,10 +241,11 @@ fn dot(g: &mut Graph, f: &[Option<NodeId>], x: impl IntoIterator<Item = NodeId>)
 /// m <- F m + b, B <- F B, S <- L with L L' = F S S' F' + diag(sd^2).
 fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId], sd: &[NodeId]) -> State {
     let (n, d) = (z.m.len(), z.linear.len());
+    let width = z.s.first().map_or(0, Vec::len);
     let zero = g.constant(0.0);
     let mut out = State {
         m: Vec::new(),
-        s: vec![vec![zero; n]; n],
+        s: vec![vec![zero; width]; n],
         b: Vec::new(),
         linear: z.linear.clone(),
         square: z.square.clone(),
@@ -248,7 +255,7 @@ fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId]
         let m = dot(g, &f[i], z.m.iter().copied());
         out.m.push(g.add(m, shift[i]));
         out.b.push((0..d).map(|c| dot(g, &f[i], z.b.iter().map(|b| b[c]))).collect());
-        let mut row: Vec<NodeId> = (0..n).map(|k| dot(g, &f[i], z.s.iter().map(|s| s[k]))).collect();
+        let mut row: Vec<NodeId> = (0..width).map(|k| dot(g, &f[i], z.s.iter().map(|s| s[k]))).collect();
         row.extend((0..n).map(|k| if k == i { sd[i] } else { zero }));
         w.push(row);
     }
@@ -274,7 +281,8 @@ fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId]
 /// A measurement; returns its term of the log density at a start of zero.
 fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd]: [NodeId; 3]) -> NodeId {
     let (n, d) = (z.m.len(), z.linear.len());
-    let f: Vec<NodeId> = (0..n).map(|k| dot(g, h, z.s.iter().map(|s| s[k]))).collect();
+    let width = z.s.first().map_or(0, Vec::len);
+    let f: Vec<NodeId> = (0..width).map(|k| dot(g, h, z.s.iter().map(|s| s[k]))).collect();
     let squares: Vec<NodeId> = f.iter().map(|&f| g.square(f)).collect();
     let signal = total(g, &squares);
     let noise = g.square(sd);
@@ -296,11 +304,6 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
             k += 1;
         }
     }
-    // gamma = 1 / (variance + sd sqrt(variance))
-    let root = g.sqrt(variance);
-    let both = g.mul(sd, root);
-    let both = g.add(variance, both);
-    let gamma = g.recip(both);
     for i in 0..n {
         let products: Vec<NodeId> = z.s[i].iter().zip(&f).map(|(&s, &f)| g.mul(s, f)).collect();
         let sf = total(g, &products);
@@ -311,11 +314,11 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
             let part = g.mul(gain, u);
             *b = g.sub(*b, part);
         }
-        let damped = g.mul(sf, gamma);
         for (s, &f) in z.s[i].iter_mut().zip(&f) {
-            let part = g.mul(damped, f);
+            let part = g.mul(gain, f);
             *s = g.sub(*s, part);
         }
+        z.s[i].push(g.mul(gain, sd));
     }
     let quadratic = g.mul(residual, scaled);
     let ln = g.ln(variance);

@@ -52,7 +52,11 @@ pub fn run(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fit")).args(args).current_dir(dir).output().unwrap()
 }
 
+/// A shipped spec by its name, another by its path.
 pub fn spec(name: &str) -> String {
+    if name.ends_with(".yaml") {
+        return name.into();
+    }
     workspace().join(format!("specs/{name}.yaml")).to_string_lossy().into_owned()
 }
 
@@ -117,10 +121,12 @@ impl Csv {
     }
 }
 
-/// `fit logdensity` of a shipped spec at `rows`.
+/// `fit logdensity` of a spec at `rows`.
 pub fn logdensity(name: &str, columns: &[String], rows: &[Vec<f64>], gradient: bool) -> Csv {
-    let folder = Scratch::new(&format!("at-{name}-{gradient}"));
-    let mut text = columns.join(",");
+    let stem = Path::new(name).file_stem().unwrap().to_string_lossy();
+    let folder = Scratch::new(&format!("at-{stem}-{gradient}"));
+    let quoted: Vec<String> = columns.iter().map(|c| format!("\"{c}\"")).collect();
+    let mut text = quoted.join(",");
     for row in rows {
         let cells: Vec<String> = row.iter().map(|x| format!("{x:e}")).collect();
         text.push('\n');

@@ -9,7 +9,7 @@
 //! - a discrete law: its values are carried and summed out by the forward algorithm;
 //! - any other law: a latent at each row, under the law that the row before gives it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use model::Support;
 
@@ -46,7 +46,7 @@ pub fn recurrence(scope: &mut Scope, i: usize) {
         let me = SeriesRef { block: i, state };
         let context = context(i, rows, table, &series, &own[state], true, HashMap::new());
         let step = step(scope, &s.initial, &context, me, &firsts);
-        let ok = step.as_ref().is_some_and(|step| discrete(scope, me, step, s.next.span).is_some());
+        let ok = step.as_ref().is_some_and(|step| discrete(scope, me, step).is_some());
         initials.push(step.filter(|_| ok));
     }
     let Some(initials) = initials.into_iter().collect::<Option<Vec<Step>>>() else { return };
@@ -172,7 +172,7 @@ fn step(scope: &mut Scope, e: &Expr, context: &Context, me: SeriesRef, firsts: &
 }
 
 /// Notes the values of a state whose first law is discrete.
-fn discrete(scope: &mut Scope, me: SeriesRef, initial: &Step, next: Span) -> Option<()> {
+fn discrete(scope: &mut Scope, me: SeriesRef, initial: &Step) -> Option<()> {
     let Step::Law(law) = initial else { return Some(()) };
     let Support::Integers { lower, upper } = law.support else { return Some(()) };
     let name = scope.series_name(me);
@@ -189,7 +189,6 @@ fn discrete(scope: &mut Scope, me: SeriesRef, initial: &Step, next: Span) -> Opt
     let before = scope.dims.add(before);
     scope.recurrences[me.block].discrete[me.state] = Some((values, before, outcomes_of(law)));
     scope.has_discrete = true;
-    let _ = next;
     Some(())
 }
 
@@ -277,34 +276,39 @@ fn order(scope: &mut Scope, block: usize, states: &[SeriesState]) -> Option<Vec<
             found
         })
         .collect();
+    let mut waiting: Vec<usize> = needs.iter().map(HashSet::len).collect();
+    let mut takers = vec![Vec::new(); states.len()];
+    for (s, needs) in needs.iter().enumerate() {
+        needs.iter().for_each(|&n| takers[n].push(s));
+    }
+    let mut ready: BTreeSet<usize> = (0..states.len()).filter(|&s| waiting[s] == 0).collect();
     let mut out: Vec<usize> = Vec::new();
-    while out.len() < states.len() {
-        let ready = (0..states.len()).find(|s| !out.contains(s) && needs[*s].iter().all(|n| out.contains(n)));
-        match ready {
-            Some(s) => out.push(s),
-            None => {
-                // Each that is left needs another that is left: following them leads into the circle.
-                let mut path = vec![(0..states.len()).find(|s| !out.contains(s))?];
-                let circle = loop {
-                    let here = *path.last()?;
-                    let next = *needs[here].iter().filter(|n| !out.contains(n)).min()?;
-                    if let Some(at) = path.iter().position(|p| *p == next) {
-                        break path.split_off(at);
-                    }
-                    path.push(next);
-                };
-                let names: Vec<(String, Span)> = circle
-                    .iter()
-                    .map(|&s| {
-                        let target = &scope.recurrences[block].block.states[s].target;
-                        (states[s].name.clone(), target.span)
-                    })
-                    .collect();
-                return scope.fail(errors::new_circle(&names));
+    while let Some(s) = ready.pop_first() {
+        out.push(s);
+        for &t in &takers[s] {
+            waiting[t] -= 1;
+            if waiting[t] == 0 {
+                ready.insert(t);
             }
         }
     }
-    Some(out)
+    let Some(left) = waiting.iter().position(|&n| n > 0) else { return Some(out) };
+    // Each that is left needs another that is left: following them leads into the circle.
+    let mut seen = vec![None; states.len()];
+    let mut path = Vec::new();
+    let mut here = left;
+    while seen[here].is_none() {
+        seen[here] = Some(path.len());
+        path.push(here);
+        here = *needs[here].iter().filter(|n| waiting[**n] > 0).min()?;
+    }
+    let circle = path.split_off(seen[here]?);
+    let named = |s: usize| {
+        let target = &scope.recurrences[block].block.states[s].target;
+        (states[s].name.clone(), target.span)
+    };
+    let names: Vec<(String, Span)> = circle.into_iter().map(named).collect();
+    scope.fail(errors::new_circle(&names))
 }
 
 fn current(t: &Typed, out: &mut HashSet<usize>) {
