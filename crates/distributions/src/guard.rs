@@ -50,6 +50,26 @@ pub fn in_domain(
     density
 }
 
+/// `density`, or -inf where `scale` is negative at any element that `density` does not have: of a
+/// formula that a scale enters as a factor of noise, or squared, and so does not tell.
+///
+/// `data` as in [`in_domain`].
+pub fn scale_in_domain(
+    g: &mut Graph,
+    scale: NodeId,
+    density: NodeId,
+    data: &dyn Fn(&Graph, NodeId) -> (f64, f64),
+) -> NodeId {
+    if g.varies(scale) == Varies::Data || range_with(g, scale, data).0 >= 0.0 {
+        return density;
+    }
+    let zero = g.constant(0.0);
+    let out = g.binary(Binary::Lt, scale, zero);
+    let own: Vec<DimId> = g.ty(out).dims.iter().copied().filter(|&d| !g.ty(density).has(d)).collect();
+    let out = anywhere(g, out, &own);
+    emit::impossible_where(g, out, density)
+}
+
 /// Does the condition hold for any element of a value?
 fn anywhere(g: &mut Graph, condition: NodeId, event: &[DimId]) -> NodeId {
     let own: Vec<DimId> = event.iter().copied().filter(|&d| g.ty(condition).has(d)).collect();

@@ -101,7 +101,7 @@ pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, cons
 pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};
-pub use guard::in_domain;
+pub use guard::{in_domain, scale_in_domain};
 pub use params::{Given, Parameter, Params, Shape, Slot};
 pub use random::stream;
 pub use registry::{DISTRIBUTIONS, lookup};

@@ -98,6 +98,7 @@ fn hostile_models_cost_nothing() {
     let model = |rest: &str| format!("model: m\n{rest}");
     let doubling = lines(0..n, &|i| format!("a{i}: a{0} + a{0}", i + 1));
     let ode = "data:\n  times: {file: times.csv, rows: i}\node:\n  o:\n    at: t\n    states:\n";
+    let series = "data:\n  ones: {file: ones.csv, rows: i, ordered_by: n}\nrecurrence:\n  r:\n    over: i\n    states:\n";
     let many = |line: &dyn Fn(usize) -> String| model(&format!("latent:\n{}", lines(0..n, line)));
     let wide = "data:\n  wide:\n    file: thousands.csv\n    rows: i\n    stack:\n";
     let names = |prefix: &str| (0..n).map(|i| format!("{prefix}{i}")).collect::<Vec<_>>().join(", ");
@@ -203,6 +204,42 @@ fn hostile_models_cost_nothing() {
             ),
             "",
         ),
+        (
+            "doubling_in_a_recurrence",
+            model(&format!(
+                "{series}      z: {{initial: \"normal(0, 1)\", next: \"normal(a0, 1)\"}}\nobserve:\n  v: normal(z, 1)\nlet:\n{}  a{n}: z\n",
+                lines(0..n, &|i| format!("a{i}: a{0} + a{0}", i + 1))
+            )),
+            "",
+        ),
+        (
+            "doubling_at_each_row",
+            model(&format!(
+                "{series}      z: {{initial: \"gamma(1, 1)\", next: \"gamma(1, a0)\"}}\nobserve:\n  v: normal(z, 1)\nlet:\n{}  a{n}: z\n",
+                lines(0..n, &|i| format!("a{i}: a{0} + a{0}", i + 1))
+            )),
+            "",
+        ),
+        (
+            "a_chain_of_new_states",
+            model(&format!(
+                "{series}{}",
+                lines(0..500, &|i| match i {
+                    0 => "    s0: {initial: 1, next: s0 + v}".into(),
+                    i => format!("    s{i}: {{initial: 1, next: new(s{})}}", i - 1),
+                })
+            )),
+            "",
+        ),
+        (
+            "a_ring_of_new_states",
+            model(&format!(
+                "{series}{}",
+                lines(0..n, &|i| format!("    s{i}: {{initial: 1, next: new(s{})}}", (i + 1) % n))
+            )),
+            "new_circle",
+        ),
+        ("a_long_lag", model(&format!("{series}      z: {{initial: 0, next: \"lag(v, 1e300)\"}}\n")), "lag"),
         (
             "stack",
             format!(

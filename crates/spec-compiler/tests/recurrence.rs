@@ -76,7 +76,7 @@ fn log_joint(c: &Compiled, u: &[f64]) -> f64 {
     let both = graph::vjp::value_and_grad(&t.graph, t.log_joint, &wrt, &[]).unwrap();
     let g = both.graph;
     let outputs: Vec<NodeId> = [both.value].into_iter().chain(both.grads).collect();
-    let options = Options { block_rows: 8, ..Options::default() };
+    let options = Options { block_rows: 2, ..Options::default() };
     let program = Program::compile(&g, &outputs, &t.bindings, &options).unwrap();
     let mut input = Lanes::zeros(u.len(), 1);
     u.iter().enumerate().for_each(|(i, x)| input.set(i, 0, *x));
@@ -549,4 +549,37 @@ observe:
         expected += p.iter().sum::<f64>().ln();
     }
     close(log_joint(&c, &u), expected);
+}
+
+/// A scale that may become negative has no density there, though noise is the same either way.
+#[test]
+fn negative_scales_have_no_density() {
+    for seen in ["normal(z, 1)", "student_t(3, z, 1)"] {
+        let text = format!(
+            "
+model: m
+data:
+  s: {{file: small.csv, rows: i, ordered_by: t, missing: {{y: drop}}}}
+latent:
+  a: normal(0, 1)
+recurrence:
+  r:
+    over: i
+    by: g
+    states:
+      z: {{initial: \"normal(0, 1)\", next: \"normal(z, a - w)\"}}
+observe:
+  y: {seen}
+"
+        );
+        let c = compiled(&text, &tables("small.csv", SMALL));
+        let noise = c.target.coordinates().len() - 1;
+        let at = |a: f64| {
+            let u: Vec<f64> = [a].into_iter().chain(vec![0.1; noise]).collect();
+            evaluate(&c.target.graph, c.target.log_joint, &bound(&c.target, &u))[0]
+        };
+        // The covariate is 1 in one row, and 1.5 in a first one, where the law is another.
+        assert!(at(1.1).is_finite());
+        assert_eq!(at(0.9), f64::NEG_INFINITY);
+    }
 }

@@ -111,7 +111,7 @@ pub fn member(span: Span) -> Diagnostic {
 }
 
 /// At most this many definitions of a circle are named.
-const MAX_IN_CIRCLE: usize = 6;
+pub(super) const MAX_IN_CIRCLE: usize = 6;
 
 /// `names`: the circle, each with its place, the first needing the second.
 pub fn cycle(names: &[(String, Span)]) -> Diagnostic {

@@ -1,5 +1,6 @@
 //! Mistakes of recurrences and of lags.
 
+use super::names::MAX_IN_CIRCLE;
 use super::{alternatives_of, mistake, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -48,10 +49,14 @@ pub fn new_of_state(span: Span, states: &[String]) -> Diagnostic {
 /// `names`: the circle, each state with its place.
 pub fn new_circle(names: &[(String, Span)]) -> Diagnostic {
     let (first, span) = &names[0];
-    let path: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).chain([first.as_str()]).collect();
+    let mut path: Vec<&str> = names.iter().take(MAX_IN_CIRCLE).map(|(name, _)| name.as_str()).collect();
+    if names.len() > MAX_IN_CIRCLE {
+        path.push("...");
+    }
+    path.push(first);
     let message = format!("values at one row go in a circle: {}", path.join(" needs the new "));
     let mut d = mistake("new_circle", *span, message).label("needs itself at the same row");
-    for (name, at) in &names[1..] {
+    for (name, at) in names.iter().take(MAX_IN_CIRCLE).skip(1) {
         d = d.also(*at, format!("`{name}` is needed on the way"));
     }
     d.help("the name of a state without `new` is its value at the row before")

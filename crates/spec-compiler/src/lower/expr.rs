@@ -21,10 +21,7 @@ impl Lowering<'_> {
             }
             Kind::Series(s) | Kind::Current(s) => self.series[s],
             Kind::Previous(s) => self.previous(*s),
-            Kind::StepLet { block, position } => {
-                let model = self.model;
-                self.expr(&model.recurrences[*block].lets[*position])
-            }
+            Kind::StepLet { block, position } => self.step_let(*block, *position),
             Kind::Lag { base, lag } => {
                 let x = self.expr(base);
                 let source = self.lag(*lag).0;

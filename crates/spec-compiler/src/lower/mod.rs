@@ -66,6 +66,8 @@ pub(crate) struct Lowering<'a> {
     series_sites: Vec<(SeriesRef, Site)>,
     /// By block.
     orders: HashMap<usize, recurrence::Order>,
+    /// By block and position.
+    step_lets: HashMap<(usize, usize), NodeId>,
     chains: HashMap<SeriesRef, recurrence::ChainLaws>,
     /// By lag: the row it reads, and whether there is one.
     lags: HashMap<usize, (NodeId, NodeId)>,
@@ -115,6 +117,7 @@ impl<'a> Lowering<'a> {
             series: HashMap::new(),
             series_sites: Vec::new(),
             orders: HashMap::new(),
+            step_lets: HashMap::new(),
             chains: HashMap::new(),
             lags: HashMap::new(),
             columns: HashMap::new(),

@@ -60,7 +60,25 @@ impl Lowering<'_> {
             sd: sds,
             measurements,
         };
-        let node = series::log_marginal(&mut self.graph, &model).log_prob;
+        let mut node = series::log_marginal(&mut self.graph, &model).log_prob;
+        // Each counts in the rows where it is used.
+        let one = self.graph.constant(1.0);
+        for start in &model.start {
+            if let series::Start::Known { sd, .. } = *start {
+                let by_row = self.graph.ty(sd).has(order.rows);
+                let sd = if by_row { self.graph.select(order.first, sd, one) } else { sd };
+                node = self.scale_guarded(sd, node);
+            }
+        }
+        for &sd in &model.sd {
+            let sd =
+                if self.graph.ty(sd).has(order.rows) { self.graph.select(order.first, one, sd) } else { sd };
+            node = self.scale_guarded(sd, node);
+        }
+        for y in &model.measurements {
+            let sd = y.seen.map_or(y.sd, |seen| self.graph.select(seen, y.sd, one));
+            node = self.scale_guarded(sd, node);
+        }
         self.terms.push(Term { node, plates: Vec::new() });
     }
 

@@ -7,15 +7,17 @@ mod chain;
 mod filter;
 mod scan;
 
+use std::collections::BTreeSet;
+
 use distributions::Params;
 use graph::ir::{DimId, Kind as NodeKind, NodeId, Role, Size, Varies};
 use graph::value::Value;
 use model::Site;
 
 use crate::check::recurrence::{is_line, noise_of};
-use crate::lower::Lowering;
 use crate::lower::discrete::Term;
-use crate::typed::{Law, RecurrenceDef, SeriesKind, SeriesRef, SeriesState, Step};
+use crate::lower::{Lowering, data};
+use crate::typed::{DimRef, Kind, Law, RecurrenceDef, SeriesKind, SeriesRef, SeriesState, Step, Typed};
 
 pub(in crate::lower) use chain::ChainLaws;
 
@@ -126,24 +128,34 @@ impl Lowering<'_> {
     /// ln p of the noise at each row.
     fn noise_density(&mut self, me: SeriesRef, s: &SeriesState, order: &Order) -> Option<NodeId> {
         let e = self.series_sites.iter().find(|(of, _)| *of == me)?.1.value;
-        let next = self.noise_under(s.next.law()?, e)?;
+        let next = self.noise_under(s.next.law()?, e, &s.dims)?;
         let first = match s.initial.law() {
             Some(law) if is_line(law) => self.graph.constant(0.0),
-            Some(law) => self.noise_under(law, e)?,
+            Some(law) => self.noise_under(law, e, &s.dims)?,
             // It begins with a value, and this noise moves nothing.
             None => next,
         };
         Some(self.graph.select(order.first_row, first, next))
     }
 
-    fn noise_under(&mut self, law: &Law, e: NodeId) -> Option<NodeId> {
+    fn noise_under(&mut self, law: &Law, e: NodeId, dims: &[DimRef]) -> Option<NodeId> {
         let (noise, call) = (noise_of(law)?, law.only_call()?);
         let mut params: Params<NodeId> = self.params(call);
+        let scale = params.at(noise.scale);
         let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
         params.set(noise.location, zero);
         params.set(noise.scale, one);
         let density = noise.noise.log_prob(&mut self.graph, &params, e);
-        self.guarded(law, call, &params, density)
+        let rows = self.dim_ids(dims);
+        let density = density.map(|n| self.graph.expand(n, &rows));
+        let density = self.guarded(law, call, &params, density)?;
+        Some(self.scale_guarded(scale, density))
+    }
+
+    /// No density where a scale is negative, which noise does not tell.
+    fn scale_guarded(&mut self, scale: NodeId, density: NodeId) -> NodeId {
+        let range = |g: &graph::ir::Graph, n: NodeId| data::range(g, &self.bindings, n);
+        distributions::scale_in_domain(&mut self.graph, scale, density, &range)
     }
 
     /// ln p of the value at each row given the row before.
@@ -152,6 +164,24 @@ impl Lowering<'_> {
         let first = self.log_prob(s.initial.law()?, x)?;
         let next = self.log_prob(s.next.law()?, x)?;
         Some(self.graph.select(order.first_row, first, next))
+    }
+
+    /// A let over states at the row before, for all rows at once; those it mentions first, for chains of
+    /// lets may be long.
+    pub fn step_let(&mut self, block: usize, position: usize) -> NodeId {
+        let model = self.model;
+        let lets = &model.recurrences[block].lets;
+        let (mut todo, mut needed) = (vec![position], BTreeSet::new());
+        while let Some(p) = todo.pop() {
+            if !self.step_lets.contains_key(&(block, p)) && needed.insert(p) {
+                mentioned(&lets[p], &mut todo);
+            }
+        }
+        for p in needed {
+            let n = self.expr(&lets[p]);
+            self.step_lets.insert((block, p), n);
+        }
+        self.step_lets[&(block, position)]
     }
 
     /// The value of a state at the row before; of a first row its own.
@@ -256,8 +286,16 @@ impl Lowering<'_> {
 }
 
 /// The dimensions of a state, the rows first.
-fn written(def: &RecurrenceDef, s: &SeriesState) -> Vec<crate::typed::DimRef> {
+fn written(def: &RecurrenceDef, s: &SeriesState) -> Vec<DimRef> {
     let mut dims = vec![def.rows];
     dims.extend(&s.own);
     dims
+}
+
+/// The lets over states that `t` mentions.
+fn mentioned(t: &Typed, out: &mut Vec<usize>) {
+    if let Kind::StepLet { position, .. } = t.kind {
+        out.push(position);
+    }
+    t.parts().into_iter().for_each(|part| mentioned(part, out));
 }
