@@ -178,6 +178,42 @@ pub enum Kind {
         variable: Variable,
         dim: DimRef,
     },
+    Cholesky {
+        matrix: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    SolveTriangular {
+        factor: Box<Typed>,
+        right: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    Identity {
+        row: DimRef,
+        col: DimRef,
+    },
+    Diagonal {
+        matrix: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    CumulativeSum {
+        over: DimRef,
+        arg: Box<Typed>,
+    },
+    /// Functions of data, one an element of `dim`.
+    Basis {
+        basis: Basis,
+        x: Box<Typed>,
+        dim: DimRef,
+    },
+    /// The square root of a kernel's spectral density at frequencies.
+    SpectralScale {
+        kernel: Kernel,
+        frequency: Box<Typed>,
+        length: Box<Typed>,
+    },
     /// A column as positions in a dimension, for the laws of outcomes.
     Level(usize),
     Element {
@@ -208,12 +244,6 @@ pub enum Variable {
     Before(SeriesRef),
 }
 
-impl Variable {
-    fn is_before(&self) -> bool {
-        matches!(self, Variable::Before(_))
-    }
-}
-
 /// Where a value may lack rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Gap {
@@ -235,6 +265,25 @@ pub struct LagDef {
     pub nulls: Vec<usize>,
     /// As written.
     pub text: String,
+}
+
+/// Functions that a column is expanded in.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Basis {
+    /// B-splines; inner knots at the quantiles where none are given.
+    Spline { degree: usize, knots: Option<Vec<f64>> },
+    /// The sines of a box of `boundary` times the range.
+    Hilbert { boundary: f64 },
+    /// Their angular frequencies.
+    Frequency { boundary: f64 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kernel {
+    SquaredExponential,
+    Matern12,
+    Matern32,
+    Matern52,
 }
 
 /// Reductions a user can write.
@@ -603,12 +652,17 @@ impl Typed {
             | Kind::Current(_)
             | Kind::StepLet { .. }
             | Kind::HasPast(_)
-            | Kind::Level(_) => vec![],
+            | Kind::Level(_)
+            | Kind::Identity { .. } => vec![],
             Kind::Stacked { parts, .. } => parts.iter().collect(),
             Kind::Apply1(_, a) | Kind::Spread(a) => vec![a],
             Kind::Apply2(_, a, b) => vec![a, b],
             Kind::Select(a, b, c) => vec![a, b, c],
-            Kind::Reduce { arg, .. } => vec![arg],
+            Kind::Reduce { arg, .. } | Kind::CumulativeSum { arg, .. } => vec![arg],
+            Kind::Cholesky { matrix, .. } | Kind::Diagonal { matrix, .. } => vec![matrix],
+            Kind::SolveTriangular { factor, right, .. } => vec![factor, right],
+            Kind::Basis { x, .. } => vec![x],
+            Kind::SpectralScale { frequency, length, .. } => vec![frequency, length],
             Kind::Contract { left, right, .. } => vec![left, right],
             Kind::Lag { base, .. }
             | Kind::Lookup { base, .. }
@@ -624,13 +678,17 @@ impl Typed {
             || self.parts().into_iter().any(Typed::runs)
     }
 
-    /// Does it speak of the rows of a recurrence one by one?
+    /// Does it, or a part of it, speak of the rows of a recurrence one by one?
     pub fn steps(&self) -> bool {
-        let before = Variable::is_before;
+        self.is_step() || self.parts().into_iter().any(Typed::steps)
+    }
+
+    /// Does it speak of them itself?
+    pub fn is_step(&self) -> bool {
         match &self.kind {
             Kind::Previous(_) | Kind::Current(_) | Kind::StepLet { .. } => true,
-            Kind::At { variable, .. } if before(variable) => true,
-            _ => self.parts().into_iter().any(Typed::steps),
+            Kind::At { variable, .. } => matches!(variable, Variable::Before(_)),
+            _ => false,
         }
     }
 

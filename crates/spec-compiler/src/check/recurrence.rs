@@ -137,6 +137,9 @@ fn lets(
         let declared: Vec<DimRef> = scope.declared_dims(target)?.into_iter().filter(|d| *d != rows).collect();
         let context = context(i, rows, table, series, &declared, false, positions.clone());
         let value = expr::let_value(scope, target, scope.lets[l].value, &context)?;
+        if !rows_stay_apart(scope, &value, &context) {
+            return None;
+        }
         let (discrete, dropped) = (expr::discrete(scope, &value), expr::dropped(scope, &value));
         positions.insert(l, scope.recurrences[i].lets.len());
         scope.recurrences[i].lets.push(StepLet { value, discrete, dropped });
@@ -168,7 +171,32 @@ fn step(scope: &mut Scope, e: &Expr, context: &Context, me: SeriesRef, firsts: &
         Step::Value(value)
     };
     let args: Vec<Typed> = step.args().into_iter().cloned().collect();
+    if !args.iter().all(|arg| rows_stay_apart(scope, arg, context)) {
+        return None;
+    }
     args.iter().all(|arg| expr::known_along(scope, arg, firsts, at_first)).then_some(step)
+}
+
+/// Tells where something inside `t` that runs along is mixed over the rows, which functions made of
+/// several parts may hide.
+fn rows_stay_apart(scope: &mut Scope, t: &Typed, context: &Context) -> bool {
+    let Some(rows) = context.step.as_ref().map(|s| s.rows) else { return true };
+    let (_, Some(mixed)) = runs_apart(t, rows) else { return true };
+    let dim = scope.dims[rows].name.clone();
+    scope.tell(errors::step_mixed(mixed, &dim));
+    false
+}
+
+/// Does `t` run along; and the first part that does without varying over the rows.
+fn runs_apart(t: &Typed, rows: DimRef) -> (bool, Option<Span>) {
+    let (mut steps, mut mixed) = (t.is_step(), None);
+    for part in t.parts() {
+        let (inner, found) = runs_apart(part, rows);
+        steps |= inner;
+        mixed = mixed.or(found);
+    }
+    let own = (steps && !t.dims.contains(&rows)).then_some(t.span);
+    (steps, mixed.or(own))
 }
 
 /// Notes the values of a state whose first law is discrete.

@@ -1,6 +1,8 @@
 //! Typed expressions as graph.
 
-use graph::ir::{DimId, Graph, NodeId, Reduction};
+use std::sync::Arc;
+
+use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Scan};
 
 use crate::lower::Lowering;
 use crate::typed::{DimRef, Kind, Reducer, SeriesKind, SeriesRef, Typed, Variable};
@@ -42,6 +44,29 @@ impl Lowering<'_> {
                 let dim = self.dim(*dim);
                 self.graph.rename(x, &[(dim, values)])
             }
+            Kind::Reduce { how, over, arg } => {
+                let x = self.expr(arg);
+                let over = self.dim_ids(over);
+                let n = reduce(&mut self.graph, *how, x, &over);
+                match over.iter().any(|&d| self.graph.is_row(d)) {
+                    true => self.remembered_node(t.span, n),
+                    false => n,
+                }
+            }
+            Kind::Identity { row, col } => {
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                let (i, j) = (self.graph.iota(row), self.graph.iota(col));
+                self.graph.binary(Binary::Eq, i, j)
+            }
+            Kind::CumulativeSum { over, arg } => {
+                let x = self.expr(arg);
+                self.cumulative_sum(x, *over)
+            }
+            Kind::Basis { basis, x, dim } => self.basis(basis, x, *dim, t.span),
+            Kind::SpectralScale { kernel, frequency, length } => {
+                let (frequency, length) = (self.expr(frequency), self.expr(length));
+                self.spectral_scale(*kernel, frequency, length)
+            }
             _ => {
                 let parts: Vec<NodeId> = t.parts().into_iter().map(|part| self.expr(part)).collect();
                 let rules = Parts { dims: &self.dims, along: None };
@@ -80,8 +105,27 @@ impl Lowering<'_> {
         (source, has)
     }
 
+    /// The sum of the elements up to each along `over`.
+    fn cumulative_sum(&mut self, x: NodeId, over: DimRef) -> NodeId {
+        let d = self.dim(over);
+        let g = &mut self.graph;
+        let x = g.expand(x, &[d]);
+        let from = g.ty(x).dims.iter().copied().filter(|&e| e != d).collect::<Vec<_>>();
+        // One step is an addition: the carry varies over all other dimensions.
+        let mut body = Graph::with_dims_of(g);
+        let varies = g.varies(x);
+        let so_far = body.input("so far", varies, NodeKind::Real, &from);
+        let next = body.input("next", varies, NodeKind::Real, &from);
+        let sum = body.add(so_far, next);
+        let zero = g.constant(0.0);
+        let zero = g.expand(zero, &from);
+        let scan = Scan { over: d, n_carry: 1, n_step: 1, reverse: false, body, outputs: vec![sum, sum] };
+        let tuple = g.push(Op::Scan(Arc::new(scan)), &[zero, x]).expect("an addition is well typed");
+        g.output(tuple, 1)
+    }
+
     /// Constants over dimensions, given row-major in the order declared.
-    fn array(&mut self, values: &[f64], order: &[DimRef]) -> NodeId {
+    pub fn array(&mut self, values: &[f64], order: &[DimRef]) -> NodeId {
         let declared = self.dim_ids(order);
         let dims = self.graph.canonical(declared.clone());
         let sizes: Vec<usize> = order.iter().map(|d| self.model.dims[d.0].size).collect();
@@ -100,9 +144,7 @@ impl Lowering<'_> {
                 values[at]
             })
             .collect();
-        let name = format!("array {}", self.bindings.data.len());
-        self.bindings.data.insert(name.clone(), graph::value::Value::Real(sorted));
-        self.graph.input(&name, graph::ir::Varies::Data, graph::ir::Kind::Real, &dims)
+        self.data_input(sorted, &dims)
     }
 }
 
@@ -141,6 +183,17 @@ impl Parts<'_> {
                 g.rename(parts[0], &map)
             }
             Kind::Stacked { dim, .. } => g.stack(parts, self.dim(*dim)),
+            Kind::Cholesky { row, col, .. } => g.cholesky(parts[0], self.dim(*row), self.dim(*col)),
+            Kind::SolveTriangular { row, col, .. } => {
+                g.tri_solve(parts[0], parts[1], self.dim(*row), self.dim(*col), false)
+            }
+            Kind::Diagonal { row, col, .. } => {
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                let (i, j) = (g.iota(row), g.iota(col));
+                let (same, zero) = (g.binary(Binary::Eq, i, j), g.constant(0.0));
+                let only = g.select(same, parts[0], zero);
+                g.sum(only, &[col])
+            }
             kind => unreachable!("{kind:?} is a name, or is not run along rows"),
         }
     }

@@ -169,6 +169,7 @@ impl Builder<'_, '_> {
             | Kind::Column { .. }
             | Kind::Stack { .. }
             | Kind::Level(_)
+            | Kind::Identity { .. }
             | Kind::State { .. } => unreachable!("does not run"),
             Kind::Series(_)
             | Kind::Previous(_)
@@ -177,6 +178,12 @@ impl Builder<'_, '_> {
             | Kind::Lag { .. }
             | Kind::HasPast(_)
             | Kind::Stacked { .. } => unreachable!("varies over rows, which a rate may not"),
+            Kind::Cholesky { .. }
+            | Kind::SolveTriangular { .. }
+            | Kind::Diagonal { .. }
+            | Kind::CumulativeSum { .. }
+            | Kind::Basis { .. }
+            | Kind::SpectralScale { .. } => unreachable!("refused in rates"),
             Kind::At { .. } => unreachable!("depends on a discrete latent, which a rate may not"),
             Kind::Lookup { .. } => unreachable!("varies over rows, which a rate cannot"),
         }

@@ -1,10 +1,13 @@
 //! Expressions: names resolved, dimensions inferred, functions and lookups checked.
 
+mod bases;
 mod brackets;
 mod calls;
+mod composed;
 mod contract;
 mod discrete;
 mod lets;
+mod matrices;
 mod names;
 mod nulls;
 mod operators;
@@ -18,10 +21,13 @@ use crate::errors;
 use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::typed::{DimRef, Kind, Typed};
 
+pub use bases::BASES;
 pub use brackets::element_of;
 pub use calls::one_dim;
+pub use composed::COMPOSED;
 pub use discrete::{discrete, must_not_vary_over_discrete};
 pub use lets::{let_value, table_of_columns};
+pub use matrices::MATRICES;
 pub use names::{called, observed, observed_column};
 pub use nulls::{Dropped, dropped, gap_rows, known_along, needs_every_row};
 pub use operators::{apply1, apply2, truth};
@@ -96,6 +102,11 @@ pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
     {
         let rows = scope.dims[step.rows].name.clone();
         return scope.fail(errors::step_mixed(e.span, &rows));
+    }
+    if let Kind::CumulativeSum { .. } | Kind::SpectralScale { .. } = &typed.kind
+        && typed.steps()
+    {
+        return scope.fail(errors::later_version(e.span, &format!("`{e}` inside a recurrence")));
     }
     match &context.running {
         // A reduction would hide the rows.
