@@ -239,6 +239,19 @@ fn hidden_markov_density_differences() {
     differences_hold(&spec, &folder, hmm_points, 1e-6);
 }
 
+#[test]
+fn hidden_markov_agrees_with_posteriordb() {
+    let Some(folder) = truth("posteriordb/hmm_example-hmm_example", "hmm posterior") else { return };
+    let (_files, spec) = series_spec(&folder, "hmm", HMM);
+    let rename = |name: &str| match name {
+        "mu[1]" => "low".to_string(),
+        "mu[2]" => "high".to_string(),
+        // theta1[2] is theta[1,2].
+        theta => format!("theta[{},{}]", &theta[5..6], &theta[7..8]),
+    };
+    holds(&fit(&spec), &Csv::read(&folder.join("reference.csv")), rename);
+}
+
 /// The filter's marginal posterior of the Nile's latent autoregression is found and stood by.
 #[test]
 fn latent_ar_is_fitted() {

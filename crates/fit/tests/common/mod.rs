@@ -66,9 +66,10 @@ pub struct Run {
     pub stdout: String,
 }
 
-/// Fits a shipped spec; it must end with exit code 0.
+/// Fits a spec; it must end with exit code 0.
 pub fn fit(name: &str) -> Run {
-    let folder = Scratch::new(&format!("fit-{name}"));
+    let stem = Path::new(name).file_stem().unwrap().to_string_lossy();
+    let folder = Scratch::new(&format!("fit-{stem}"));
     let out = run(folder.path(), &[&spec(name), "--out", "run"]);
     let (stdout, stderr) =
         (String::from_utf8(out.stdout).unwrap(), String::from_utf8_lossy(&out.stderr).into_owned());
