@@ -27,6 +27,9 @@ impl Distribution for Cauchy {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, log: false })
+    }
     fn widest_support(&self) -> Support {
         Support::REAL
     }

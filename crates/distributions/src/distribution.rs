@@ -33,6 +33,16 @@ pub enum Event {
     Matrix,
 }
 
+/// Which parameters move and stretch a law: its value, or the logarithm of it, is the location plus the
+/// scale times what depends on neither. Slots, by their first alternative.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LocationScale {
+    pub location: usize,
+    pub scale: usize,
+    /// It is the logarithm.
+    pub log: bool,
+}
+
 /// A law, over named dimensions: elementwise, or of vectors and matrices over some of them.
 ///
 /// A caller binds its arguments ([`Params::bind`]), lets [`check`](Distribution::check) judge the
@@ -74,6 +84,11 @@ pub trait Distribution: Debug + Send + Sync {
     fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
         let _ = params;
         (None, None)
+    }
+
+    /// Its location and scale, if it has both.
+    fn location_scale(&self) -> Option<LocationScale> {
+        None
     }
 
     /// Can `x` be observed? [`Support::contains`], less an end where the density is zero or infinite

@@ -95,8 +95,8 @@ mod truncated;
 mod uniform;
 mod window;
 
-pub use bijectors::{Place, bijector_for};
-pub use distribution::{Distribution, Event, Tails, Uniforms, constants};
+pub use bijectors::{Affine, Place, bijector_for};
+pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, constants};
 pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};

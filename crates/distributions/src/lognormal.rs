@@ -21,6 +21,9 @@ impl Distribution for LogNormal {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, log: true })
+    }
     fn widest_support(&self) -> Support {
         Support::POSITIVE
     }

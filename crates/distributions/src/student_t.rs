@@ -32,6 +32,9 @@ impl Distribution for StudentT {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 1, scale: 2, log: false })
+    }
     fn widest_support(&self) -> Support {
         Support::REAL
     }

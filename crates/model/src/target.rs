@@ -21,6 +21,9 @@ pub struct Site {
     pub dims: Vec<DimId>,
     pub support: Support,
     pub bijector: Arc<dyn Bijector>,
+    /// A location-scale law whose location or scale is unknown: the bijector may be chosen between
+    /// centred and non-centred.
+    pub centring: bool,
     /// One label an element of the value, in memory order: `["treated", "untreated"]`; a lone empty
     /// one for a scalar.
     pub labels: Vec<String>,

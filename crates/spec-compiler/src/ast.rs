@@ -161,6 +161,7 @@ pub struct Inference {
     /// At least one.
     pub posterior_draws: Option<Spanned<u64>>,
     pub seed: Option<Spanned<u64>>,
+    pub centring: Option<Spanned<Centring>>,
     /// At least one.
     pub steps: Option<Spanned<u64>>,
 }
@@ -234,6 +235,16 @@ choice! {
     /// `inference: {method: ...}`
     Method in "method" { "auto" => Auto, "vi" => Vi }
     later ["laplace", "pathfinder", "nuts", "map"]
+}
+
+choice! {
+    /// `inference: {centring: ...}`
+    Centring in "centring" {
+        "auto" => Auto,
+        "centred" => Centred,
+        "non_centred" => NonCentred,
+        "learned" => Learned,
+    } later []
 }
 
 choice! {

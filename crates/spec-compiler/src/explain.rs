@@ -150,6 +150,7 @@ fn inference(out: &mut Lines, inference: &Inference) -> fmt::Result {
     words.add("draws", inference.draws.as_ref().map(|n| n.value));
     words.add("posterior_draws", inference.posterior_draws.as_ref().map(|n| n.value));
     words.add("seed", inference.seed.as_ref().map(|n| n.value));
+    words.add("centring", inference.centring.as_ref().map(|c| c.value.word()));
     words.add("steps", inference.steps.as_ref().map(|n| n.value));
     words.line(out, "inference")
 }

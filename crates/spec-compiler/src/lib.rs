@@ -44,6 +44,16 @@ pub struct Compiled {
     pub remembered: lower::Remembered,
 }
 
+impl Compiled {
+    /// The same model with its latents parameterised in another way.
+    ///
+    /// # Errors
+    /// As of lowering; there are none where it was lowered before.
+    pub fn recentred(&self, centring: &lower::Centring) -> Result<Target, Vec<Diagnostic>> {
+        lower::lower(&self.model, centring, &mut self.remembered.clone())
+    }
+}
+
 /// Parses, elaborates, checks and lowers a spec whose data paths are relative to `base`.
 ///
 /// # Errors
@@ -53,7 +63,8 @@ pub fn compile(source: &Source, base: &Path, data: &dyn DataSource) -> Result<Co
     let core = domains::elaborate(&spec);
     let model = check::check(&core, base, data)?;
     let mut remembered = lower::Remembered::default();
-    let target = lower::lower(&model, &mut remembered)?;
+    let centring = lower::Centring::default();
+    let target = lower::lower(&model, &centring, &mut remembered)?;
     Ok(Compiled { spec, model, target, remembered })
 }
 

@@ -49,6 +49,7 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
+//! | parameterise | `centring` | centred or non-centred, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
@@ -61,6 +62,7 @@
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;

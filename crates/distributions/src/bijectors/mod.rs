@@ -1,5 +1,6 @@
 //! Maps from unconstrained coordinates onto supports: one file a kind.
 
+mod affine;
 mod interval;
 mod simplex;
 
@@ -7,6 +8,8 @@ use std::sync::Arc;
 
 use graph::ir::{DimId, Graph, NodeId};
 use model::{Bijector, Support};
+
+pub use affine::Affine;
 
 use crate::error::DistributionError;
 

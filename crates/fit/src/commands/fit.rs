@@ -1,9 +1,11 @@
 //! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use spec_compiler::ast;
+use spec_compiler::lower::Centring;
 use tables::AtomicDir;
 use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
@@ -17,18 +19,22 @@ use crate::summary;
 pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let begun = Instant::now();
     let spec = args.spec.as_deref().ok_or_else(|| Problem::input("which spec? try `fit --help`"))?;
-    let (source, compiled) = compile(spec)?;
-    let target = &compiled.target;
+    let (source, mut compiled) = compile(spec)?;
     let machine = args.machine.options();
     let options = options(&compiled.spec.inference, args.seed);
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&target.name));
+    let mut watch = Watch::new(args.quiet);
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
+    let centring = centring(&compiled, &options, &machine, &mut watch)?;
+    if let Some(centring) = &centring {
+        compiled.target = compiled.recentred(centring).map_err(|m| Problem::mistakes(&m, &source))?;
+    }
+    let target = &compiled.target;
     let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
 
-    let mut watch = Watch::new(args.quiet);
     let fitted = match saved {
         None => vi_engine::fit(&mut density, &options, &mut watch),
         Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
@@ -71,6 +77,40 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         Verdict::Unchecked | Verdict::Unreliable => outcome::UNRELIABLE,
         Verdict::Failed => outcome::FAILED,
     })
+}
+
+/// The parameterisation of the model's hierarchies, where it is not the one it was compiled with.
+fn centring(
+    compiled: &spec_compiler::Compiled,
+    options: &vi_engine::Options,
+    machine: &graph::program::Options,
+    watch: &mut Watch,
+) -> Result<Option<Centring>, Problem> {
+    let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
+    if !compiled.target.sites.iter().any(|s| s.centring) || choice == ast::Centring::Centred {
+        return Ok(None);
+    }
+    let apart =
+        compiled.recentred(&Centring::NonCentred).map_err(|_| Problem::failed("cannot be recentred"))?;
+    if choice == ast::Centring::NonCentred {
+        return Ok(Some(Centring::NonCentred));
+    }
+    let (mut blocks, mut first) = (BTreeMap::new(), 0);
+    for site in &apart.sites {
+        if site.centring {
+            blocks.insert(site.name.clone(), first..first + site.coordinates.len());
+        }
+        first += site.coordinates.len();
+    }
+    let mut density = CompiledDensity::new(&apart, machine).map_err(Problem::failed)?;
+    match vi_engine::centring::choose(&mut density, &blocks, options, watch) {
+        Ok(lambdas) => Ok(Some(Centring::Partial(lambdas))),
+        Err(e @ FitError::InterruptedAtStart) => {
+            Err(Problem::interrupted(format!("{e}: nothing was written")))
+        }
+        // What is wrong is told by the fit, in the model's own words.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Where a density that is finite nowhere first is not, in the model's words; empty if it is not known.

@@ -1,6 +1,7 @@
 //! From the typed model to a [`Target`]: one graph with the data it is bound to.
 
 mod bases;
+mod centring;
 mod data;
 mod discrete;
 mod expr;
@@ -19,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Law, Model};
+pub use centring::Centring;
 use discrete::Term;
 pub use remembered::Remembered;
 
@@ -28,8 +30,12 @@ pub use remembered::Remembered;
 /// # Errors
 /// Observed values that their law cannot produce; times before the start of a solve; pairings that
 /// a distribution or solver refuses.
-pub fn lower(model: &Model, remembered: &mut Remembered) -> Result<Target, Vec<Diagnostic>> {
-    let mut l = Lowering::new(model);
+pub fn lower(
+    model: &Model,
+    centring: &Centring,
+    remembered: &mut Remembered,
+) -> Result<Target, Vec<Diagnostic>> {
+    let mut l = Lowering::new(model, centring);
     l.remembered = std::mem::take(remembered);
     l.latents();
     l.imputed();
@@ -52,6 +58,7 @@ pub fn lower(model: &Model, remembered: &mut Remembered) -> Result<Target, Vec<D
 
 pub(crate) struct Lowering<'a> {
     pub model: &'a Model,
+    centring: &'a Centring,
     pub graph: Graph,
     pub dims: Vec<DimId>,
     pub bindings: Bindings,
@@ -80,7 +87,7 @@ pub(crate) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a Model) -> Lowering<'a> {
+    fn new(model: &'a Model, centring: &'a Centring) -> Lowering<'a> {
         let mut graph = Graph::new();
         let mut bindings = Bindings::default();
         let dims = model
@@ -97,6 +104,7 @@ impl<'a> Lowering<'a> {
             .collect();
         Lowering {
             model,
+            centring,
             graph,
             dims,
             bindings,
@@ -247,6 +255,7 @@ impl<'a> Lowering<'a> {
             dims,
             support,
             bijector,
+            centring: false,
             labels,
             coordinates,
         })
@@ -261,6 +270,7 @@ impl<'a> Lowering<'a> {
             site.bijector = distributions::bijector_for(&mut self.graph, law.support, &place)
                 .expect("it had one without these ends");
         }
+        self.centre(site, law);
         let u = site.unconstrained;
         site.value = site.bijector.forward(&mut self.graph, u);
         let j = site.bijector.log_det_jac(&mut self.graph, u);

@@ -42,6 +42,7 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         draws,
         posterior_draws,
         seed,
+        centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
     }
 }
