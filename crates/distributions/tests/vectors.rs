@@ -186,6 +186,69 @@ fn draws_are_observable() {
     }
 }
 
+/// What no value of a law can be, each for one reason.
+#[test]
+fn what_cannot_be_observed() {
+    let observable = |name: &str, given: &[(&'static str, &'static [f64])], x: &[f64]| {
+        let law = distributions::lookup(name).unwrap();
+        let given: Vec<(&str, Option<&[f64]>)> = given.iter().map(|(n, v)| (*n, Some(*v))).collect();
+        law.observable_value(&Params::bind(law, &[], &given).unwrap(), x)
+    };
+    let counts: &[(&str, &[f64])] = &[("n", &[3.0]), ("p", &[0.5, 0.5])];
+    assert!(observable("multinomial", counts, &[1.0, 2.0]));
+    assert!(!observable("multinomial", counts, &[1.0, 1.0]), "too few");
+    assert!(!observable("multinomial", counts, &[0.5, 2.5]), "not whole");
+    assert!(!observable("multinomial", counts, &[-1.0, 4.0]), "negative");
+    // Trials that are not data tell nothing.
+    let law = distributions::lookup("multinomial").unwrap();
+    let unknown = Params::bind(law, &[None, None], &[]).unwrap();
+    assert!(law.observable_value(&unknown, &[1.0, 1.0]) && !law.observable_value(&unknown, &[0.5, 1.0]));
+
+    let alpha: &[(&str, &[f64])] = &[("alpha", &[2.0])];
+    assert!(observable("dirichlet", alpha, &[0.3, 0.7 + 9e-7]));
+    assert!(!observable("dirichlet", alpha, &[0.3, 0.7 + 2e-6]), "more than one");
+    assert!(!observable("dirichlet", alpha, &[0.0, 1.0]), "nothing of one");
+
+    let eta: &[(&str, &[f64])] = &[("eta", &[2.0])];
+    assert!(observable("lkj_cholesky", eta, &[1.0, 0.0, -0.6, 0.8]));
+    assert!(!observable("lkj_cholesky", eta, &[1.0, 0.0, -0.6, -0.8]), "a negative diagonal");
+    assert!(!observable("lkj_cholesky", eta, &[0.8, 0.6, 0.6, 0.8]), "not lower");
+    assert!(!observable("lkj_cholesky", eta, &[1.0, 0.0, 0.6, 0.7]), "a short row");
+
+    let scale: &[(&str, &[f64])] = &[("df", &[4.0]), ("scale", &[1.0, 0.0, 0.0, 1.0])];
+    for name in ["wishart", "inverse_wishart"] {
+        assert!(observable(name, scale, &[2.0, 1.0, 1.0, 2.0]));
+        assert!(!observable(name, scale, &[2.0, 1.0, 1.001, 2.0]), "not symmetric");
+        assert!(!observable(name, scale, &[1.0, 2.0, 2.0, 1.0]), "indefinite");
+    }
+}
+
+/// A row of ratings costs what two cutpoints do, however many there are.
+#[test]
+fn a_rating_picks_its_cutpoints() {
+    use graph::ir::{Op, Unary};
+    let law = distributions::lookup("ordered_logistic").unwrap();
+    let mut g = Graph::new();
+    let row = g.add_dim("row", Role::Row, Size::Bound);
+    let d = g.add_dim("d", Role::Plain, Size::Fixed(9));
+    let x = g.input("x", Varies::Data, Kind::Real, &[row]);
+    let eta = g.input("eta", Varies::Lane, Kind::Real, &[row]);
+    let cutpoints = g.input("cutpoints", Varies::Lane, Kind::Real, &[d]);
+    let params = Params::bind(law, &[eta, cutpoints], &[]).unwrap().over(&[d]);
+    let density = law.log_prob(&mut g, &params, x).unwrap();
+    assert_eq!(g.ty(density).dims, [row]);
+    let costly: Vec<&[DimId]> = g
+        .nodes()
+        .iter()
+        .filter(|n| {
+            matches!(n.op, Op::Unary(Unary::Softplus | Unary::Exp | Unary::Expm1 | Unary::Ln | Unary::Log1p))
+        })
+        .map(|n| &n.ty.dims[..])
+        .collect();
+    assert_eq!(costly.iter().filter(|d| d.contains(&row)).count(), 2);
+    assert!(costly.iter().all(|dims| dims.len() == 1), "{costly:?}");
+}
+
 /// In the coordinates of the value and in every parameter against central differences; of a symmetric
 /// matrix in both elements of a pair, of a factor in those that are read.
 #[test]
