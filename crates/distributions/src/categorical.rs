@@ -75,11 +75,15 @@ impl Distribution for Categorical {
 
 /// The element of `values` along `along` that `x` is: an index, or a number that counts from 1.
 pub fn pick(g: &mut Graph, values: NodeId, x: NodeId, along: DimId) -> NodeId {
+    let first = g.iota(along);
+    let steps = g.add_const(first, 1.0);
+    let mut x = x;
     if let Kind::Index(_) = g.ty(x).kind {
-        return g.gather(values, x);
+        if !g.ty(x).dims.iter().any(|&d| g.ty(values).has(d)) {
+            return g.gather(values, x);
+        }
+        x = g.gather(steps, x);
     }
-    let steps = g.iota(along);
-    let steps = g.add_const(steps, 1.0);
     let (is_it, zero) = (g.binary(Binary::Eq, x, steps), g.constant(0.0));
     let only = g.select(is_it, values, zero);
     g.sum(only, &[along])

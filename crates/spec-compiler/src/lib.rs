@@ -40,6 +40,8 @@ pub struct Compiled {
     pub spec: ast::Spec,
     pub model: typed::Model,
     pub target: Target,
+    /// What was learned from the rows of the data.
+    pub remembered: lower::Remembered,
 }
 
 /// Parses, elaborates, checks and lowers a spec whose data paths are relative to `base`.
@@ -50,8 +52,9 @@ pub fn compile(source: &Source, base: &Path, data: &dyn DataSource) -> Result<Co
     let spec = parse_spec(source)?;
     let core = domains::elaborate(&spec);
     let model = check::check(&core, base, data)?;
-    let target = lower::lower(&model)?;
-    Ok(Compiled { spec, model, target })
+    let mut remembered = lower::Remembered::default();
+    let target = lower::lower(&model, &mut remembered)?;
+    Ok(Compiled { spec, model, target, remembered })
 }
 
 pub use diagnostic::{Diagnostic, Located, render, render_with};

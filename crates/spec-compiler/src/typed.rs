@@ -156,6 +156,42 @@ pub enum Kind {
         latent: usize,
         dim: DimRef,
     },
+    Cholesky {
+        matrix: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    SolveTriangular {
+        factor: Box<Typed>,
+        right: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    Identity {
+        row: DimRef,
+        col: DimRef,
+    },
+    Diagonal {
+        matrix: Box<Typed>,
+        row: DimRef,
+        col: DimRef,
+    },
+    CumulativeSum {
+        over: DimRef,
+        arg: Box<Typed>,
+    },
+    /// Functions of data, one an element of `dim`.
+    Basis {
+        basis: Basis,
+        x: Box<Typed>,
+        dim: DimRef,
+    },
+    /// The square root of a kernel's spectral density at frequencies.
+    SpectralScale {
+        kernel: Kernel,
+        frequency: Box<Typed>,
+        length: Box<Typed>,
+    },
     /// A column as positions in a dimension, for the laws of outcomes.
     Level(usize),
     Element {
@@ -167,6 +203,25 @@ pub enum Kind {
         base: Box<Typed>,
         map: Vec<(DimRef, DimRef)>,
     },
+}
+
+/// Functions that a column is expanded in.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Basis {
+    /// B-splines; inner knots at the quantiles where none are given.
+    Spline { degree: usize, knots: Option<Vec<f64>> },
+    /// The sines of a box of `boundary` times the range.
+    Hilbert { boundary: f64 },
+    /// Their angular frequencies.
+    Frequency { boundary: f64 },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kernel {
+    SquaredExponential,
+    Matern12,
+    Matern32,
+    Matern52,
 }
 
 /// Reductions a user can write.
@@ -462,11 +517,16 @@ impl Typed {
             | Kind::Running(_)
             | Kind::Time
             | Kind::RateLet(_)
-            | Kind::Level(_) => vec![],
+            | Kind::Level(_)
+            | Kind::Identity { .. } => vec![],
             Kind::Apply1(_, a) | Kind::Spread(a) => vec![a],
             Kind::Apply2(_, a, b) => vec![a, b],
             Kind::Select(a, b, c) => vec![a, b, c],
-            Kind::Reduce { arg, .. } => vec![arg],
+            Kind::Reduce { arg, .. } | Kind::CumulativeSum { arg, .. } => vec![arg],
+            Kind::Cholesky { matrix, .. } | Kind::Diagonal { matrix, .. } => vec![matrix],
+            Kind::SolveTriangular { factor, right, .. } => vec![factor, right],
+            Kind::Basis { x, .. } => vec![x],
+            Kind::SpectralScale { frequency, length, .. } => vec![frequency, length],
             Kind::Contract { left, right, .. } => vec![left, right],
             Kind::Lookup { base, .. }
             | Kind::At { base, .. }

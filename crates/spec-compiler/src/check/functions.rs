@@ -2,6 +2,8 @@
 
 use graph::ir::{Binary, Unary};
 
+use crate::check::expr::{BASES, COMPOSED, MATRICES};
+
 /// What a function of one argument is in the graph.
 pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
     ("exp", Unary::Exp, "e^x"),
@@ -20,6 +22,8 @@ pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
     ("erfc", Unary::Erfc, "1 - erf(x), with its digits for large x"),
     ("lgamma", Unary::Lgamma, "logarithm of the gamma function"),
     ("digamma", Unary::Digamma, "derivative of lgamma"),
+    ("sign", Unary::Sign, "-1, 0 or 1 (no gradient)"),
+    ("log_normal_cdf", Unary::LogNdtr, "log of the standard normal's cdf, with its digits far out"),
     ("floor", Unary::Floor, "largest whole number not above x (no gradient)"),
 ];
 
@@ -44,10 +48,8 @@ pub const SPECIAL: &[(&str, &str, &str)] = &[
 /// Functions of the language that later versions bring.
 pub const LATER: &[&str] = &[
     "anneal",
-    "cholesky",
     "cosine",
     "diffusion_sample",
-    "identity",
     "interp",
     "lag",
     "lags",
@@ -72,12 +74,17 @@ pub const LATER_LAWS: &[&str] = &[
 /// All names, for "did you mean" and the documentation.
 pub fn names() -> Vec<&'static str> {
     let elementwise = ELEMENTWISE.iter().map(|f| f.0);
-    elementwise.chain(PAIRWISE.iter().map(|f| f.0)).chain(SPECIAL.iter().map(|f| f.0)).collect()
+    elementwise.chain(PAIRWISE.iter().map(|f| f.0)).chain(with_forms().map(|f| f.0)).collect()
 }
 
 /// How a function is called, where it has a form of its own.
 pub fn signature(name: &str) -> Option<&'static str> {
-    SPECIAL.iter().find(|f| f.0 == name).map(|f| f.1)
+    with_forms().find(|f| f.0 == name).map(|f| f.1)
+}
+
+/// Functions with forms of their own: name, form and meaning.
+pub fn with_forms() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    SPECIAL.iter().chain(COMPOSED).chain(MATRICES).chain(BASES)
 }
 
 /// Distributions, now or later, and what modifies them.

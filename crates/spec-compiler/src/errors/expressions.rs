@@ -1,6 +1,6 @@
 //! Mistakes of an expression's grammar.
 
-use super::{mistake, shown};
+use super::{mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{DimName, Ident};
 use crate::source::Span;
@@ -164,4 +164,65 @@ pub fn expression_too_deep(span: Span) -> Diagnostic {
 pub fn expression_too_long(span: Span) -> Diagnostic {
     mistake("expression_too_long", span, "this expression is too long")
         .help("give parts of it names in `let:`; data belong into tables")
+}
+
+pub fn function_in_rate(span: Span, name: &str) -> Diagnostic {
+    mistake("function_in_rate", span, format!("`{name}` of a state or the time cannot stand in a rate"))
+        .help("it would have to be computed again at every step; use it on what does not run")
+}
+
+pub fn over_is_needed(span: Span, name: &str, has: &str) -> Diagnostic {
+    mistake(
+        "over_is_needed",
+        span,
+        format!("`{name}` goes along one dimension, and this {}", super::over(has)),
+    )
+    .help(format!("say along which: `{name}(e, over=d)`"))
+}
+
+pub fn kernel_of(span: Span, has: &str) -> Diagnostic {
+    mistake(
+        "kernel_of",
+        span,
+        format!("a kernel compares the rows of a column, and this {}", super::over(has)),
+    )
+    .help("give it a column, or a stack of columns, as in `squared_exponential(x, length)`")
+}
+
+pub fn points(span: Span, name: &str, dim: &str) -> Diagnostic {
+    mistake("kernel_of", span, format!("`{name}` takes one column, and this varies over {dim} too"))
+}
+
+pub fn kernel_name(span: Span, found: &str) -> Diagnostic {
+    let known = ["squared_exponential", "matern12", "matern32", "matern52"];
+    suggest(mistake("kernel_name", span, format!("`{found}` is not a kernel")), found, &known)
+}
+
+pub fn basis_of_data(span: Span, name: &str) -> Diagnostic {
+    mistake("basis_of_data", span, format!("`{name}` is made from a column")).label("depends on a latent")
+}
+
+pub fn basis_over(span: Span, name: &str) -> Diagnostic {
+    mistake("basis_over", span, format!("`{name}` needs a dimension for its functions"))
+        .help(format!("declare one, `dims: {{basis: 20}}`, and write `{name}(x, over=basis)`"))
+}
+
+pub fn basis_number(span: Span, name: &str, least: f64) -> Diagnostic {
+    let what = if name == "degree" { "whole number" } else { "number" };
+    mistake("basis_number", span, format!("`{name}` must be a {what} from {least}"))
+}
+
+pub fn spline_size(span: Span, size: usize, degree: usize) -> Diagnostic {
+    let message =
+        format!("a spline of degree {degree} needs {} functions at least, found {size}", degree + 1);
+    mistake("spline_size", span, message)
+}
+
+pub fn spline_knots(span: Span, inner: usize) -> Diagnostic {
+    mistake("spline_knots", span, format!("`knots` must be {inner} ascending numbers here"))
+        .help("the inner knots: as many as there are functions, less the degree and one")
+}
+
+pub fn basis_constant(span: Span) -> Diagnostic {
+    mistake("basis_constant", span, "this is the same in every row, and a basis needs a range")
 }

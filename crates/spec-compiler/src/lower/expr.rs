@@ -1,9 +1,11 @@
 //! Typed expressions as graph.
 
-use graph::ir::{DimId, NodeId, Reduction};
+use std::sync::Arc;
+
+use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Scan};
 
 use crate::lower::Lowering;
-use crate::typed::{Kind, Reducer, Typed};
+use crate::typed::{DimRef, Kind, Reducer, Typed};
 
 impl Lowering<'_> {
     /// The node of `t`, outside a rate.
@@ -39,7 +41,11 @@ impl Lowering<'_> {
             Kind::Reduce { how, over, arg } => {
                 let x = self.expr(arg);
                 let over = self.dim_ids(over);
-                self.reduce(*how, x, &over)
+                let n = self.reduce(*how, x, &over);
+                match over.iter().any(|&d| self.graph.is_row(d)) {
+                    true => self.remembered_node(t.span, n),
+                    false => n,
+                }
             }
             Kind::Contract { left, right, over } => {
                 let (l, r) = (self.expr(left), self.expr(right));
@@ -58,6 +64,38 @@ impl Lowering<'_> {
                 self.graph.rename(x, &[(dim, values)])
             }
             Kind::Level(index) => self.index(*index),
+            Kind::Cholesky { matrix, row, col } => {
+                let x = self.expr(matrix);
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                self.graph.cholesky(x, row, col)
+            }
+            Kind::SolveTriangular { factor, right, row, col } => {
+                let (l, b) = (self.expr(factor), self.expr(right));
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                self.graph.tri_solve(l, b, row, col, false)
+            }
+            Kind::Identity { row, col } => {
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                let (i, j) = (self.graph.iota(row), self.graph.iota(col));
+                self.graph.binary(Binary::Eq, i, j)
+            }
+            Kind::Diagonal { matrix, row, col } => {
+                let x = self.expr(matrix);
+                let (row, col) = (self.dim(*row), self.dim(*col));
+                let (i, j) = (self.graph.iota(row), self.graph.iota(col));
+                let (same, zero) = (self.graph.binary(Binary::Eq, i, j), self.graph.constant(0.0));
+                let only = self.graph.select(same, x, zero);
+                self.graph.sum(only, &[col])
+            }
+            Kind::CumulativeSum { over, arg } => {
+                let x = self.expr(arg);
+                self.cumulative_sum(x, *over)
+            }
+            Kind::Basis { basis, x, dim } => self.basis(basis, x, *dim, t.span),
+            Kind::SpectralScale { kernel, frequency, length } => {
+                let (frequency, length) = (self.expr(frequency), self.expr(length));
+                self.spectral_scale(*kernel, frequency, length)
+            }
             Kind::Element { base, dim, at } => {
                 let x = self.expr(base);
                 let dim = self.dim(*dim);
@@ -95,8 +133,27 @@ impl Lowering<'_> {
         }
     }
 
+    /// The sum of the elements up to each along `over`.
+    fn cumulative_sum(&mut self, x: NodeId, over: DimRef) -> NodeId {
+        let d = self.dim(over);
+        let g = &mut self.graph;
+        let x = g.expand(x, &[d]);
+        let from = g.ty(x).dims.iter().copied().filter(|&e| e != d).collect::<Vec<_>>();
+        // One step is an addition: the carry varies over all other dimensions.
+        let mut body = Graph::with_dims_of(g);
+        let varies = g.varies(x);
+        let so_far = body.input("so far", varies, NodeKind::Real, &from);
+        let next = body.input("next", varies, NodeKind::Real, &from);
+        let sum = body.add(so_far, next);
+        let zero = g.constant(0.0);
+        let zero = g.expand(zero, &from);
+        let scan = Scan { over: d, n_carry: 1, n_step: 1, reverse: false, body, outputs: vec![sum, sum] };
+        let tuple = g.push(Op::Scan(Arc::new(scan)), &[zero, x]).expect("an addition is well typed");
+        g.output(tuple, 1)
+    }
+
     /// Constants over dimensions, given row-major in the order declared.
-    fn array(&mut self, values: &[f64], order: &[crate::typed::DimRef]) -> NodeId {
+    pub fn array(&mut self, values: &[f64], order: &[DimRef]) -> NodeId {
         let declared = self.dim_ids(order);
         let dims = self.graph.canonical(declared.clone());
         let sizes: Vec<usize> = order.iter().map(|d| self.model.dims[d.0].size).collect();
@@ -115,8 +172,6 @@ impl Lowering<'_> {
                 values[at]
             })
             .collect();
-        let name = format!("array {}", self.bindings.data.len());
-        self.bindings.data.insert(name.clone(), graph::value::Value::Real(sorted));
-        self.graph.input(&name, graph::ir::Varies::Data, graph::ir::Kind::Real, &dims)
+        self.data_input(sorted, &dims)
     }
 }

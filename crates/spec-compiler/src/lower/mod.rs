@@ -1,10 +1,12 @@
 //! From the typed model to a [`Target`]: one graph with the data it is bound to.
 
+mod bases;
 mod data;
 mod discrete;
 mod expr;
 mod laws;
 mod rates;
+mod remembered;
 mod solve;
 
 use std::collections::{HashMap, HashSet};
@@ -18,14 +20,17 @@ use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Law, Model};
 use discrete::Term;
+pub use remembered::Remembered;
 
-/// Lowers a checked model.
+/// Lowers a checked model; `remembered` holds what an earlier fit learned from its data, if there was
+/// one, and afterwards what this one did.
 ///
 /// # Errors
 /// Observed values that their law cannot produce; times before the start of a solve; pairings that
 /// a distribution or solver refuses.
-pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
+pub fn lower(model: &Model, remembered: &mut Remembered) -> Result<Target, Vec<Diagnostic>> {
     let mut l = Lowering::new(model);
+    l.remembered = std::mem::take(remembered);
     l.latents();
     l.imputed();
     for def in &model.order {
@@ -41,6 +46,7 @@ pub fn lower(model: &Model) -> Result<Target, Vec<Diagnostic>> {
     for factor in &model.factors {
         l.factor(factor);
     }
+    *remembered = std::mem::take(&mut l.remembered);
     l.finish()
 }
 
@@ -68,6 +74,7 @@ pub(crate) struct Lowering<'a> {
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
+    remembered: Remembered,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -107,6 +114,7 @@ impl<'a> Lowering<'a> {
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
+            remembered: Remembered::default(),
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -118,6 +126,19 @@ impl<'a> Lowering<'a> {
 
     pub fn dim_ids(&self, dims: &[DimRef]) -> Vec<DimId> {
         dims.iter().map(|&d| self.dim(d)).collect()
+    }
+
+    /// The same dimensions in the order that arrays have in memory.
+    pub fn in_memory_order(&self, dims: &[DimRef]) -> Vec<DimRef> {
+        let ids = self.graph.canonical(self.dim_ids(dims));
+        ids.iter().map(|id| *dims.iter().find(|&&d| self.dim(d) == *id).expect("one of them")).collect()
+    }
+
+    /// Numbers over dimensions, in memory order, as an input that is data.
+    pub fn data_input(&mut self, values: Vec<f64>, dims: &[DimId]) -> NodeId {
+        let name = format!("array {}", self.bindings.data.len());
+        self.bindings.data.insert(name.clone(), Value::Real(values));
+        self.graph.input(&name, Varies::Data, NodeKind::Real, dims)
     }
 
     /// Nodes made from now on come from `what`.

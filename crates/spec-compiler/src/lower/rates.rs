@@ -169,7 +169,14 @@ impl Builder<'_, '_> {
             | Kind::Column { .. }
             | Kind::Stack { .. }
             | Kind::Level(_)
+            | Kind::Identity { .. }
             | Kind::State { .. } => unreachable!("does not run"),
+            Kind::Cholesky { .. }
+            | Kind::SolveTriangular { .. }
+            | Kind::Diagonal { .. }
+            | Kind::CumulativeSum { .. }
+            | Kind::Basis { .. }
+            | Kind::SpectralScale { .. } => unreachable!("refused in rates"),
             Kind::At { .. } => unreachable!("depends on a discrete latent, which a rate may not"),
             Kind::Lookup { .. } => unreachable!("varies over rows, which a rate cannot"),
         }

@@ -1,7 +1,10 @@
 //! Calls: functions, reductions over dimensions, and their arguments by position and by name.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, contract, expr, must_not_vary_over_discrete, needs_every_row, operators};
+use crate::check::expr::{
+    Context, bases, composed, contract, expr, matrices, must_not_vary_over_discrete, needs_every_row,
+    operators,
+};
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
 use crate::check::scope::Scope;
 use crate::errors;
@@ -47,12 +50,51 @@ pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context
             };
             Some(Typed { span, ..contract::renamed(x, vec![(d, p), (p, d)]) })
         }
+        _ if let Some(found) = composed::composed(scope, function, args, span, context)
+            .or_else(|| whole(matrices::matrices(scope, function, args, span, context), scope, function))
+            .or_else(|| whole(bases::bases(scope, function, args, span, context), scope, function)) =>
+        {
+            found
+        }
         _ if functions::is_law(name) => scope.fail(errors::distribution_here(function.span, name)),
         _ if functions::LATER.contains(&name) => {
             scope.fail(errors::later_version(function.span, &format!("`{name}`")))
         }
         _ => scope.fail(errors::unknown_function(function.span, name)),
     }
+}
+
+/// A value that a rate cannot have step by step.
+fn whole(value: Option<Option<Typed>>, scope: &mut Scope, function: &Ident) -> Option<Option<Typed>> {
+    match value {
+        Some(Some(t)) if t.runs() => {
+            Some(scope.fail(errors::function_in_rate(function.span, &function.name)))
+        }
+        other => other,
+    }
+}
+
+/// The one dimension that `over=` names, or that there is.
+pub fn over_of(
+    scope: &mut Scope,
+    x: &Typed,
+    over: Option<&Expr>,
+    function: &Ident,
+    span: Span,
+) -> Option<DimRef> {
+    let (d, at) = match (over, &x.dims[..]) {
+        (Some(over), _) => (one_dim(scope, over)?, over.span),
+        (None, &[only]) => (only, span),
+        _ => {
+            let has = scope.dims.show(&x.dims);
+            return scope.fail(errors::over_is_needed(span, &function.name, &has));
+        }
+    };
+    if !x.dims.contains(&d) {
+        let (has, dim) = (scope.dims.show(&x.dims), scope.dims[d].name.clone());
+        return scope.fail(errors::not_over(at, "the argument", &has, &dim));
+    }
+    must_not_vary_over_discrete(scope, x, &[d]).then_some(d)
 }
 
 fn reducer(name: &str) -> Option<Reducer> {
@@ -117,7 +159,7 @@ fn dot(scope: &mut Scope, function: &Ident, args: &[Arg], span: Span, context: &
 }
 
 /// Exactly `N` values by position, and the arguments named in `allowed`.
-fn arguments<'e, const N: usize, const M: usize>(
+pub fn arguments<'e, const N: usize, const M: usize>(
     scope: &mut Scope,
     function: &Ident,
     args: &'e [Arg],

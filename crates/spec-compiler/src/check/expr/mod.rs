@@ -1,10 +1,13 @@
 //! Expressions: names resolved, dimensions inferred, functions and lookups checked.
 
+mod bases;
 mod brackets;
 mod calls;
+mod composed;
 mod contract;
 mod discrete;
 mod lets;
+mod matrices;
 mod names;
 mod nulls;
 mod operators;
@@ -17,10 +20,13 @@ use crate::errors;
 use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::typed::{DimRef, Kind, Typed};
 
+pub use bases::BASES;
 pub use brackets::element_of;
 pub use calls::one_dim;
+pub use composed::COMPOSED;
 pub use discrete::{discrete, must_not_vary_over_discrete};
 pub use lets::{let_value, table_of_columns};
+pub use matrices::MATRICES;
 pub use names::{called, observed, observed_column};
 pub use nulls::{Dropped, dropped, needs_every_row};
 pub use operators::truth;

@@ -1,0 +1,118 @@
+//! Functions of matrices over a dimension and its prime, and running sums.
+
+use crate::check::dims::union;
+use crate::check::expr::{Context, calls, must_not_vary_over_discrete, needs_every_row};
+use crate::check::scope::Scope;
+use crate::errors;
+use crate::expr::{Arg, Ident};
+use crate::source::Span;
+use crate::typed::{DimRef, Kind, Typed};
+
+/// Form and meaning of each.
+pub const MATRICES: &[(&str, &str, &str)] = &[
+    ("cholesky", "cholesky(K)", "the lower Cholesky factor of a matrix over d and d'"),
+    (
+        "solve_triangular",
+        "solve_triangular(L, b)",
+        "y with L @ y = b, for a lower triangular L over d and d'",
+    ),
+    ("identity", "identity(d)", "1 where d and d' agree, else 0"),
+    ("diagonal", "diagonal(M)", "the elements of M where d and d' agree"),
+    ("cumulative_sum", "cumulative_sum(e, over=d)", "the sum of the elements so far, the last one included"),
+];
+
+/// The value of the function, if it is one of these.
+pub fn matrices(
+    scope: &mut Scope,
+    function: &Ident,
+    args: &[Arg],
+    span: Span,
+    context: &Context,
+) -> Option<Option<Typed>> {
+    Some(match function.name.as_str() {
+        "cholesky" => cholesky(scope, function, args, span, context),
+        "solve_triangular" => solve_triangular(scope, function, args, span, context),
+        "identity" => identity(scope, function, args, span),
+        "diagonal" => diagonal(scope, function, args, span, context),
+        "cumulative_sum" => cumulative_sum(scope, function, args, span, context),
+        _ => return None,
+    })
+}
+
+/// The pair of dimensions of a square matrix, whose elements are mixed.
+fn square(scope: &mut Scope, x: &Typed, span: Span) -> Option<(DimRef, DimRef)> {
+    let [(d, p)] = scope.dims.pairs(&x.dims)[..] else {
+        let has = scope.dims.show(&x.dims);
+        return scope.fail(errors::not_square(span, &has));
+    };
+    let whole = needs_every_row(scope, x, "a matrix needs every row");
+    (whole && must_not_vary_over_discrete(scope, x, &[d, p])).then_some((d, p))
+}
+
+fn cholesky(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span, context: &Context) -> Option<Typed> {
+    let ([x], []) = calls::arguments(scope, f, args, [], context)?;
+    let (row, col) = square(scope, &x, span)?;
+    let dims = x.dims.clone();
+    Some(Typed { kind: Kind::Cholesky { matrix: Box::new(x), row, col }, dims, span })
+}
+
+fn solve_triangular(
+    scope: &mut Scope,
+    f: &Ident,
+    args: &[Arg],
+    span: Span,
+    context: &Context,
+) -> Option<Typed> {
+    let ([l, b], []) = calls::arguments(scope, f, args, [], context)?;
+    let (row, col) = square(scope, &l, l.span)?;
+    if !b.dims.contains(&row) || b.dims.contains(&col) {
+        let (has, dim) = (scope.dims.show(&b.dims), scope.dims[row].name.clone());
+        return scope.fail(errors::not_over(b.span, "the right side", &has, &dim));
+    }
+    if !must_not_vary_over_discrete(scope, &b, &[row]) {
+        return None;
+    }
+    let rest: Vec<DimRef> = l.dims.iter().copied().filter(|&d| d != col).collect();
+    let dims = union(&rest, &b.dims);
+    let kind = Kind::SolveTriangular { factor: Box::new(l), right: Box::new(b), row, col };
+    Some(Typed { kind, dims, span })
+}
+
+/// `identity(d)`
+fn identity(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span) -> Option<Typed> {
+    let [Arg { name: None, value }] = args else {
+        return scope.fail(errors::argument_count(f.span, &f.name, 1, args.len()));
+    };
+    let d = calls::one_dim(scope, value)?;
+    let p = scope.dims.prime(d);
+    let mut dims = vec![d, p];
+    dims.sort();
+    Some(Typed { kind: Kind::Identity { row: d, col: p }, dims, span })
+}
+
+fn diagonal(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span, context: &Context) -> Option<Typed> {
+    let ([x], []) = calls::arguments(scope, f, args, [], context)?;
+    let (row, col) = square(scope, &x, span)?;
+    let dims = x.dims.iter().copied().filter(|&d| d != col).collect();
+    Some(Typed { kind: Kind::Diagonal { matrix: Box::new(x), row, col }, dims, span })
+}
+
+/// `cumulative_sum(e, over=d)`
+fn cumulative_sum(
+    scope: &mut Scope,
+    f: &Ident,
+    args: &[Arg],
+    span: Span,
+    context: &Context,
+) -> Option<Typed> {
+    let ([x], [over]) = calls::arguments(scope, f, args, ["over"], context)?;
+    let over = calls::over_of(scope, &x, over, f, span)?;
+    if scope.has_rows(over) && !needs_every_row(scope, &x, "summed up here") {
+        return None;
+    }
+    if !must_not_vary_over_discrete(scope, &x, &[over]) {
+        return None;
+    }
+    let dims = x.dims.clone();
+    Some(Typed { kind: Kind::CumulativeSum { over, arg: Box::new(x) }, dims, span })
+}
