@@ -1,6 +1,9 @@
 //! Dirichlet: proportions that sum to one.
 
+use graph::ir::{Binary, Reduction, Varies};
+
 use crate::prelude::*;
+use crate::range::is_positive;
 
 #[derive(Debug)]
 pub struct Dirichlet;
@@ -8,6 +11,9 @@ pub struct Dirichlet;
 const SLOTS: &[Slot] = &[Slot::required(&[Parameter::new("alpha", Domain::Positive)
     .shaped(Shape::Elementwise)
     .finite_outside()])];
+
+/// How far the sum of observed proportions may be from one.
+const ROUNDING: f64 = 1e-6;
 
 impl Distribution for Dirichlet {
     fn name(&self) -> &'static str {
@@ -26,6 +32,14 @@ impl Distribution for Dirichlet {
         Support::Simplex
     }
 
+    /// Where alpha is not one the density is zero or infinite at an element of zero.
+    fn observable(&self, support: Support, x: f64) -> bool {
+        support.contains(x) && x > 0.0
+    }
+    fn observable_value(&self, _: &Params<Option<&[f64]>>, x: &[f64]) -> bool {
+        x.iter().all(|&x| x > 0.0) && (x.iter().sum::<f64>() - 1.0).abs() <= ROUNDING
+    }
+
     /// sum (alpha - 1) ln x + ln Gamma(sum alpha) - sum ln Gamma(alpha): the density of all elements
     /// but one.
     fn log_prob(
@@ -42,7 +56,14 @@ impl Distribution for Dirichlet {
         let (less, ln_x) = (g.add_const(alpha, -1.0), g.ln(x));
         let terms = g.mul(less, ln_x);
         let kernel = g.sum(terms, &along);
-        Ok(g.add(kernel, norm))
+        let density = g.add(kernel, norm);
+        // An element of zero has no density, rather than an infinite one.
+        if g.varies(x) == Varies::Data || is_positive(g, x) {
+            return Ok(density);
+        }
+        let (zero, least) = (g.constant(0.0), g.reduce(Reduction::Min, x, &along));
+        let out = g.binary(Binary::Le, least, zero);
+        Ok(emit::impossible_where(g, out, density))
     }
 
     fn sample(&self, _: &Params<f64>, _: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -97,6 +97,14 @@ pub trait Distribution: Debug + Send + Sync {
         support.contains(x)
     }
 
+    /// Can a whole value be observed: are its elements possible together? `x` has the elements of one
+    /// value, matrices row by row, and a parameter its own, where it is data. A caller asks
+    /// [`observable`](Distribution::observable) of each element first.
+    fn observable_value(&self, params: &Params<Option<&[f64]>>, x: &[f64]) -> bool {
+        let _ = (params, x);
+        true
+    }
+
     fn is_discrete(&self) -> bool {
         self.widest_support().is_discrete()
     }

@@ -49,6 +49,9 @@
 //! - Outside the support the density of anything that depends on a latent is -inf, never NaN. Values
 //!   that come out of the right bijector are known to be inside, and are not checked. Data are the
 //!   compiler's to check ([`Distribution::observable`]).
+//! - Of a vector or a matrix the elements are compared with the support, and a matrix is factored; that
+//!   proportions sum to one, or a matrix is symmetric, is not looked at: of data
+//!   [`Distribution::observable_value`] tells.
 //! - Both ends of an interval count as inside; a density there is its limit, which may be infinite.
 //! - Tails are on the log scale. Where the graph has no operation for a law's tails (gamma, inverse
 //!   gamma, beta, Student's t, Cauchy) it can be truncated with constant parameters only; anything
@@ -80,7 +83,11 @@ mod half_normal;
 mod incomplete_beta;
 mod incomplete_gamma;
 mod inverse_gamma;
+mod lkj_cholesky;
 mod lognormal;
+mod matrix;
+mod multinomial;
+mod multivariate_normal;
 mod normal;
 mod ordered_logistic;
 mod params;
@@ -94,6 +101,7 @@ mod student_t;
 mod truncated;
 mod uniform;
 mod window;
+mod wishart;
 
 pub use bijectors::{Affine, Place, bijector_for};
 pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, constants};

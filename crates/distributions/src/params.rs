@@ -145,7 +145,8 @@ impl<T: Copy> Params<T> {
         Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect(), event: self.event.clone() }
     }
 
-    /// The dimensions along which the law is one law: see [`Event`](crate::Event).
+    /// The dimensions along which the law is one law: see [`Event`](crate::Event); of a vector its prime
+    /// too, if matrices are among the parameters.
     pub fn event(&self) -> &[DimId] {
         &self.event
     }

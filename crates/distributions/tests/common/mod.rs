@@ -1,6 +1,8 @@
 //! The examples on which every distribution is tested, and the means to evaluate them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod vectors;
+
 use distributions::{
     DISTRIBUTIONS, Distribution, Event, Params, Place, Truncated, bijector_for, lookup, stream,
 };
