@@ -92,6 +92,10 @@ impl Scope<'_> {
             }
             labels = order;
         }
+        if let Some(earlier) = self.earlier.get(name) {
+            let new = labels.into_iter().filter(|l| !earlier.contains(l));
+            labels = earlier.iter().cloned().chain(new).collect();
+        }
         let size = labels.len();
         Some(self.dims.add(ModelDim { name: name.into(), rows_of: None, size, labels: Some(labels.into()) }))
     }

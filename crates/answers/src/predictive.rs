@@ -1,0 +1,620 @@
+//! What a posterior says row by row: predictions of what is observed, and everything that varies by row.
+//!
+//! Draws go by in blocks; what they give is kept for a stretch of elements at a time, of a size that
+//! does not depend on the number of rows or draws, and summarised. Where a table is long, few draws
+//! are taken, evenly spaced, and the elements go by in several passes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use graph::ir::{NodeId, Varies};
+use graph::program::Options;
+use model::{Observed, Role, Stands, Target};
+use numerics::random::Key;
+use tables::{ColumnData, ParquetBlocks};
+
+use crate::ancestral::{Ancestry, Given, World, stream};
+use crate::drawer::{Drawer, strides};
+use crate::error::AnswerError;
+use crate::known::Known;
+use crate::moments::{Moments, rank};
+use crate::nodes::{Nodes, Place, Values};
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Numbers kept between two passes: 64 MiB.
+    pub kept: usize,
+    /// Elements times draws, beyond which fewer draws are taken.
+    pub work: usize,
+    /// The most draws taken: at 2,000 a mean is known to 0.022 of its sd.
+    pub most_draws: usize,
+    /// The fewest draws taken for the sake of `work`.
+    pub least_draws: usize,
+    /// Numbers of a block of draws that is evaluated at once.
+    pub block: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { kept: 1 << 23, work: 1 << 22, most_draws: 2000, least_draws: 200, block: 1 << 22 }
+    }
+}
+
+/// What was written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    /// Names of the files.
+    pub files: Vec<String>,
+    /// Draws that the tables are made of.
+    pub draws: usize,
+}
+
+/// Writes `predictive.parquet`, `rows_<table>.parquet` and `draws_<table>.parquet` into `folder`, as
+/// far as there is anything to write; of some tables (by position) alone, where those are given.
+///
+/// # Errors
+/// New values that cannot be drawn, a law without draws, or whatever the operating system says.
+pub fn write(
+    target: &Target,
+    known: &Known,
+    seed: u64,
+    options: &Options,
+    budget: &Budget,
+    only: Option<&[usize]>,
+    folder: &Path,
+) -> Result<Written, AnswerError> {
+    let items = items(target, only);
+    if items.is_empty() {
+        return Ok(Written::default());
+    }
+    let given = Given::new();
+    let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
+    let nodes: Vec<NodeId> = items.iter().flat_map(|i| i.nodes(target)).collect();
+    let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
+    let total: usize = items.iter().map(|i| i.n).sum();
+    let draws = evenly(known.n_draws(), (budget.work / total).clamp(budget.least_draws, budget.most_draws));
+    // Whole tiles, so that a block leaves no lane idle.
+    let lanes = (budget.block / (nodes.n_out() + known_size(target)).max(1)).clamp(8, 80) / 8 * 8;
+    let mut files = Files::new(folder);
+    let mut start = 0;
+    while start < total {
+        let chunk = start..total.min(start + (budget.kept / draws.len().max(1)).max(1));
+        let mut kept = vec![0.0; chunk.len() * draws.len()];
+        let mut done = 0;
+        for block in draws.chunks(lanes) {
+            let world = ancestry.world(block)?;
+            let nodes = nodes.eval(&world.z);
+            let work = Block { target, items: &items, nodes, world: &world, seed };
+            work.fill(&chunk, &mut kept, draws.len(), done, options.threads)?;
+            done += block.len();
+        }
+        summarise(target, &items, &chunk, &mut kept, &draws, &mut files)?;
+        start = chunk.end;
+    }
+    Ok(Written { files: files.finish()?, draws: draws.len() })
+}
+
+/// The draws of discrete latents that do not vary by row, as columns (`k`, `k[a]`), for all draws.
+///
+/// # Errors
+/// As [`write`].
+pub fn discrete_draws(
+    target: &Target,
+    known: &Known,
+    seed: u64,
+    options: &Options,
+) -> Result<Vec<(String, Vec<f64>)>, AnswerError> {
+    let by_row = |d: &model::Discrete| d.dims.iter().any(|&x| target.graph.is_row(x));
+    let wanted: Vec<usize> = (0..target.discrete.len()).filter(|&k| !by_row(&target.discrete[k])).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let given = Given::new();
+    let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
+    let mut out: Vec<(String, Vec<f64>)> = Vec::new();
+    for &k in &wanted {
+        let d = &target.discrete[k];
+        let name = |l: &String| if l.is_empty() { d.name.clone() } else { format!("{}[{l}]", d.name) };
+        out.extend(d.labels.iter().map(|l| (name(l), Vec::new())));
+    }
+    let all: Vec<u32> = (0..known.n_draws() as u32).collect();
+    for block in all.chunks(80) {
+        let world = ancestry.world(block)?;
+        let mut column = 0;
+        for &k in &wanted {
+            let d = &target.discrete[k];
+            for e in 0..d.labels.len() {
+                let values = (0..block.len()).map(|lane| d.first + world.discrete(k, e, lane) as f64);
+                out[column].1.extend(values);
+                column += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn known_size(target: &Target) -> usize {
+    target.sites.iter().map(|s| s.coordinates.len()).sum()
+}
+
+/// At most about `n` of `all` draws, evenly spaced: neighbours may be alike.
+fn evenly(all: usize, n: usize) -> Vec<u32> {
+    let n = n.min(all);
+    (0..n).map(|i| (i * all / n) as u32).collect()
+}
+
+/// A quantity with a number for each element and draw.
+struct Item {
+    what: What,
+    /// Elements.
+    n: usize,
+}
+
+enum What {
+    /// An observed variable, by position.
+    Observed(usize),
+    /// Something that varies by row, by position in [`Target::generate`].
+    Named(usize),
+    /// A discrete latent that does.
+    Discrete(usize),
+}
+
+fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
+    let wanted = |dims: &[graph::ir::DimId]| only.is_none_or(|only| only.contains(&table_of(target, dims)));
+    let mut out = Vec::new();
+    for (v, of) in target.variables.iter().enumerate() {
+        if let Role::Observed(o) = &of.role
+            && wanted(&of.variable.dims)
+        {
+            let n = target.count(&of.variable.dims) * outcomes(o);
+            out.push(Item { what: What::Observed(v), n });
+        }
+    }
+    let mut rows: Vec<(usize, Item)> = Vec::new();
+    for (k, named) in target.generate.iter().enumerate().filter(|(_, n)| n.by_row && wanted(&n.dims)) {
+        rows.push((
+            table_of(target, &named.dims),
+            Item { what: What::Named(k), n: target.count(&named.dims) },
+        ));
+    }
+    for (k, d) in target.discrete.iter().enumerate() {
+        let by_row = d.dims.iter().any(|&x| target.graph.is_row(x));
+        if by_row && d.reported && wanted(&d.dims) {
+            rows.push((
+                table_of(target, &d.dims),
+                Item { what: What::Discrete(k), n: target.count(&d.dims) },
+            ));
+        }
+    }
+    // One table after the other, as they are written.
+    rows.sort_by_key(|(table, _)| *table);
+    out.extend(rows.into_iter().map(|(_, item)| item));
+    out.retain(|item| item.n > 0);
+    out
+}
+
+/// Numbers an element: one, or one for each of the outcomes that it may be.
+fn outcomes(o: &Observed) -> usize {
+    match &o.stands {
+        Stands::Outcomes { labels, .. } => labels.len(),
+        _ => 1,
+    }
+}
+
+/// The table whose rows are among `dims`.
+fn table_of(target: &Target, dims: &[graph::ir::DimId]) -> usize {
+    target.tables.iter().position(|t| dims.contains(&t.dim)).unwrap_or(usize::MAX)
+}
+
+impl Item {
+    fn nodes(&self, target: &Target) -> Vec<NodeId> {
+        match self.what {
+            What::Observed(v) => target.variables[v].variable.law.nodes(),
+            What::Named(k) => vec![target.generate[k].node],
+            What::Discrete(_) => Vec::new(),
+        }
+    }
+}
+
+/// A block of draws at work.
+struct Block<'a> {
+    target: &'a Target,
+    items: &'a [Item],
+    nodes: &'a Values,
+    world: &'a World,
+    seed: u64,
+}
+
+impl Block<'_> {
+    /// Writes the numbers of the elements in `chunk` into `kept`, `[element][draw]`, from draw `done` on.
+    fn fill(
+        &self,
+        chunk: &Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+        threads: usize,
+    ) -> Result<(), AnswerError> {
+        // A thread costs as much as some thousand draws.
+        let threads = threads.min(chunk.len() * self.world.draws.len() / 8192).max(1);
+        if threads == 1 {
+            return self.part(chunk.clone(), kept, n_draws, done);
+        }
+        let each = chunk.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let work: Vec<_> = kept
+                .chunks_mut(each * n_draws)
+                .enumerate()
+                .map(|(k, kept)| {
+                    let start = chunk.start + k * each;
+                    let part = start..start + kept.len() / n_draws;
+                    scope.spawn(move || self.part(part, kept, n_draws, done))
+                })
+                .collect();
+            work.into_iter().try_for_each(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+        })
+    }
+
+    fn part(
+        &self,
+        part: Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+    ) -> Result<(), AnswerError> {
+        let mut start = 0;
+        for item in self.items {
+            let all = start..start + item.n;
+            start = all.end;
+            let here = all.start.max(part.start)..all.end.min(part.end);
+            if here.is_empty() {
+                continue;
+            }
+            let own = here.start - all.start..here.end - all.start;
+            let from = here.start - part.start;
+            let kept = &mut kept[from * n_draws..(from + own.len()) * n_draws];
+            self.item(item, own, kept, n_draws, done)?;
+        }
+        Ok(())
+    }
+
+    /// The elements `own` of an item.
+    fn item(
+        &self,
+        item: &Item,
+        own: Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+    ) -> Result<(), AnswerError> {
+        let (target, world) = (self.target, self.world);
+        let lanes = world.draws.len();
+        match item.what {
+            What::Named(k) => {
+                let place = self.nodes.place(target.generate[k].node);
+                for lane in 0..lanes {
+                    let reader = self.nodes.lane(lane);
+                    for (i, e) in own.clone().enumerate() {
+                        kept[i * n_draws + done + lane] = reader.get(place, e);
+                    }
+                }
+            }
+            What::Discrete(k) => {
+                for (i, e) in own.enumerate() {
+                    for lane in 0..lanes {
+                        kept[i * n_draws + done + lane] =
+                            target.discrete[k].first + world.discrete(k, e, lane) as f64;
+                    }
+                }
+            }
+            What::Observed(v) => {
+                let of = &target.variables[v];
+                let Role::Observed(o) = &of.role else { unreachable!("items are made of observed ones") };
+                let n_outcomes = outcomes(o);
+                let mut drawer = Drawer::new(target, &of.variable, self.nodes, false);
+                let key = Key::new(self.seed, "predict", &of.variable.name, "");
+                let mut value = vec![0.0; drawer.n_event()];
+                let touched = values_in(&drawer, &own, n_outcomes);
+                let elements: Vec<Vec<usize>> =
+                    touched.iter().map(|&k| drawer.elements(k).collect()).collect();
+                for lane in 0..lanes {
+                    let reader = self.nodes.lane(lane);
+                    let chosen = |k, e| world.discrete(k, e, lane);
+                    for (&k, elements) in touched.iter().zip(&elements) {
+                        let mut uniforms = stream(key, k as u64, 0, world.draws[lane]);
+                        drawer.draw(k, reader, &chosen, &mut uniforms, &mut value)?;
+                        for (&e, &x) in elements.iter().zip(&value) {
+                            for outcome in 0..n_outcomes {
+                                let at = e * n_outcomes + outcome;
+                                if !own.contains(&at) {
+                                    continue;
+                                }
+                                let x = match n_outcomes {
+                                    1 => x,
+                                    _ if x.is_nan() => x,
+                                    _ => f64::from(u8::from(x == (outcome + 1) as f64)),
+                                };
+                                kept[(at - own.start) * n_draws + done + lane] = x;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of which an element is in `own`.
+fn values_in(drawer: &Drawer, own: &Range<usize>, n_outcomes: usize) -> Vec<usize> {
+    let is_in = |e: usize| e * n_outcomes < own.end && (e + 1) * n_outcomes > own.start;
+    if drawer.n_event() == 1 {
+        let (first, last) = (own.start / n_outcomes, own.end.div_ceil(n_outcomes));
+        return (first..last).collect();
+    }
+    (0..drawer.n_values()).filter(|&k| drawer.elements(k).any(is_in)).collect()
+}
+
+/// The data beside the predictions of an observed variable.
+struct Seen {
+    observed: Vec<f64>,
+    censored: Vec<bool>,
+    possible: Vec<bool>,
+}
+
+fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError> {
+    let dims = &target.variables[v].variable.dims;
+    let n = target.count(dims);
+    let own = strides(target, dims);
+    let over = |node: Option<NodeId>, none: f64| -> Result<Vec<f64>, AnswerError> {
+        let Some(node) = node.filter(|&n| target.graph.varies(n) == Varies::Data) else {
+            return Ok(vec![if node.is_none() { none } else { f64::NAN }; n]);
+        };
+        let nodes = Values::new(&target.graph, &[node], &target.bindings)?;
+        let reader = nodes.lane(0);
+        let has = &target.graph.ty(node).dims;
+        let along = strides(target, has);
+        let element = |e: usize| -> usize {
+            has.iter()
+                .zip(&along)
+                .map(|(d, s)| {
+                    let k = dims.iter().position(|x| x == d).unwrap_or(0);
+                    e / own[k] % target.size(*d) * s
+                })
+                .sum()
+        };
+        Ok((0..n).map(|e| reader.get(Place::Fixed(0), element(e))).collect())
+    };
+    let mut observed = over(Some(o.value), f64::NAN)?;
+    let present = over(o.present, 1.0)?;
+    let possible = over(o.possible, 1.0)?.into_iter().map(|x| x != 0.0).collect();
+    let censored = over(o.censored, 0.0)?.into_iter().map(|x| x != 0.0).collect();
+    observed.iter_mut().zip(&present).filter(|(_, p)| **p == 0.0).for_each(|(x, _)| *x = f64::NAN);
+    Ok(Seen { observed, censored, possible })
+}
+
+/// The tables of the results, each made with its first rows.
+struct Files<'a> {
+    folder: &'a Path,
+    open: BTreeMap<String, ParquetBlocks>,
+}
+
+impl<'a> Files<'a> {
+    fn new(folder: &'a Path) -> Files<'a> {
+        Files { folder, open: BTreeMap::new() }
+    }
+
+    fn write(&mut self, name: &str, columns: &[(String, ColumnData)]) -> Result<(), AnswerError> {
+        let new = || ParquetBlocks::new(self.folder.join(name));
+        Ok(self.open.entry(name.to_string()).or_insert_with(new).write(columns)?)
+    }
+
+    fn finish(self) -> Result<Vec<String>, AnswerError> {
+        let mut names = Vec::new();
+        for (name, file) in self.open {
+            file.finish()?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+/// Writes what `kept` has of the elements in `chunk`.
+fn summarise(
+    target: &Target,
+    items: &[Item],
+    chunk: &Range<usize>,
+    kept: &mut [f64],
+    draws: &[u32],
+    files: &mut Files,
+) -> Result<(), AnswerError> {
+    let mut start = 0;
+    for item in items {
+        let all = start..start + item.n;
+        start = all.end;
+        let here = all.start.max(chunk.start)..all.end.min(chunk.end);
+        if here.is_empty() {
+            continue;
+        }
+        let own = here.start - all.start..here.end - all.start;
+        let from = (here.start - chunk.start) * draws.len();
+        let kept = &mut kept[from..from + own.len() * draws.len()];
+        match item.what {
+            What::Observed(v) => predictions(target, v, own, kept, draws.len(), files)?,
+            What::Named(k) => {
+                let named = &target.generate[k];
+                let elements = Elements::of(target, &named.name, &named.dims, &named.labels);
+                by_row(target, &named.name, &elements, own, kept, draws, files)?;
+            }
+            What::Discrete(k) => {
+                let d = &target.discrete[k];
+                let elements = Elements::of(target, &d.name, &d.dims, &[]);
+                by_row(target, &d.name, &elements, own, kept, draws, files)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the elements of an array over a table's rows are called.
+struct Elements<'a> {
+    name: &'a str,
+    /// The table, where there is one.
+    table: Option<&'a model::Rows>,
+    labels: &'a [String],
+    /// Stride and size of the rows' dimension.
+    rows: (usize, usize),
+    alone: bool,
+}
+
+impl<'a> Elements<'a> {
+    fn of(
+        target: &'a Target,
+        name: &'a str,
+        dims: &[graph::ir::DimId],
+        labels: &'a [String],
+    ) -> Elements<'a> {
+        let table = target.tables.iter().find(|t| dims.contains(&t.dim));
+        let rows = match table.and_then(|t| dims.iter().position(|&d| d == t.dim)) {
+            Some(k) => (strides(target, dims)[k], target.size(dims[k])),
+            None => (1, 1),
+        };
+        let alone = dims.len() == usize::from(table.is_some());
+        Elements { name, table, labels, rows, alone }
+    }
+
+    /// From 1; 0 where there are no rows.
+    fn row(&self, e: usize) -> i64 {
+        if self.table.is_some() { (e / self.rows.0 % self.rows.1) as i64 + 1 } else { 0 }
+    }
+
+    /// Among those of one row, from 0.
+    fn beside(&self, e: usize) -> usize {
+        e / (self.rows.0 * self.rows.1) * self.rows.0 + e % self.rows.0
+    }
+
+    fn name(&self, e: usize) -> String {
+        if self.alone {
+            return self.name.to_string();
+        }
+        let k = self.beside(e);
+        match self.labels.get(k) {
+            Some(label) if !label.is_empty() => format!("{}[{label}]", self.name),
+            _ => format!("{}[{}]", self.name, k + 1),
+        }
+    }
+}
+
+fn real(moments: &[Moments], f: fn(&Moments) -> f64) -> ColumnData {
+    ColumnData::Real(moments.iter().map(f).collect())
+}
+
+fn summary_columns(moments: &[Moments]) -> Vec<(String, ColumnData)> {
+    vec![
+        ("mean".to_string(), real(moments, |m| m.mean)),
+        ("sd".to_string(), real(moments, |m| m.sd)),
+        ("q05".to_string(), real(moments, |m| m.q05)),
+        ("q50".to_string(), real(moments, |m| m.q50)),
+        ("q95".to_string(), real(moments, |m| m.q95)),
+    ]
+}
+
+fn predictions(
+    target: &Target,
+    v: usize,
+    own: Range<usize>,
+    kept: &mut [f64],
+    n_draws: usize,
+    files: &mut Files,
+) -> Result<(), AnswerError> {
+    let of = &target.variables[v];
+    let Role::Observed(o) = &of.role else { unreachable!("items are made of observed ones") };
+    let n_outcomes = outcomes(o);
+    let seen = seen(target, v, o)?;
+    // The table that holds the column stands beside it.
+    let bare = of.variable.name.rsplit('.').next().unwrap_or(&of.variable.name);
+    let elements = Elements::of(target, bare, &of.variable.dims, &[]);
+    let column = |at: usize| -> String {
+        let e = at / n_outcomes;
+        match (&o.stands, elements.table) {
+            (Stands::Outcomes { labels, .. }, _) => format!("{bare}={}", labels[at % n_outcomes]),
+            (Stands::Columns { columns, .. }, Some(table)) if columns.len() > 1 => {
+                table.columns[columns[elements.beside(e)]].clone()
+            }
+            _ => elements.name(e),
+        }
+    };
+    let (mut moments, mut pit, mut observed) = (Vec::new(), Vec::new(), Vec::new());
+    for (draws, at) in kept.chunks_mut(n_draws).zip(own.clone()) {
+        let e = at / n_outcomes;
+        if !seen.possible[e] {
+            draws.fill(f64::NAN);
+        }
+        let m = Moments::of(draws);
+        let mut x = seen.observed[e];
+        if n_outcomes > 1 && !x.is_nan() {
+            x = f64::from(u8::from(x == (at % n_outcomes) as f64));
+        }
+        // Of a value that is a bound, or a label, the rank says nothing.
+        let ranked = !seen.censored[e] && n_outcomes == 1 && !m.mean.is_nan();
+        pit.push(if ranked { rank(draws, x) } else { f64::NAN });
+        observed.push(x);
+        moments.push(m);
+    }
+    let table = elements.table.map_or("", |t| &t.name);
+    let mut columns = vec![
+        ("table".to_string(), ColumnData::Text(vec![table.to_string(); own.len()])),
+        (
+            "row".to_string(),
+            ColumnData::Integer(own.clone().map(|at| elements.row(at / n_outcomes)).collect()),
+        ),
+        ("column".to_string(), ColumnData::Text(own.map(column).collect())),
+        ("observed".to_string(), ColumnData::Real(observed)),
+    ];
+    columns.extend(summary_columns(&moments));
+    columns.push(("pit".to_string(), ColumnData::Real(pit)));
+    files.write("predictive.parquet", &columns)
+}
+
+fn by_row(
+    target: &Target,
+    name: &str,
+    elements: &Elements,
+    own: Range<usize>,
+    kept: &mut [f64],
+    draws: &[u32],
+    files: &mut Files,
+) -> Result<(), AnswerError> {
+    let Some(table) = elements.table else { return Ok(()) };
+    if target.drawn.contains(name) {
+        let file = format!("draws_{}.parquet", table.name);
+        // A block of the file has so many elements that it is neither tiny nor as large as all.
+        let each = ((1 << 20) / draws.len().max(1)).max(1);
+        for (k, values) in kept.chunks(each * draws.len()).enumerate() {
+            let part = own.start + k * each..own.start + k * each + values.len() / draws.len();
+            let spread = |f: &dyn Fn(usize) -> i64| -> Vec<i64> {
+                part.clone().flat_map(|e| std::iter::repeat_n(f(e), draws.len())).collect()
+            };
+            let names = part.clone().flat_map(|e| std::iter::repeat_n(elements.name(e), draws.len()));
+            let numbers = part.clone().flat_map(|_| draws.iter().map(|&d| i64::from(d) + 1));
+            files.write(
+                &file,
+                &[
+                    ("name".to_string(), ColumnData::Text(names.collect())),
+                    ("row".to_string(), ColumnData::Integer(spread(&|e| elements.row(e)))),
+                    ("draw".to_string(), ColumnData::Integer(numbers.collect())),
+                    ("value".to_string(), ColumnData::Real(values.to_vec())),
+                ],
+            )?;
+        }
+    }
+    let moments: Vec<Moments> = kept.chunks_mut(draws.len()).map(Moments::of).collect();
+    let mut columns = vec![
+        ("name".to_string(), ColumnData::Text(own.clone().map(|e| elements.name(e)).collect())),
+        ("row".to_string(), ColumnData::Integer(own.map(|e| elements.row(e)).collect())),
+    ];
+    columns.extend(summary_columns(&moments));
+    files.write(&format!("rows_{}.parquet", table.name), &columns)
+}
