@@ -19,7 +19,7 @@ use crate::drawer::{Drawer, strides};
 use crate::error::AnswerError;
 use crate::known::Known;
 use crate::moments::{Moments, rank};
-use crate::nodes::{Nodes, Place, Values};
+use crate::nodes::{Nodes, Place, Reader, Values};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { kept: 1 << 23, work: 1 << 22, most_draws: 2000, least_draws: 200, block: 1 << 22 }
+        Budget { kept: 1 << 23, work: 1 << 22, most_draws: 2000, least_draws: 100, block: 1 << 22 }
     }
 }
 
@@ -294,11 +294,11 @@ impl Block<'_> {
         match item.what {
             What::Named(k) => {
                 let place = self.nodes.place(target.generate[k].node);
-                for lane in 0..lanes {
-                    let reader = self.nodes.lane(lane);
-                    for (i, e) in own.clone().enumerate() {
-                        kept[i * n_draws + done + lane] = reader.get(place, e);
-                    }
+                // Draws innermost, as they are stored here and there.
+                let readers: Vec<Reader> = (0..lanes).map(|lane| self.nodes.lane(lane)).collect();
+                for (kept, e) in kept.chunks_mut(n_draws).zip(own) {
+                    let kept = kept[done..done + lanes].iter_mut().zip(&readers);
+                    kept.for_each(|(kept, reader)| *kept = reader.get(place, e));
                 }
             }
             What::Discrete(k) => {
@@ -317,14 +317,13 @@ impl Block<'_> {
                 let key = Key::new(self.seed, "predict", &of.variable.name, "");
                 let mut value = vec![0.0; drawer.n_event()];
                 let touched = values_in(&drawer, &own, n_outcomes);
-                let elements: Vec<Vec<usize>> =
-                    touched.iter().map(|&k| drawer.elements(k).collect()).collect();
-                for lane in 0..lanes {
-                    let reader = self.nodes.lane(lane);
-                    let chosen = |k, e| world.discrete(k, e, lane);
-                    for (&k, elements) in touched.iter().zip(&elements) {
+                let readers: Vec<Reader> = (0..lanes).map(|lane| self.nodes.lane(lane)).collect();
+                for k in touched {
+                    let elements: Vec<usize> = drawer.elements(k).collect();
+                    for (lane, reader) in readers.iter().enumerate() {
+                        let chosen = |k, e| world.discrete(k, e, lane);
                         let mut uniforms = stream(key, k as u64, 0, world.draws[lane]);
-                        drawer.draw(k, reader, &chosen, &mut uniforms, &mut value)?;
+                        drawer.draw(k, *reader, &chosen, &mut uniforms, &mut value)?;
                         for (&e, &x) in elements.iter().zip(&value) {
                             for outcome in 0..n_outcomes {
                                 let at = e * n_outcomes + outcome;

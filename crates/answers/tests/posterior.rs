@@ -300,3 +300,24 @@ observe:
     close("P(a)", means[3], p, (p * (1.0 - p) / N as f64).sqrt());
     assert!((means[3] + means[4] - 1.0).abs() < 1e-12);
 }
+
+#[test]
+fn an_outcome_that_is_a_dropped_null_does_not_count() {
+    let spec = "
+model: m
+data: {t: {file: t.csv, rows: i, missing: {kind: drop}}}
+latent:
+  s[kind]: normal(0, 1)
+let:
+  shares[kind]: exp(s) / sum(exp(s))
+observe:
+  kind: categorical(shares)
+";
+    let density = |data: &str| {
+        let t = compile(spec, &[("t.csv", data)]);
+        let mut bindings = t.bindings.clone();
+        bindings.data.insert("s".into(), graph::value::Value::Real(vec![0.3, -0.4]));
+        graph::interpret::evaluate(&t.graph, &[t.log_joint], &bindings).unwrap().remove(0)
+    };
+    assert_eq!(density("n,kind\n1,b\n2,\n3,a\n"), density("n,kind\n1,b\n3,a\n"));
+}

@@ -325,6 +325,68 @@ observe:
 }
 
 #[test]
+fn new_rows_need_neither_outcomes_nor_what_censors_them() {
+    let text = "model: survival
+data:
+  t:
+    file: t.csv
+    rows: person
+    columns: {week: \"The week\", kind: Kind}
+latent:
+  m: normal(0, 1)
+  log_s: normal(-1, 0.5)
+  share[kind]: normal(0, 1)
+let:
+  p[kind]: exp(share) / sum(exp(share))
+observe:
+  week: censored(lognormal(m + 0.5 * x, exp(log_s)), right = event == 0)
+  kind: categorical(p)
+";
+    let mut data = "The week,x,event,Kind\n".to_string();
+    for i in 0..60 {
+        let week = ((i * 37 % 60) as f64 / 20.0).min(2.5);
+        data.push_str(&format!(
+            "{},{},{},{}\n",
+            week + 0.1,
+            i % 3,
+            i32::from(week < 2.5),
+            ["a", "b", "b"][i % 3]
+        ));
+    }
+    let dir = folder(
+        "survival",
+        &[
+            ("s.yaml", text),
+            ("t.csv", &data),
+            ("new.csv", "x\n0\n2\n"),
+            ("known.csv", "x,event,The week,Kind\n0,1,1,b\n0,0,1,b\n"),
+        ],
+    );
+    ends(&dir, 0, &["s.yaml", "--out", "run", "--quiet"]);
+    ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    let t = table(&dir, "run/predict/predictive.parquet");
+    let names = ["week", "week", "kind=a", "kind=b", "kind=a", "kind=b"];
+    assert_eq!(texts(&t, "column"), names);
+    assert!(real(&t, "observed").iter().chain(&real(&t, "pit")).all(|x| x.is_nan()));
+    let q50 = real(&t, "q50");
+    assert!((q50[1] / q50[0] / 1f64.exp() - 1.0).abs() < 0.15, "{q50:?}");
+    let mean = real(&t, "mean");
+    assert!(mean[3] > 0.5 && (mean[2] + mean[3] - 1.0).abs() < 1e-12, "{mean:?}");
+    // Where they are there they are compared.
+    ends(&dir, 0, &["predict", "run", "--data", "known.csv"]);
+    let t = table(&dir, "run/predict/predictive.parquet");
+    let (observed, pit) = (real(&t, "observed"), real(&t, "pit"));
+    assert_eq!(observed, [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+    assert!(!pit[0].is_nan() && pit[1].is_nan(), "{pit:?}");
+    // The parameter behind the share of a level that the fit has not seen is drawn as any other.
+    fs::write(dir.path().join("level.csv"), "x,event,The week,Kind\n0,1,1,c\n").unwrap();
+    let said = ends(&dir, 0, &["predict", "run", "--data", "level.csv"]);
+    assert!(said.contains("drawn from the model: share[c]"), "{said}");
+    let said = ends(&dir, 0, &["simulate", "s.yaml"]);
+    assert!(said.contains("`week` is drawn uncensored"), "{said}");
+}
+
+#[test]
 fn check_tries_the_prior() {
     let part = "model: m\nlatent:\n  x: normal(0, 1)\n  w: normal(log(1 - x), 1)\n";
     let all = part.replace("log(1 - x)", "log(-1 - x^2)");

@@ -19,7 +19,8 @@ pub struct Output {
 /// Writes columns of equal length to a `.csv` or `.parquet` file that reads back as the same table.
 ///
 /// CSV quotes what needs quotes (RFC 4180), writes numbers with every digit, and leaves a cell without
-/// a value empty.
+/// a value empty. What it cannot say: an empty text (it reads as missing), blanks at the ends of a text,
+/// and that a column of numbers is text.
 ///
 /// # Errors
 /// As [`write_parquet`](crate::write_parquet), and an extension that is neither.
@@ -72,8 +73,7 @@ fn number(x: f64) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    // An empty text in quotes is no missing value.
-    if text.is_empty() || text.contains([',', '"', '\n', '\r']) || text.trim() != text {
+    if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text.to_string()

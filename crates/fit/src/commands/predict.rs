@@ -26,8 +26,9 @@ const SHOWN: usize = 8;
 pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let begun = Instant::now();
     let saved = SavedRun::read(&args.run)?;
-    let source = Source::new(args.run.join(results::MARKER).display().to_string(), saved.spec.clone())
-        .map_err(Problem::input)?;
+    let source =
+        Source::new(format!("the spec in {}", args.run.join(results::MARKER).display()), saved.spec.clone())
+            .map_err(Problem::input)?;
     let mistakes = |found: Vec<_>| Problem::mistakes(&found, &source);
     let mut spec = spec_compiler::parse_spec(&source).map_err(mistakes)?;
     let files = replace(&mut spec, &saved, &args.data)?;

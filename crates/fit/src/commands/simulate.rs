@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use answers::AnswerError;
 use answers::simulate::{self, Cells as Values, DataSet, Simulated};
-use model::Cells;
+use model::{Cells, Role};
 use spec_compiler::{Compiled, Source};
 use tables::{AtomicDir, ColumnData, Output, write_parquet, write_table};
 
@@ -32,6 +32,16 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
         eprintln!(
             "note: `{name}` is a let: its simulated values are in {name}.parquet, and the columns that it is computed from are as they were"
         );
+    }
+    for of in &target.variables {
+        if let Role::Observed(o) = &of.role
+            && o.censored.is_some()
+        {
+            let name = &of.variable.name;
+            eprintln!(
+                "note: `{name}` is drawn uncensored, and the columns that say what is censored are as they were"
+            );
+        }
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("simulated").join(&target.name));
     let many = sets.len() > 1;

@@ -76,7 +76,7 @@ impl Scope<'_> {
                 cells.into_iter().enumerate().filter(|(r, _)| column.nulls.binary_search(r).is_err());
             labels.extend(present.map(|(_, label)| label));
         }
-        if labels.is_empty() {
+        if labels.is_empty() && !self.earlier.contains_key(name) {
             return self.fail(errors::no_levels(span, name));
         }
         if numbers {
