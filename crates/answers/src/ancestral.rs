@@ -79,6 +79,7 @@ pub struct Ancestry<'t> {
 
 /// What a set of nodes depends on, beyond data.
 pub struct Reach {
+    pub nodes: HashSet<NodeId>,
     pub inputs: HashSet<InputId>,
     pub dims: HashSet<graph::ir::DimId>,
 }
@@ -87,7 +88,7 @@ pub struct Reach {
 pub fn reach(g: &Graph, nodes: &[NodeId]) -> Reach {
     let mut seen: HashSet<NodeId> = nodes.iter().copied().collect();
     let mut open = nodes.to_vec();
-    let mut out = Reach { inputs: HashSet::new(), dims: HashSet::new() };
+    let mut out = Reach { nodes: HashSet::new(), inputs: HashSet::new(), dims: HashSet::new() };
     while let Some(n) = open.pop() {
         let node = g.node(n);
         out.dims.extend(&node.ty.dims);
@@ -96,6 +97,7 @@ pub fn reach(g: &Graph, nodes: &[NodeId]) -> Reach {
         }
         open.extend(node.args.iter().filter(|a| seen.insert(**a)));
     }
+    out.nodes = seen;
     out
 }
 

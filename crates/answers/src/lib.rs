@@ -62,6 +62,7 @@ pub mod moments;
 mod nodes;
 pub mod predictive;
 pub mod simulate;
+mod tabulate;
 
 pub use ancestral::Given;
 pub use error::AnswerError;

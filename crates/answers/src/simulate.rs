@@ -183,6 +183,14 @@ fn order(target: &Target) -> Result<Vec<usize>, AnswerError> {
         let found = reach(&target.graph, &of.variable.law.nodes());
         found.inputs.iter().filter_map(|i: &InputId| holds.get(&i.0)).flatten().copied().collect()
     };
+    // What a let computes cannot be put back into the columns that it computes it from.
+    for &(v, o) in observed.iter().filter(|(_, o)| o.stands == Stands::Computed) {
+        for (w, of) in target.variables.iter().enumerate() {
+            if w != v && reach(&target.graph, &of.variable.law.nodes()).nodes.contains(&o.value) {
+                return Err(AnswerError::BeforeData { name: of.variable.name.clone(), column: name(v) });
+            }
+        }
+    }
     for of in &target.variables {
         if matches!(of.role, Role::Site(_) | Role::Discrete(_))
             && let Some(&v) = needs(of).first()

@@ -325,6 +325,27 @@ observe:
 }
 
 #[test]
+fn a_prediction_that_needs_a_missing_value_is_told() {
+    let text = "model: two
+data: {t: {file: t.csv, rows: i}}
+latent:
+  a: normal(0, 1)
+observe:
+  y: normal(a, 1)
+  z: normal(2 * y, 1)
+";
+    let files = [("two.yaml", text), ("t.csv", "y,z\n1,2\n2,4\n"), ("new.csv", "y,w\n1,1\n,2\n")];
+    let dir = folder("chain", &files);
+    ends(&dir, 0, &["two.yaml", "--out", "run", "--quiet"]);
+    let said = ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    assert!(said.contains("1 predictions of `z` are NaN"), "{said}");
+    let t = table(&dir, "run/predict/predictive.parquet");
+    let mean = real(&t, "mean");
+    assert_eq!(texts(&t, "column"), ["y", "y", "z", "z"]);
+    assert!(mean[1].is_finite() && (mean[2] - 2.0).abs() < 0.2 && mean[3].is_nan(), "{mean:?}");
+}
+
+#[test]
 fn new_rows_need_neither_outcomes_nor_what_censors_them() {
     let text = "model: survival
 data:

@@ -56,6 +56,11 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
         AnswerError::Plan(_) | AnswerError::Table(_) => Problem::failed(e),
         _ => Problem::input(e),
     })?;
+    if !args.quiet {
+        for (name, n) in &written.unpredicted {
+            eprintln!("note: {n} predictions of `{name}` are NaN: they need a value that is missing");
+        }
+    }
     let data: Vec<_> = files.new.iter().map(|(file, n)| json!({"tables": n.tables, "file": file})).collect();
     let text = json!({
         "run": std::path::absolute(&saved.folder).unwrap_or_else(|_| saved.folder.clone()),
