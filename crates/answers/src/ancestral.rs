@@ -139,6 +139,13 @@ impl<'t> Ancestry<'t> {
             }
             wanted.push(Draw { of, values });
         }
+        let mut drawn = vec![false; first[target.sites.len()]];
+        wanted.iter().flat_map(|d| &d.values).flat_map(|v| &v.coordinates).for_each(|&c| drawn[c] = true);
+        if let Some(c) = (0..drawn.len()).find(|&c| known.is_new(c) && !drawn[c]) {
+            let site = first.partition_point(|&start| start <= c) - 1;
+            let (name, why) = (target.sites[site].name.clone(), "the model does not say how".into());
+            return Err(AnswerError::Draw { name, why });
+        }
         let back: Vec<usize> = (0..target.discrete.len())
             .filter(|&k| {
                 let d = known.discrete(k);

@@ -110,6 +110,21 @@ fn part_of_a_vector_cannot_be_drawn() {
 }
 
 #[test]
+fn a_site_without_a_law_to_draw_from_is_refused_where_it_is_new() {
+    let mut target = compile(HIERARCHY, &[("t.csv", "g,x,y\nb,0,1\nd,0,2\n")]);
+    target.variables.retain(|of| of.variable.name != "a");
+    let z = normals(&[(1.0, 0.3), (4.0, 0.2), (-2.0, 0.1)], 100);
+    let options = Options::default();
+    let folder = Scratch::new("no-law");
+    let run = |known: &Known| {
+        predictive::write(&target, known, 1, &options, &Budget::default(), None, folder.path())
+    };
+    assert!(run(&Known::all(&target, &z)).is_ok());
+    let error = run(&Known::of(&z, vec![Some(0), Some(1), None], Vec::new())).unwrap_err();
+    assert!(matches!(&error, AnswerError::Draw { name, .. } if name == "a"), "{error}");
+}
+
+#[test]
 fn blocks_passes_and_threads_change_no_bit() {
     let mut data = "g,x,y\n".to_string();
     for i in 0..700 {

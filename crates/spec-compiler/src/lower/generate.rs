@@ -7,7 +7,7 @@ use distributions::{Distribution, Event, Params, Truncated};
 use graph::ir::{Binary, DimId, NodeId, Op, Unary};
 use model::{
     Carrier, Discrete, DrawError, Drawing, Elements, Generated, Named, Observed, Recipe, Role, Rows, Sampler,
-    Stands, Uniforms, Variable,
+    Site, Stands, Uniforms, Variable,
 };
 
 use crate::lower::Lowering;
@@ -131,7 +131,7 @@ impl Lowering<'_> {
     }
 
     /// The discrete latents as they are drawn back, and every variable.
-    pub fn drawn(&mut self, weights: &[(usize, NodeId)]) -> (Vec<Discrete>, Vec<Generated>) {
+    pub fn drawn(&mut self, weights: &[(usize, NodeId)], sites: &[Site]) -> (Vec<Discrete>, Vec<Generated>) {
         let model = self.model;
         let discrete = |&(i, log_weights): &(usize, NodeId)| {
             let latent = &model.latents[i];
@@ -149,32 +149,30 @@ impl Lowering<'_> {
         };
         let all: Vec<Discrete> = weights.iter().map(discrete).collect();
         let by_latent = weights.iter().enumerate().map(|(k, &(i, _))| (i, k)).collect();
-        let variables = self.variables(&by_latent);
+        let variables = self.variables(&by_latent, sites);
         (all, variables)
     }
 
     /// Latents, nulls and observed values with their laws, in the order of the file; every node that
     /// laws read has been made.
-    fn variables(&mut self, discrete: &BTreeMap<usize, usize>) -> Vec<Generated> {
+    fn variables(&mut self, discrete: &BTreeMap<usize, usize>, sites: &[Site]) -> Vec<Generated> {
         let model = self.model;
         let mut out = Vec::new();
-        let mut site = 0;
+        let site = |name: &str| {
+            sites.iter().position(|s| s.name == name).expect("a latent that is not discrete has a site")
+        };
         for (i, latent) in model.latents.iter().enumerate() {
             self.origin(format!("prior of {}", latent.name));
             let role = match discrete.get(&i) {
                 Some(&k) => Role::Discrete(k),
-                None => {
-                    site += 1;
-                    Role::Site(site - 1)
-                }
+                None => Role::Site(site(&latent.name)),
             };
             out.push(Generated { variable: self.variable(&latent.name, &latent.dims, &latent.law), role });
         }
         for x in &model.imputed {
             let o = &model.observes[x.observe];
             let column = &model.tables[x.table].data.columns[x.column];
-            let role = Role::Nulls { site, rows: column.nulls.clone() };
-            site += 1;
+            let role = Role::Nulls { site: site(&column.name), rows: column.nulls.clone() };
             out.push(Generated { variable: self.variable(&column.name, &o.value.dims, &o.law), role });
         }
         for o in &model.observes {

@@ -523,11 +523,15 @@ impl<'a> Lowering<'a> {
             }
         }
         generate.extend(self.probabilities(&weights));
-        let (discrete, variables) = self.drawn(&weights);
+        let sites: Vec<Site> = std::mem::take(&mut self.sites)
+            .into_iter()
+            .flatten()
+            .chain(self.imputed_sites.drain(..))
+            .collect();
+        let (discrete, variables) = self.drawn(&weights, &sites);
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
-        let sites = self.sites.into_iter().flatten().chain(self.imputed_sites).collect();
         Ok(Target {
             name: self.model.name.clone(),
             graph: self.graph,
