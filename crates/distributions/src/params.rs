@@ -140,6 +140,11 @@ impl<T: Copy> Params<T> {
         self.slots.iter().enumerate().filter_map(|(k, g)| Some((k, (*g)?)))
     }
 
+    /// Overwrites every value given, in the order of [`iter`](Params::iter).
+    pub fn refill(&mut self, mut value: impl FnMut() -> T) {
+        self.slots.iter_mut().flatten().for_each(|given| given.value = value());
+    }
+
     pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {
         let mut given = |g: Given<T>| Given { alternative: g.alternative, value: f(g.value) };
         Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect(), event: self.event.clone() }

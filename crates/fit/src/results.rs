@@ -1,8 +1,9 @@
 //! The folder of a run: every table and `fit.json`.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
@@ -16,6 +17,10 @@ use crate::summary::{self, Row};
 pub const MARKER: &str = "fit.json";
 /// What `--resume` goes on from; only in interrupted runs.
 pub const STATE: &str = "state.bin";
+/// The draws as the engine has them: what `predict` starts from.
+pub const UNCONSTRAINED: &str = "unconstrained.parquet";
+/// Draws of discrete latents that do not vary by row.
+pub const DISCRETE: &str = "discrete.parquet";
 
 /// Why results could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,16 +31,22 @@ pub enum WriteError {
     Io { file: String, error: std::io::Error },
     #[error(transparent)]
     Plan(#[from] graph::program::PlanError),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
 }
 
 /// How long things took.
 pub struct Timings {
     pub compile: Duration,
     pub fit: Duration,
+    /// Predictions, and whatever varies by row; known when they are written.
+    pub answers: Duration,
 }
 
 /// A finished fit with what it was made of.
 pub struct Run<'a> {
+    /// The folder that the spec's paths are relative to.
+    pub base: &'a Path,
     pub source: &'a Source,
     pub compiled: &'a Compiled,
     pub options: &'a Options,
@@ -58,7 +69,7 @@ impl Run<'_> {
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
-        timings: Timings,
+        mut timings: Timings,
     ) -> Result<Vec<Row>, WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
@@ -84,6 +95,15 @@ impl Run<'_> {
             ("log_q".to_string(), ColumnData::Real(less(&fit.log_q))),
         ];
         posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
+        let known = Known::all(target, z);
+        let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
+        let discrete: Vec<(String, ColumnData)> =
+            discrete.into_iter().map(|(name, x)| (name, ColumnData::Real(x))).collect();
+        let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
+        let reported = |(column, _): &&(String, ColumnData)| {
+            target.discrete.iter().any(|d| d.reported && of(column, &d.name))
+        };
+        posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
         let unconstrained: Vec<(String, ColumnData)> = density
@@ -92,7 +112,11 @@ impl Run<'_> {
             .enumerate()
             .map(|(k, n)| (n.clone(), ColumnData::Real((0..z.lanes()).map(|d| z.get(k, d)).collect())))
             .collect();
-        write_parquet(folder.join("unconstrained.parquet"), &unconstrained)?;
+        write_parquet(folder.join(UNCONSTRAINED), &unconstrained)?;
+
+        if !discrete.is_empty() {
+            write_parquet(folder.join(DISCRETE), &discrete)?;
+        }
 
         let rows = summary::rows(fit, &columns);
         let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
@@ -119,6 +143,12 @@ impl Run<'_> {
         ];
         write_parquet(folder.join("trace.parquet"), &trace)?;
 
+        let begun = Instant::now();
+        let seed = self.options.seed;
+        let written =
+            answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
+        timings.answers = begun.elapsed();
+
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
                 .map_err(|error| WriteError::Io { file: file.into(), error })
@@ -126,12 +156,12 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings));
+        let text = format!("{:#}\n", self.json(&timings, &written));
         write(MARKER, text.as_bytes())?;
         Ok(rows)
     }
 
-    fn json(&self, timings: &Timings) -> Value {
+    fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
@@ -152,7 +182,9 @@ impl Run<'_> {
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
-            "standardisation": {},
+            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "remembered": self.compiled.remembered,
+            "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "family": fit.state.family,
@@ -167,7 +199,7 @@ impl Run<'_> {
             "failures": fit.tally.reasons,
             "versions": {"fit": env!("CARGO_PKG_VERSION")},
             "isa": self.machine.isa.to_string(),
-            "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64()},
+            "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
         })
     }
 }

@@ -170,6 +170,8 @@ pub struct Inference {
 pub struct Output {
     /// The names to report instead of all.
     pub report: Option<Vec<Ident>>,
+    /// What varies by row and is wanted with its draws.
+    pub draws: Vec<Ident>,
 }
 
 /// A word of a fixed list, such as `method: auto`.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use crate::ast::{
-    Choice, DimSize, Family, Inference, Observe, Ode, RowDim, Spanned, Spec, StackColumns, Table,
+    Choice, DimSize, Family, Inference, Observe, Ode, Output, RowDim, Spanned, Spec, StackColumns, Table,
 };
 
 /// One line a fact, sections in the order of the language, entries in the order of the file;
@@ -32,10 +32,14 @@ impl Display for Spec {
             None => out.line(format_args!("{target} ~ {law}")),
         })?;
         inference(&mut out, &self.inference)?;
-        if let Some(names) = &self.output.report {
-            let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+        let Output { report, draws } = &self.output;
+        if report.is_some() || !draws.is_empty() {
             out.line("output")?;
-            out.nested(|out| out.line(format_args!("report {}", names.join(", "))))?;
+        }
+        for (what, names) in [("report", report.as_ref()), ("draws", Some(draws).filter(|d| !d.is_empty()))] {
+            let Some(names) = names else { continue };
+            let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+            out.nested(|out| out.line(format_args!("{what} {}", names.join(", "))))?;
         }
         Ok(())
     }

@@ -141,4 +141,4 @@ pub static INFERENCE: Block = Block {
     ],
 };
 
-pub static OUTPUT: Block = Block { name: "`output:`", words: &[optional("report"), later("draws")] };
+pub static OUTPUT: Block = Block { name: "`output:`", words: &[optional("report"), optional("draws")] };

@@ -95,7 +95,7 @@ pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
 pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
-pub use not_finite::first_not_finite;
+pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
 pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
 pub use start::{Rival, StartReport};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use spec_compiler::lower::Centring;
@@ -53,8 +53,14 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         place = interrupted_folder(&folder);
         out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
     }
-    let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
-    let timings = results::Timings { compile: compiled_at, fit: begun.elapsed() - compiled_at };
+    let base = spec.parent().unwrap_or(Path::new(""));
+    let run =
+        Run { base, source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
+    let timings = results::Timings {
+        compile: compiled_at,
+        fit: begun.elapsed() - compiled_at,
+        answers: Duration::ZERO,
+    };
     let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
     out.commit().map_err(Problem::failed)?;
     let from = interrupted_folder(&folder);

@@ -24,8 +24,11 @@ pub struct Term {
 
 impl Lowering<'_> {
     /// Sums the discrete latents out of `terms`, those with most plates first, so that what lies inside
-    /// a plate is gone before its own latent is. Returns scalars.
-    pub fn sum_out(&mut self, terms: Vec<Term>) -> Vec<NodeId> {
+    /// a plate is gone before its own latent is. Returns scalars, and by latent the logarithms of the
+    /// weights of its values (over its plates, its values, and those of latents before it in the list):
+    /// the order in which the latents are drawn back.
+    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<NodeId>, Vec<(usize, NodeId)>) {
+        let mut weights = Vec::new();
         let mut latents: Vec<(usize, DimId, Vec<DimId>)> = Vec::new();
         for (i, latent) in self.model.latents.iter().enumerate() {
             if let Some(discrete) = latent.discrete {
@@ -45,14 +48,14 @@ impl Lowering<'_> {
             if let Some(&k) = others.iter().find(|&&k| latents[k].2.iter().any(|d| !plates.contains(d))) {
                 let (a, b) = (&self.model.latents[i], &self.model.latents[latents[k].0]);
                 self.mistakes.push(errors::crossed_plates(a.law.span, &a.name, b.law.span, &b.name));
-                return Vec::new();
+                return Default::default();
             }
             let mut total: Option<NodeId> = None;
             for t in &own {
                 if let Some(&stray) = plates.iter().find(|d| !t.plates.contains(d)) {
                     let (latent, dim) = (&self.model.latents[i], self.graph.dim(stray).name.clone());
                     self.mistakes.push(errors::discrete_looked_up(latent.law.span, &latent.name, &dim));
-                    return Vec::new();
+                    return Default::default();
                 }
                 let inner: Vec<DimId> = t.plates.iter().copied().filter(|d| !plates.contains(d)).collect();
                 let node = self.graph.sum(t.node, &inner);
@@ -62,11 +65,13 @@ impl Lowering<'_> {
                 });
             }
             if let Some(total) = total {
+                weights.push((i, total));
                 let node = self.graph.logsumexp(total, &[dim]);
                 terms.push(Term { node, plates });
             }
         }
-        terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect()
+        weights.reverse();
+        (terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect(), weights)
     }
 }
 

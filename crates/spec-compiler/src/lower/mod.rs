@@ -5,6 +5,7 @@ mod centring;
 mod data;
 mod discrete;
 mod expr;
+mod generate;
 mod laws;
 mod rates;
 mod remembered;
@@ -25,7 +26,8 @@ use discrete::Term;
 pub use remembered::Remembered;
 
 /// Lowers a checked model; `remembered` holds what an earlier fit learned from its data, if there was
-/// one, and afterwards what this one did.
+/// one, and afterwards what this one did. For a prediction it does not matter if no row has an
+/// observed value.
 ///
 /// # Errors
 /// Observed values that their law cannot produce; times before the start of a solve; pairings that
@@ -34,9 +36,11 @@ pub fn lower(
     model: &Model,
     centring: &Centring,
     remembered: &mut Remembered,
+    is_prediction: bool,
 ) -> Result<Target, Vec<Diagnostic>> {
     let mut l = Lowering::new(model, centring);
     l.remembered = std::mem::take(remembered);
+    l.is_prediction = is_prediction;
     l.latents();
     l.imputed();
     for def in &model.order {
@@ -52,8 +56,7 @@ pub fn lower(
     for factor in &model.factors {
         l.factor(factor);
     }
-    *remembered = std::mem::take(&mut l.remembered);
-    l.finish()
+    l.finish(remembered)
 }
 
 pub(crate) struct Lowering<'a> {
@@ -81,7 +84,9 @@ pub(crate) struct Lowering<'a> {
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
+    factors: Vec<(String, NodeId)>,
     remembered: Remembered,
+    is_prediction: bool,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -122,7 +127,9 @@ impl<'a> Lowering<'a> {
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
+            factors: Vec::new(),
             remembered: Remembered::default(),
+            is_prediction: false,
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -321,6 +328,7 @@ impl<'a> Lowering<'a> {
         self.origin(format!("factor {}", factor.name));
         let node = self.expr(&factor.value);
         let plates = self.dim_ids(&factor.value.dims);
+        self.factors.push((factor.name.clone(), node));
         self.terms.push(Term { node, plates });
     }
 
@@ -354,6 +362,7 @@ impl<'a> Lowering<'a> {
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
+            && !self.is_prediction
             && counts.iter().all(|&c| c == 0.0)
         {
             self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
@@ -478,13 +487,13 @@ impl<'a> Lowering<'a> {
         terms.iter().fold(zero, |sum, &t| self.graph.add(sum, t))
     }
 
-    fn finish(mut self) -> Result<Target, Vec<Diagnostic>> {
+    fn finish(mut self, remembered: &mut Remembered) -> Result<Target, Vec<Diagnostic>> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
         self.origin("log joint density".into());
         let (terms, dets) = (std::mem::take(&mut self.terms), std::mem::take(&mut self.log_det));
-        let terms = self.sum_out(terms);
+        let (terms, weights) = self.sum_out(terms);
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
@@ -492,15 +501,9 @@ impl<'a> Lowering<'a> {
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
         let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.contains(name));
-        let named = |l: &Self, name: &str, written: &[DimRef], node: NodeId| {
-            let dims = l.graph.ty(node).dims.clone();
-            let by_row = dims.iter().any(|&d| l.graph.is_row(d));
-            let labels = if by_row { Vec::new() } else { l.labels(written) };
-            Named { name: name.into(), node, dims, labels, by_row }
-        };
         for (latent, &node) in self.model.latents.iter().zip(&self.latents) {
             if wanted(&latent.name) && latent.discrete.is_none() {
-                generate.push(named(&self, &latent.name, &latent.dims, node));
+                generate.push(self.named(&latent.name, &latent.dims, node));
             }
         }
         for (i, def) in self.model.lets.iter().enumerate() {
@@ -509,15 +512,33 @@ impl<'a> Lowering<'a> {
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
-                generate.push(named(&self, &def.name, &def.dims, node));
+                generate.push(self.named(&def.name, &def.dims, node));
             }
         }
         for (x, site) in self.model.imputed.iter().zip(&self.imputed_sites) {
             if wanted(&site.name) {
-                generate.push(named(&self, &site.name, &[x.dim], site.value));
+                generate.push(self.named(&site.name, &[x.dim], site.value));
             }
         }
-        let sites = self.sites.into_iter().flatten().chain(self.imputed_sites).collect();
+        for (i, solve) in self.model.solves.iter().enumerate() {
+            for (k, state) in solve.states.iter().enumerate() {
+                let Some(&node) = self.states.get(&(i, k)).filter(|_| wanted(&state.name)) else { continue };
+                // A solution of known numbers alone is no answer.
+                if self.graph.varies(node) != Varies::Data {
+                    generate.push(self.named(&state.name, &[solve.rows], node));
+                }
+            }
+        }
+        generate.extend(self.probabilities(&weights));
+        let sites: Vec<Site> = std::mem::take(&mut self.sites)
+            .into_iter()
+            .flatten()
+            .chain(self.imputed_sites.drain(..))
+            .collect();
+        let (discrete, variables) = self.drawn(&weights, &sites);
+        let tables = self.rows();
+        let factors = self.factors.clone();
+        *remembered = self.remembered;
         Ok(Target {
             name: self.model.name.clone(),
             graph: self.graph,
@@ -526,6 +547,11 @@ impl<'a> Lowering<'a> {
             sites,
             generate,
             log_lik: self.log_lik,
+            variables,
+            discrete,
+            tables,
+            factors,
+            drawn: self.model.drawn.clone(),
             bindings: self.bindings,
             origins: self.origins,
         })

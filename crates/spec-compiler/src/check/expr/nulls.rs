@@ -51,7 +51,9 @@ fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut((usize, usize), Span)) 
         Kind::Stack { table, stack } => {
             scope.tables[*table].stacks[*stack].columns.iter().for_each(|&c| has_gaps(*table, c));
         }
-        Kind::Lookup { index, .. } => has_gaps(scope.indices[*index].table, scope.indices[*index].column),
+        Kind::Lookup { index, .. } | Kind::Level(index) => {
+            has_gaps(scope.indices[*index].table, scope.indices[*index].column)
+        }
         Kind::Let(i) => scope.lets[*i].dropped.iter().for_each(|&at| found(at, t.span)),
         _ => {}
     }
