@@ -1,5 +1,6 @@
 //! `fit`: one YAML file in, a posterior out. The command line, thin: a driver to read aloud.
 
+mod centring;
 mod cli;
 mod commands;
 mod data;

@@ -10,6 +10,7 @@ use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, TableError, write_parquet};
 use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
 
+use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
 
@@ -32,6 +33,8 @@ pub enum WriteError {
     #[error(transparent)]
     Plan(#[from] graph::program::PlanError),
     #[error(transparent)]
+    Compile(#[from] vi_engine::CompileError),
+    #[error(transparent)]
     Answer(#[from] AnswerError),
 }
 
@@ -49,6 +52,8 @@ pub struct Run<'a> {
     pub base: &'a Path,
     pub source: &'a Source,
     pub compiled: &'a Compiled,
+    /// Where the model is not fitted in the coordinates it is written in.
+    pub centring: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -106,11 +111,16 @@ impl Run<'_> {
         posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
+        let written = match self.centring {
+            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+            None => None,
+        };
+        let u = written.as_ref().unwrap_or(z);
         let unconstrained: Vec<(String, ColumnData)> = density
             .names()
             .iter()
             .enumerate()
-            .map(|(k, n)| (n.clone(), ColumnData::Real((0..z.lanes()).map(|d| z.get(k, d)).collect())))
+            .map(|(k, n)| (n.clone(), ColumnData::Real((0..u.lanes()).map(|d| u.get(k, d)).collect())))
             .collect();
         write_parquet(folder.join(UNCONSTRAINED), &unconstrained)?;
 
@@ -177,6 +187,7 @@ impl Run<'_> {
         json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
+            "centring": self.centring.map(Recentred::json),
             "model": model.name,
             "spec": self.source.text(),
             "digest": digest(self.source, self.compiled),

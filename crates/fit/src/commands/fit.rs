@@ -1,14 +1,13 @@
 //! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
-use spec_compiler::lower::Centring;
 use tables::AtomicDir;
 use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
+use crate::centring;
 use crate::cli;
 use crate::commands::compile;
 use crate::outcome::{self, Problem};
@@ -27,10 +26,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
-    let centring = centring(&compiled, &options, &machine, &mut watch)?;
-    if let Some(centring) = &centring {
-        compiled.target = compiled.recentred(centring).map_err(|m| Problem::mistakes(&m, &source))?;
-    }
+    let centring = centring::choose(&mut compiled, &options, &machine, &mut watch)?;
     let target = &compiled.target;
     let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
@@ -54,8 +50,15 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
     }
     let base = spec.parent().unwrap_or(Path::new(""));
-    let run =
-        Run { base, source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
+    let run = Run {
+        base,
+        source: &source,
+        compiled: &compiled,
+        centring: centring.as_ref(),
+        options: &options,
+        machine: &machine,
+        fit: &fit,
+    };
     let timings = results::Timings {
         compile: compiled_at,
         fit: begun.elapsed() - compiled_at,
@@ -83,40 +86,6 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         Verdict::Unchecked | Verdict::Unreliable => outcome::UNRELIABLE,
         Verdict::Failed => outcome::FAILED,
     })
-}
-
-/// The parameterisation of the model's hierarchies, where it is not the one it was compiled with.
-fn centring(
-    compiled: &spec_compiler::Compiled,
-    options: &vi_engine::Options,
-    machine: &graph::program::Options,
-    watch: &mut Watch,
-) -> Result<Option<Centring>, Problem> {
-    let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
-    if !compiled.target.sites.iter().any(|s| s.centring) || choice == ast::Centring::Centred {
-        return Ok(None);
-    }
-    let apart =
-        compiled.recentred(&Centring::NonCentred).map_err(|_| Problem::failed("cannot be recentred"))?;
-    if choice == ast::Centring::NonCentred {
-        return Ok(Some(Centring::NonCentred));
-    }
-    let (mut blocks, mut first) = (BTreeMap::new(), 0);
-    for site in &apart.sites {
-        if site.centring {
-            blocks.insert(site.name.clone(), first..first + site.coordinates.len());
-        }
-        first += site.coordinates.len();
-    }
-    let mut density = CompiledDensity::new(&apart, machine).map_err(Problem::failed)?;
-    match vi_engine::centring::choose(&mut density, &blocks, options, watch) {
-        Ok(lambdas) => Ok(Some(Centring::Partial(lambdas))),
-        Err(e @ FitError::InterruptedAtStart) => {
-            Err(Problem::interrupted(format!("{e}: nothing was written")))
-        }
-        // What is wrong is told by the fit, in the model's own words.
-        Err(_) => Ok(None),
-    }
 }
 
 /// Where a density that is finite nowhere first is not, in the model's words; empty if it is not known.
