@@ -96,6 +96,15 @@ pub trait Distribution: Debug + Send + Sync {
         None
     }
 
+    /// Derivatives of a draw `x` by each parameter that is given, in the order of the slots, its
+    /// probability held fixed: `-(dF/dtheta) / p(x)` (implicit reparameterisation; of a location and a
+    /// scale, 1 and z). `x` lies in the support, off its ends. `None` where there is none: of a discrete
+    /// or improper law.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let _ = (params, x);
+        None
+    }
+
     /// One draw.
     ///
     /// # Errors

@@ -48,6 +48,28 @@ pub fn tails_at(
         .collect())
 }
 
+/// One of the two, `log_survival` where `upper`: half the work.
+pub(crate) fn tail_at(
+    distribution: &dyn Distribution,
+    params: &Params<f64>,
+    x: &[f64],
+    upper: bool,
+) -> Result<Vec<f64>, DistributionError> {
+    let pick = |t: Tails<f64>| if upper { t.log_survival } else { t.log_cdf };
+    let scalar: Option<Vec<f64>> =
+        x.iter().map(|&x| distribution.scalar_tails(params, x).map(pick)).collect();
+    if let Some(tail) = scalar {
+        return Ok(tail);
+    }
+    let [tail] = at_points(distribution, params, x, |g, p, x| {
+        let none =
+            DistributionError::NotTruncatable { distribution: distribution.name(), why: "it has no cdf" };
+        let tails = distribution.tails(g, p, x).ok_or(none)?;
+        Ok([if upper { tails.log_survival } else { tails.log_cdf }])
+    })?;
+    Ok(tail)
+}
+
 /// What `emit` makes of constant parameters and a vector of points, evaluated.
 fn at_points<const N: usize>(
     distribution: &dyn Distribution,

@@ -50,9 +50,10 @@
 //!   that come out of the right bijector are known to be inside, and are not checked. Data are the
 //!   compiler's to check ([`Distribution::observable`]).
 //! - Both ends of an interval count as inside; a density there is its limit, which may be infinite.
-//! - Tails are on the log scale. Where the graph has no operation for a law's tails (gamma, inverse
-//!   gamma, beta, Student's t, Cauchy) it can be truncated with constant parameters only; anything
-//!   else is refused by name.
+//! - Tails are on the log scale. Where the graph has no operation for a law's tails (Cauchy) it can be
+//!   truncated with constant parameters only; anything else is refused by name.
+//! - A continuous law tells how its draws move with its parameters ([`Distribution::implicit`]), to
+//!   ten digits at shapes from 1e-4 to 1e6.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
 //! - lgamma of large arguments cancels: a beta, binomial, Poisson or Student's t with parameters near
@@ -65,6 +66,7 @@ mod beta;
 mod bijector;
 mod binomial;
 mod cauchy;
+mod dirichlet;
 mod distribution;
 mod domain;
 mod emit;
@@ -75,8 +77,6 @@ mod flat;
 mod gamma;
 mod guard;
 mod half_normal;
-mod incomplete_beta;
-mod incomplete_gamma;
 mod inverse_gamma;
 mod lognormal;
 mod normal;
@@ -92,6 +92,7 @@ mod truncated;
 mod uniform;
 
 pub use bijector::bijector_for;
+pub use dirichlet::dirichlet_implicit;
 pub use distribution::{Distribution, Tails, Uniforms, constants};
 pub use domain::Domain;
 pub use error::DistributionError;

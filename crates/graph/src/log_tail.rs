@@ -13,7 +13,7 @@
 //! there the derivative is a density. By two shapes it is refused by name.
 //!
 //! Arguments outside a law's domain give NaN; at the ends of the support the value is its limit. Relative
-//! errors are below 1e-12 (values) and 1e-10 (derivatives).
+//! errors are below 1e-12 (values) and 1e-11 (first derivatives).
 
 use numerics::incomplete::beta::{self, Proportion};
 use numerics::incomplete::{gamma, student_t};
