@@ -214,3 +214,44 @@ fn laws_agree_far_outside_the_audited_domain() {
         close(gamma::ln_implicit(a, -1.0 / a), 1.0 / (a * a), 1e-7, "a tiny shape");
     }
 }
+
+/// Arguments between 1e-100 and 1e100: tails are probabilities that add to one, derivatives have their signs.
+#[test]
+fn arguments_of_very_different_sizes_have_probabilities() {
+    let mut state = 1u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let mut bad = Vec::new();
+    for k in 0..6_000 {
+        let reach = if k % 2 == 0 { 100.0 } else { 12.0 };
+        let mut size = || 10f64.powf(reach * (2.0 * uniform() - 1.0));
+        let (a, b, x) = (size(), size(), size());
+        let near = if k % 3 == 0 { a * (0.9 + 0.2 * uniform()) } else { x };
+        let sums = |ln_p: f64, ln_q: f64| {
+            ln_p <= 0.0 && ln_q <= 0.0 && (ln_p.exp() + ln_q.exp() - 1.0).abs() < 1e-13
+        };
+        let t = gamma::tails(a, near);
+        if !(sums(t.ln_p, t.ln_q) && t.rate_p >= 0.0 && t.rate_q >= 0.0 && gamma::implicit(a, near) >= 0.0) {
+            bad.push(format!("gamma({a:e}) at {near:e}: {t:?}, {:e}", gamma::implicit(a, near)));
+        }
+        let w = if k % 3 == 0 { (a / b).ln() * (1.0 + 1e-3 * uniform()) } else { x.ln() };
+        let at = Proportion::from_ln_odds(w);
+        let (t, (da, db)) = (beta::tails(a, b, at), beta::implicit(a, b, at));
+        if !(sums(t.ln_p, t.ln_q) && t.rate_p >= 0.0 && t.rate_q >= 0.0 && da >= 0.0 && db <= 0.0) {
+            bad.push(format!("beta({a:e}, {b:e}) at {w:e}: {t:?}, {da:e}, {db:e}"));
+        }
+        let (l, rate) = student_t::ln_cdf(a, -x);
+        let moved = student_t::ln_implicit(a, x.ln());
+        if !(l <= -0.5f64.ln().abs() && rate >= 0.0 && moved <= 0.0) {
+            bad.push(format!("t({a:e}) at {x:e}: {l:e}, {rate:e}, {moved:e}"));
+        }
+        let angle = 3.0 * uniform();
+        let moved = von_mises::implicit(a, angle);
+        if moved.is_nan() || moved > 0.0 {
+            bad.push(format!("von_mises({a:e}) at {angle}: {moved:e}"));
+        }
+    }
+    assert!(bad.is_empty(), "{} of them:\n{}", bad.len(), bad[..bad.len().min(40)].join("\n"));
+}

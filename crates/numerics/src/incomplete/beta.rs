@@ -54,10 +54,7 @@ pub fn tails(a: f64, b: f64, at: Proportion) -> Tails {
     if at.ln_odds == f64::INFINITY {
         return Tails { ln_p: 0.0, ln_q: f64::NEG_INFINITY, rate_p: 0.0, rate_q: b };
     }
-    let law = Law { a, b, at };
-    let above = law.excess() >= 0.0;
-    let side = |up| if up { law } else { law.swapped() }.above(Moments::default()).total;
-    Tails::from_sides(law.ln_density(), above, side(above), || side(!above))
+    Sides::of(Law { a, b, at }).tails()
 }
 
 /// d(ln odds of x)/da and /db of a draw x, its probability held fixed: the first positive, the second
@@ -68,22 +65,7 @@ pub fn implicit(a: f64, b: f64, at: Proportion) -> (f64, f64) {
     if !is_shape(a) || !is_shape(b) || !at.ln_odds.is_finite() {
         return (f64::NAN, f64::NAN);
     }
-    let law = Law { a, b, at };
-    let (for_a, for_b) = law.scores();
-    // Each score on the side where it keeps its sign; the other side is that of the swapped law.
-    let above = (for_a >= 0.0 || for_b <= 0.0).then(|| law.above(Moments::default()));
-    let below = (for_a < 0.0 || for_b > 0.0).then(|| law.swapped().above(Moments::default()));
-    let da = match (&above, &below) {
-        (Some(m), _) if for_a >= 0.0 => for_a * m.total + m.ln_t,
-        (_, Some(m)) => m.ln_rest - for_a * m.total,
-        _ => f64::NAN,
-    };
-    let db = match (&above, &below) {
-        (Some(m), _) if for_b <= 0.0 => for_b * m.total - m.ln_rest,
-        (_, Some(m)) => -(for_b * m.total + m.ln_t),
-        _ => f64::NAN,
-    };
-    (da, db)
+    Sides::of(Law { a, b, at }).implicit()
 }
 
 /// Derivatives of ln I_x(a, b) by a and b: that of the complement is this of (b, a) at 1 - x, swapped.
@@ -95,8 +77,11 @@ pub fn d_ln_p(a: f64, b: f64, at: Proportion) -> (f64, f64) {
     if at.ln_odds == f64::NEG_INFINITY && is_shape(a) && is_shape(b) {
         return (f64::NEG_INFINITY, f64::INFINITY);
     }
-    let rate = tails(a, b, at).rate_p;
-    let (da, db) = implicit(a, b, at);
+    if !is_shape(a) || !is_shape(b) || at.ln_odds.is_nan() {
+        return (f64::NAN, f64::NAN);
+    }
+    let mut sides = Sides::of(Law { a, b, at });
+    let ((da, db), rate) = (sides.implicit(), sides.tails().rate_p);
     (-rate * da, -rate * db)
 }
 
@@ -163,6 +148,44 @@ impl Law {
     }
 }
 
+/// The integrals on either side of a point, each done when first asked for.
+struct Sides {
+    law: Law,
+    below: Option<Moments>,
+    above: Option<Moments>,
+}
+
+impl Sides {
+    fn of(law: Law) -> Sides {
+        Sides { law, below: None, above: None }
+    }
+
+    /// Below, the law is swapped, so that ln t is ln(1 - t).
+    fn side(&mut self, above: bool) -> Moments {
+        let (slot, law) =
+            if above { (&mut self.above, self.law) } else { (&mut self.below, self.law.swapped()) };
+        *slot.get_or_insert_with(|| law.above(Moments::default()))
+    }
+
+    fn tails(&mut self) -> Tails {
+        let above = self.law.excess() >= 0.0;
+        let near = self.side(above).total;
+        Tails::from_sides(self.law.ln_density(), above, near, || self.side(!above).total)
+    }
+
+    /// Each score on the side where it keeps its sign.
+    fn implicit(&mut self) -> (f64, f64) {
+        let (for_a, for_b) = self.law.scores();
+        let a_above = for_a >= 0.0;
+        let m = self.side(a_above);
+        let da = for_a.abs() * m.total + if a_above { m.ln_t } else { m.ln_rest };
+        let b_above = for_b <= 0.0;
+        let m = self.side(b_above);
+        let db = for_b.abs() * m.total + if b_above { m.ln_rest } else { m.ln_t };
+        (da, -db)
+    }
+}
+
 /// What is summed along a side.
 pub(super) trait Weights {
     /// At a node with `e` its width times `e^phi`, `up` = ln(t/x) and `down` = ln(y/(1 - t)), both
@@ -170,9 +193,9 @@ pub(super) trait Weights {
     fn add(&mut self, e: f64, up: f64, down: f64);
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Moments {
-    pub total: f64,
+    total: f64,
     /// of ln(t/x)
     ln_t: f64,
     /// of ln(y/(1 - t))

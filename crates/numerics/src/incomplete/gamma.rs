@@ -28,10 +28,7 @@ pub fn tails(a: f64, x: f64) -> Tails {
     if x == f64::INFINITY {
         return Tails { ln_p: 0.0, ln_q: f64::NEG_INFINITY, rate_p: 0.0, rate_q: x };
     }
-    let at = Point { a, x, ln_x: x.ln() };
-    let above = x >= a;
-    let side = |up| if up { at.side(1.0).total } else { at.side(-1.0).total };
-    Tails::from_sides(at.ln_density(), above, side(above), || side(!above))
+    Sides::at(Point { a, x, ln_x: x.ln() }).tails()
 }
 
 /// dx/da of a draw x of gamma(a, 1), its probability held fixed: positive.
@@ -41,15 +38,15 @@ pub fn implicit(a: f64, x: f64) -> f64 {
     if x == 0.0 && a > 0.0 {
         return 0.0;
     }
-    x * Point { a, x, ln_x: x.ln() }.implicit()
+    x * Sides::at(Point { a, x, ln_x: x.ln() }).implicit()
 }
 
 /// d(ln x)/da, by ln x: for draws that are too small for f64, as those of small shapes are.
 pub fn ln_implicit(a: f64, ln_x: f64) -> f64 {
-    Point { a, x: ln_x.exp(), ln_x }.implicit()
+    Sides::at(Point { a, x: ln_x.exp(), ln_x }).implicit()
 }
 
-/// d ln P(a, x) / da, negative; `d_ln_q` is that of ln Q(a, x), positive.
+/// d ln P(a, x) / da, negative; -inf at x = 0, 0 at inf.
 pub fn d_ln_p(a: f64, x: f64) -> f64 {
     if x == 0.0 && a > 0.0 {
         return f64::NEG_INFINITY;
@@ -57,10 +54,11 @@ pub fn d_ln_p(a: f64, x: f64) -> f64 {
     if x == f64::INFINITY {
         return 0.0;
     }
-    -tails(a, x).rate_p * Point { a, x, ln_x: x.ln() }.implicit()
+    let mut sides = Sides::at(Point { a, x, ln_x: x.ln() });
+    -sides.implicit() * sides.tails().rate_p
 }
 
-/// d ln Q(a, x) / da; 0 at x = 0, inf at inf.
+/// d ln Q(a, x) / da, positive; 0 at x = 0, inf at inf.
 pub fn d_ln_q(a: f64, x: f64) -> f64 {
     if x == 0.0 && a > 0.0 {
         return 0.0;
@@ -68,7 +66,8 @@ pub fn d_ln_q(a: f64, x: f64) -> f64 {
     if x == f64::INFINITY {
         return x;
     }
-    tails(a, x).rate_q * Point { a, x, ln_x: x.ln() }.implicit()
+    let mut sides = Sides::at(Point { a, x, ln_x: x.ln() });
+    sides.implicit() * sides.tails().rate_q
 }
 
 impl Point {
@@ -80,17 +79,12 @@ impl Point {
         kernel + 0.5 * a.ln() - HALF_LN_2PI - stirling_rest(a)
     }
 
-    /// The score is ln t - digamma(a).
-    fn implicit(self) -> f64 {
+    /// ln x - digamma(a), the score at x.
+    fn score(self) -> f64 {
         let Point { a, x, ln_x } = self;
-        if !(a > 0.0 && a < f64::INFINITY && x < f64::INFINITY && ln_x < f64::INFINITY) {
-            return f64::NAN;
-        }
         let relative = (x - a) / a;
         let ratio = if relative.abs() < 0.5 { relative.ln_1p() } else { ln_x - a.ln() };
-        let score = ratio + ln_minus_digamma(a);
-        let side = self.side(if score < 0.0 { -1.0 } else { 1.0 });
-        score.abs() * side.total + side.moment
+        ratio + ln_minus_digamma(a)
     }
 
     /// The integrals over t above x (`direction` 1) or below (-1).
@@ -101,6 +95,45 @@ impl Point {
         let structure = if direction > 0.0 { (ends[0], ends[1]) } else { (-ends[1], -ends[0]) };
         integrate(&mut side, structure, f64::INFINITY);
         side
+    }
+}
+
+/// The integrals on either side of a point, each done when first asked for.
+struct Sides {
+    at: Point,
+    below: Option<[f64; 2]>,
+    above: Option<[f64; 2]>,
+}
+
+impl Sides {
+    fn at(at: Point) -> Sides {
+        Sides { at, below: None, above: None }
+    }
+
+    /// The total and the moment.
+    fn side(&mut self, above: bool) -> [f64; 2] {
+        let (slot, direction) = if above { (&mut self.above, 1.0) } else { (&mut self.below, -1.0) };
+        *slot.get_or_insert_with(|| {
+            let side = self.at.side(direction);
+            [side.total, side.moment]
+        })
+    }
+
+    fn tails(&mut self) -> Tails {
+        let above = self.at.x >= self.at.a;
+        let near = self.side(above)[0];
+        Tails::from_sides(self.at.ln_density(), above, near, || self.side(!above)[0])
+    }
+
+    /// d ln x/da
+    fn implicit(&mut self) -> f64 {
+        let Point { a, x, ln_x } = self.at;
+        if !(a > 0.0 && a < f64::INFINITY && x < f64::INFINITY && ln_x < f64::INFINITY) {
+            return f64::NAN;
+        }
+        let score = self.at.score();
+        let [total, moment] = self.side(score >= 0.0);
+        score.abs() * total + moment
     }
 }
 

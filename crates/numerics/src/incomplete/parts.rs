@@ -24,12 +24,8 @@ pub(super) fn log1pmx(z: f64) -> f64 {
     // ln(1 + z) = 2 atanh(r), and 2 r - z = -z r.
     let r = z / (2.0 + z);
     let r2 = r * r;
-    let (mut sum, mut power, mut k) = (0.0, 1.0, 3.0);
-    while power > 1e-17 {
-        sum += power / k;
-        power *= r2;
-        k += 2.0;
-    }
+    // r^2 is 1/9 at most.
+    let sum = if r2 < 0.01 { horner(r2, &ODD[..8]) } else { horner(r2, &ODD) };
     r * (2.0 * r2 * sum - z)
 }
 
@@ -38,14 +34,28 @@ pub(super) fn expm1mx(v: f64) -> f64 {
     if v.is_nan() || v.abs() > 0.5 {
         return v.exp_m1() - v;
     }
-    let (mut sum, mut term, mut k) = (0.0, 0.5 * v * v, 3.0);
-    while term.abs() > 1e-18 * f64::abs(sum) {
-        sum += term;
-        term *= v / k;
-        k += 1.0;
-    }
-    sum
+    v * v * if v.abs() < 0.02 { horner(v, &FACTORIALS[..8]) } else { horner(v, &FACTORIALS) }
 }
+
+/// 1/3, 1/5, ..
+const ODD: [f64; 16] = {
+    let (mut c, mut k) = ([0.0; 16], 0);
+    while k < 16 {
+        c[k] = 1.0 / (2 * k + 3) as f64;
+        k += 1;
+    }
+    c
+};
+
+/// 1/2!, 1/3!, ..
+const FACTORIALS: [f64; 15] = {
+    let (mut c, mut k) = ([0.5; 15], 1);
+    while k < 15 {
+        c[k] = c[k - 1] / (k + 2) as f64;
+        k += 1;
+    }
+    c
+};
 
 /// From here on asymptotic series have their digits.
 const SERIES_FROM: f64 = 12.0;
@@ -109,5 +119,9 @@ pub(super) fn stirling_rest(z: f64) -> f64 {
 
 /// c[0] + c[1] r^2 + c[2] r^4 + ..
 pub(super) fn even(r: f64, c: &[f64]) -> f64 {
-    c.iter().rev().fold(0.0, |s, c| s * (r * r) + c)
+    horner(r * r, c)
+}
+
+fn horner(x: f64, c: &[f64]) -> f64 {
+    c.iter().rev().fold(0.0, |s, c| s * x + c)
 }
