@@ -10,10 +10,11 @@
 //! dx/dtheta = int_x^inf s(t) p(t)/p(x) dt = -int_-inf^x s(t) p(t)/p(x) dt,
 //! ```
 //!
-//! since all of `s p` integrates to zero. The score of each law here changes sign once, so on one of the
-//! two sides nothing cancels: that one is taken. Written in the logarithm or the log odds of t, the
-//! ratio `p(t)/p(x)` is `e^phi` with a concave phi that is known without cancellation, and
-//! `quadrature` integrates it whatever the shapes. The same integral without the score is a tail over
+//! since all of `s p` integrates to zero. The score of each law here changes sign once (of a
+//! symmetric law, once on either side of its middle), so on one of the two sides nothing cancels: that
+//! one is taken. Written in the logarithm or the log odds of t, or in the angle, the ratio `p(t)/p(x)` is
+//! `e^phi` with a phi that is known without cancellation, and `quadrature` integrates it whatever the
+//! shapes. The same integral without the score is a tail over
 //! the density at its edge, from which the tails come. Digits are kept in either tail, at shapes from
 //! 1e-4 to 1e6, and beyond.
 //!

@@ -12,23 +12,24 @@ use super::quadrature::{Integrand, Shape, integrate};
 /// small one keeps its digits, and those of one below the smallest f64.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Proportion {
-    pub x: f64,
-    pub y: f64,
-    pub ln_x: f64,
-    pub ln_y: f64,
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) ln_x: f64,
+    pub(super) ln_y: f64,
     /// ln(x / y)
-    pub ln_odds: f64,
+    pub(super) ln_odds: f64,
     /// x - y
-    pub lean: f64,
+    pub(super) lean: f64,
 }
 
 impl Proportion {
-    /// From x and 1 - x.
+    /// From x and 1 - x, between 0 and 1.
     pub fn new(x: f64, y: f64) -> Proportion {
         let (ln_x, ln_y) = if x < y { (x.ln(), (-x).ln_1p()) } else { ((-y).ln_1p(), y.ln()) };
         Proportion { x, y, ln_x, ln_y, ln_odds: if x == y { 0.0 } else { ln_x - ln_y }, lean: x - y }
     }
 
+    /// From ln(x / (1 - x)), any number.
     pub fn from_ln_odds(w: f64) -> Proportion {
         let (x, y) = (1.0 / (1.0 + (-w).exp()), 1.0 / (1.0 + w.exp()));
         Proportion { x, y, ln_x: -softplus(-w), ln_y: -softplus(w), ln_odds: w, lean: (0.5 * w).tanh() }
