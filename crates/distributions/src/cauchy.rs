@@ -48,6 +48,10 @@ impl Distribution for Cauchy {
         Some(Tails { log_cdf: tail(-z), log_survival: tail(z) })
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![1.0, (x - params.at(0)) / params.at(1)])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         Ok(params.at(0) + params.at(1) * (PI * (uniforms() - 0.5)).tan())
     }
@@ -90,6 +94,10 @@ impl Distribution for HalfCauchy {
         // P(X <= x) = 2 atan(z) / pi; atan(z) + atan(1/z) = pi/2
         let ln = |angle: f64| (2.0 / PI * angle).ln();
         Some(Tails { log_cdf: ln(z.atan()), log_survival: ln(z.recip().atan()) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![x / params.at(0)])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

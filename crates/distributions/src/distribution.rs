@@ -6,6 +6,7 @@ use graph::ir::{Graph, NodeId};
 use model::Support;
 
 use crate::error::DistributionError;
+use crate::evaluate::implicit_by_tails;
 use crate::params::{Params, Slot};
 
 /// Uniform numbers, each strictly between 0 and 1; a sampler takes as many as it needs.
@@ -150,6 +151,19 @@ pub trait Distribution: Debug + Send + Sync {
     fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
         let _ = (params, x);
         None
+    }
+
+    /// Derivatives of a draw `x` by each parameter that is given, in the order of the slots, its
+    /// probability held fixed: `-(dF/dtheta) / p(x)` (implicit reparameterisation; of a location and a
+    /// scale, 1 and z). `x` lies in the support, off its ends. `None` where there is none: of a discrete
+    /// or improper law.
+    ///
+    /// Of any law with tails in the graph it is had from their derivatives; closed forms are quicker.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        if self.is_discrete() || !self.is_proper() {
+            return None;
+        }
+        implicit_by_tails(params, x, |g, params, x| self.tails(g, params, x))
     }
 
     /// One draw of a law of numbers with scalar parameters.

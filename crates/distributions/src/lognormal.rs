@@ -52,6 +52,11 @@ impl Distribution for LogNormal {
         Some(normal::log_tails(g, ln_x, params.at(0), params.at(1)))
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let z = (x.ln() - params.at(0)) / params.at(1);
+        Some(vec![x, x * z])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         let ln_x = params.at(0) + params.at(1) * random::standard_normal(uniforms);
         Ok(random::positive(ln_x.exp()))

@@ -40,6 +40,10 @@ impl Distribution for Normal {
         Some(log_tails(g, x, params.at(0), params.at(1)))
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![1.0, (x - params.at(0)) / params.at(1)])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         Ok(params.at(0) + params.at(1) * random::standard_normal(uniforms))
     }
