@@ -1,6 +1,8 @@
 //! Beta: a proportion.
 
-use crate::incomplete_beta::ln_incomplete_beta;
+use graph::log_tail::Law;
+use numerics::incomplete::beta::{Proportion, implicit};
+
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -47,9 +49,20 @@ impl Distribution for Beta {
         Ok(emit::within(g, x, Support::UNIT, density))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let (log_cdf, log_survival) = ln_incomplete_beta(params.at(0), params.at(1), x, 1.0 - x);
-        Some(Tails { log_cdf, log_survival })
+    /// By the log odds of x, whose two logarithms keep their digits as those of the density do.
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let (a, b) = (params.at(0), params.at(1));
+        let y = emit::complement(g, x);
+        let (ln_x, ln_y) = (emit::ln(g, x), emit::ln(g, y));
+        let (w, minus) = (g.sub(ln_x, ln_y), g.sub(ln_y, ln_x));
+        let log_cdf = emit::log_tail(g, Law::Beta, &[a, b, w]);
+        Some(Tails { log_cdf, log_survival: emit::log_tail(g, Law::Beta, &[b, a, minus]) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let y = 1.0 - x;
+        let (da, db) = implicit(params.at(0), params.at(1), Proportion::new(x, y));
+        Some(vec![x * y * da, x * y * db])
     }
 
     /// On the log scale, so that beta(0.001, 0.001) has its two ends, and not a half.

@@ -8,7 +8,8 @@ use crate::prelude::*;
 pub struct Categorical;
 
 const SLOTS: &[Slot] = &[Slot::required(&[
-    Parameter::new("p", Domain::NonNegative).shaped(Shape::Along),
+    // One below zero only shrinks the sum of the others.
+    Parameter::new("p", Domain::NonNegative).shaped(Shape::Along).finite_outside(),
     Parameter::new("logit", Domain::Real).shaped(Shape::Along),
 ])];
 
@@ -59,13 +60,7 @@ impl Distribution for Categorical {
         out: &mut [f64],
     ) -> Result<(), DistributionError> {
         let given = params.given(0).expect("a required slot");
-        let weights: Vec<f64> = match given.alternative {
-            0 => given.value.to_vec(),
-            _ => {
-                let top = given.value.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                given.value.iter().map(|l| (l - top).exp()).collect()
-            }
-        };
+        let weights = random::weights(given.value, given.alternative == 1);
         out[0] = 1.0 + random::pick(&weights, uniforms()) as f64;
         Ok(())
     }

@@ -27,12 +27,11 @@ impl Distribution for Cauchy {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, log: false })
+    }
     fn widest_support(&self) -> Support {
         Support::REAL
-    }
-
-    fn location_scale(&self) -> Option<LocationScale> {
-        Some(LocationScale { location: 0, scale: 1, noise: &Cauchy, of_log: false })
     }
 
     fn log_prob(
@@ -47,6 +46,10 @@ impl Distribution for Cauchy {
     fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
         let z = (x - params.at(0)) / params.at(1);
         Some(Tails { log_cdf: tail(-z), log_survival: tail(z) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![1.0, (x - params.at(0)) / params.at(1)])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
@@ -91,6 +94,10 @@ impl Distribution for HalfCauchy {
         // P(X <= x) = 2 atan(z) / pi; atan(z) + atan(1/z) = pi/2
         let ln = |angle: f64| (2.0 / PI * angle).ln();
         Some(Tails { log_cdf: ln(z.atan()), log_survival: ln(z.recip().atan()) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![x / params.at(0)])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -6,6 +6,7 @@ use graph::ir::{Graph, NodeId};
 use model::Support;
 
 use crate::error::DistributionError;
+use crate::evaluate::implicit_by_tails;
 use crate::params::{Params, Slot};
 
 /// Uniform numbers, each strictly between 0 and 1; a sampler takes as many as it needs.
@@ -16,17 +17,6 @@ pub type Uniforms<'a> = dyn FnMut() -> f64 + 'a;
 pub struct Tails<T> {
     pub log_cdf: T,
     pub log_survival: T,
-}
-
-/// A law of `location + scale e`, or of the exponential of that: e has the law `noise` with the same
-/// parameters but for a location of 0 and a scale of 1.
-#[derive(Clone, Copy, Debug)]
-pub struct LocationScale {
-    /// Slots, of the law as of the noise.
-    pub location: usize,
-    pub scale: usize,
-    pub noise: &'static dyn Distribution,
-    pub of_log: bool,
 }
 
 /// What one value of a law is, and which dimensions its parameters have beyond those of the values:
@@ -42,6 +32,16 @@ pub enum Event {
     Vector,
     /// Numbers over `event()[0]` and its prime, `event()[1]`.
     Matrix,
+}
+
+/// Which parameters move and stretch a law: its value, or the logarithm of it, is the location plus the
+/// scale times what depends on neither. Slots, by their first alternative.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LocationScale {
+    pub location: usize,
+    pub scale: usize,
+    /// It is the logarithm.
+    pub log: bool,
 }
 
 /// A law, over named dimensions: elementwise, or of vectors and matrices over some of them.
@@ -87,15 +87,23 @@ pub trait Distribution: Debug + Send + Sync {
         (None, None)
     }
 
+    /// Its location and scale, if it has both.
+    fn location_scale(&self) -> Option<LocationScale> {
+        None
+    }
+
     /// Can `x` be observed? [`Support::contains`], less an end where the density is zero or infinite
     /// whatever the parameters (0 for a lognormal).
     fn observable(&self, support: Support, x: f64) -> bool {
         support.contains(x)
     }
 
-    /// How a draw is made of noise by slots of this law, where it is.
-    fn location_scale(&self) -> Option<LocationScale> {
-        None
+    /// Can a whole value be observed: are its elements possible together? `x` has the elements of one
+    /// value, matrices row by row, and a parameter its own, where it is data. A caller asks
+    /// [`observable`](Distribution::observable) of each element first.
+    fn observable_value(&self, params: &Params<Option<&[f64]>>, x: &[f64]) -> bool {
+        let _ = (params, x);
+        true
     }
 
     fn is_discrete(&self) -> bool {
@@ -143,6 +151,19 @@ pub trait Distribution: Debug + Send + Sync {
     fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
         let _ = (params, x);
         None
+    }
+
+    /// Derivatives of a draw `x` by each parameter that is given, in the order of the slots, its
+    /// probability held fixed: `-(dF/dtheta) / p(x)` (implicit reparameterisation; of a location and a
+    /// scale, 1 and z). `x` lies in the support, off its ends. `None` where there is none: of a discrete
+    /// or improper law.
+    ///
+    /// Of any law with tails in the graph it is had from their derivatives; closed forms are quicker.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        if self.is_discrete() || !self.is_proper() {
+            return None;
+        }
+        implicit_by_tails(params, x, |g, params, x| self.tails(g, params, x))
     }
 
     /// One draw of a law of numbers with scalar parameters.

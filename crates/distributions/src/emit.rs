@@ -1,6 +1,7 @@
 //! Pieces of graph that several densities share.
 
 use graph::ir::{Binary, Graph, NodeId, Op, Unary, Varies};
+use graph::log_tail::{Law, LogTail};
 use model::Support;
 
 use crate::range::{is_positive, range};
@@ -196,4 +197,9 @@ pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     let ls = g.lgamma(s);
     let l = g.add(la, lb);
     g.sub(l, ls)
+}
+
+/// A tail that has no closed form: its shapes, then the point.
+pub fn log_tail(g: &mut Graph, law: Law, args: &[NodeId]) -> NodeId {
+    g.log_tail(LogTail { law, by: None }, args)
 }

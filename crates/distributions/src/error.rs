@@ -43,6 +43,15 @@ pub enum DistributionError {
     #[error("truncated({distribution}) would sum {found} probabilities, the limit is {limit}")]
     WindowTooWide { distribution: &'static str, found: f64, limit: usize },
 
+    #[error("{parameter} of {distribution} must be a matrix over {row} and {col}")]
+    NotSquare { distribution: &'static str, parameter: &'static str, row: String, col: String },
+
+    #[error("{parameter} of {distribution} must be a positive definite matrix")]
+    Indefinite { distribution: &'static str, parameter: &'static str },
+
+    #[error("df of {distribution} must be above {} for matrices of {size} rows, found {found}", size - 1)]
+    DegreesOfFreedom { distribution: &'static str, size: usize, found: f64 },
+
     #[error("{distribution} has no draws: {why}")]
     NoDraws { distribution: &'static str, why: &'static str },
 

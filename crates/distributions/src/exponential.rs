@@ -39,6 +39,10 @@ impl Distribution for Exponential {
         Some(Tails { log_cdf: emit::ln_1m_exp_neg(g, spent), log_survival: g.neg(spent) })
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![-x / params.at(0)])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         Ok(-uniforms().ln() / params.at(0))
     }

@@ -1,6 +1,8 @@
 //! Gamma: shape and rate.
 
-use crate::incomplete_gamma::ln_incomplete_gamma;
+use graph::log_tail::Law;
+use numerics::incomplete;
+
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -49,9 +51,15 @@ impl Distribution for Gamma {
         Ok(emit::within(g, x, Support::POSITIVE, density))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let (log_cdf, log_survival) = ln_incomplete_gamma(params.at(0), params.at(1) * x);
-        Some(Tails { log_cdf, log_survival })
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let spent = g.mul(params.at(1), x);
+        let mut tail = |law| emit::log_tail(g, law, &[params.at(0), spent]);
+        Some(Tails { log_cdf: tail(Law::GammaP), log_survival: tail(Law::GammaQ) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (shape, rate) = (params.at(0), params.at(1));
+        Some(vec![incomplete::gamma::implicit(shape, rate * x) / rate, -x / rate])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -45,6 +45,10 @@ impl Distribution for HalfNormal {
         Some(Tails { log_cdf: g.ln(cdf), log_survival: g.add_const(upper, std::f64::consts::LN_2) })
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![x / params.at(0)])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         Ok(params.at(0) * random::standard_normal(uniforms).abs())
     }

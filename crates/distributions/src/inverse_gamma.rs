@@ -1,6 +1,8 @@
 //! Inverse gamma: shape and scale; one over a gamma(shape, rate = scale).
 
-use crate::incomplete_gamma::ln_incomplete_gamma;
+use graph::log_tail::Law;
+use numerics::incomplete;
+
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -49,9 +51,15 @@ impl Distribution for InverseGamma {
         Ok(emit::above_zero(g, x, density))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let (log_survival, log_cdf) = ln_incomplete_gamma(params.at(0), params.at(1) / x);
-        Some(Tails { log_cdf, log_survival })
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let inverse = g.div(params.at(1), x);
+        let mut tail = |law| emit::log_tail(g, law, &[params.at(0), inverse]);
+        Some(Tails { log_cdf: tail(Law::GammaQ), log_survival: tail(Law::GammaP) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (shape, scale) = (params.at(0), params.at(1));
+        Some(vec![-x * incomplete::gamma::ln_implicit(shape, scale.ln() - x.ln()), x / scale])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -49,10 +49,14 @@
 //! - Outside the support the density of anything that depends on a latent is -inf, never NaN. Values
 //!   that come out of the right bijector are known to be inside, and are not checked. Data are the
 //!   compiler's to check ([`Distribution::observable`]).
+//! - Of a vector or a matrix the elements are compared with the support, and a matrix is factored; that
+//!   proportions sum to one, or a matrix is symmetric, is not looked at: of data
+//!   [`Distribution::observable_value`] tells.
 //! - Both ends of an interval count as inside; a density there is its limit, which may be infinite.
-//! - Tails are on the log scale. Where the graph has no operation for a law's tails (gamma, inverse
-//!   gamma, beta, Student's t, Cauchy) it can be truncated with constant parameters only; anything
-//!   else is refused by name.
+//! - Tails are on the log scale. Where the graph has no operation for a law's tails (Cauchy) it can be
+//!   truncated with constant parameters only; anything else is refused by name.
+//! - A continuous law tells how its draws move with its parameters ([`Distribution::implicit`]), to
+//!   ten digits at shapes from 1e-4 to 1e6.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
 //! - lgamma of large arguments cancels: a beta, binomial, Poisson or Student's t with parameters near
@@ -77,10 +81,12 @@ mod flat;
 mod gamma;
 mod guard;
 mod half_normal;
-mod incomplete_beta;
-mod incomplete_gamma;
 mod inverse_gamma;
+mod lkj_cholesky;
 mod lognormal;
+mod matrix;
+mod multinomial;
+mod multivariate_normal;
 mod normal;
 mod ordered_logistic;
 mod params;
@@ -95,8 +101,10 @@ mod student_t;
 mod truncated;
 mod uniform;
 mod window;
+mod wishart;
 
-pub use bijectors::{Place, bijector_for};
+pub use bijectors::{Affine, Place, bijector_for};
+pub use dirichlet::dirichlet_implicit;
 pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, constants};
 pub use domain::Domain;
 pub use error::DistributionError;

@@ -21,15 +21,14 @@ impl Distribution for LogNormal {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, log: true })
+    }
     fn widest_support(&self) -> Support {
         Support::POSITIVE
     }
     fn observable(&self, support: Support, x: f64) -> bool {
         support.contains(x) && x > 0.0
-    }
-
-    fn location_scale(&self) -> Option<LocationScale> {
-        Some(LocationScale { location: 0, scale: 1, noise: &normal::Normal, of_log: true })
     }
 
     /// The normal density of ln x, less ln x: for data ln x is computed once.
@@ -51,6 +50,11 @@ impl Distribution for LogNormal {
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
         let ln_x = emit::ln(g, x);
         Some(normal::log_tails(g, ln_x, params.at(0), params.at(1)))
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let z = (x.ln() - params.at(0)) / params.at(1);
+        Some(vec![x, x * z])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -20,12 +20,11 @@ impl Distribution for Normal {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 0, scale: 1, log: false })
+    }
     fn widest_support(&self) -> Support {
         Support::REAL
-    }
-
-    fn location_scale(&self) -> Option<LocationScale> {
-        Some(LocationScale { location: 0, scale: 1, noise: &Normal, of_log: false })
     }
 
     fn log_prob(
@@ -39,6 +38,10 @@ impl Distribution for Normal {
 
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
         Some(log_tails(g, x, params.at(0), params.at(1)))
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        Some(vec![1.0, (x - params.at(0)) / params.at(1)])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -1,6 +1,6 @@
 //! Ordered logistic: a rating, by where a latent logistic variable falls between cutpoints.
 
-use graph::ir::Binary;
+use graph::ir::{Binary, Reduction, Varies};
 
 use crate::prelude::*;
 
@@ -42,31 +42,40 @@ impl Distribution for OrderedLogistic {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (eta, cutpoints, along) = (params.at(0), params.at(1), params.event()[0]);
-        let zero = g.constant(0.0);
-        // Both ends of x's interval, each where there is one.
+        let cutpoints = g.expand(cutpoints, &[along]);
+        let (zero, one) = (g.constant(0.0), g.constant(1.0));
+        // The cutpoints at both ends of x's interval, each where there is one: a rating picks them, so
+        // that a row costs two softplus for any number of ratings.
         let steps = g.iota(along);
-        let below = g.add_const(steps, 2.0);
-        let above = g.add_const(steps, 1.0);
-        let (is_below, is_above) = (g.binary(Binary::Eq, x, below), g.binary(Binary::Eq, x, above));
-        let to_lower = g.sub(cutpoints, eta);
-        let to_upper = g.neg(to_lower);
+        let (from_one, from_two) = (g.add_const(steps, 1.0), g.add_const(steps, 2.0));
+        let (ends, starts) = (g.binary(Binary::Eq, x, from_one), g.binary(Binary::Eq, x, from_two));
+        let picked = |g: &mut Graph, which: NodeId, values: NodeId| {
+            let only = g.select(which, values, zero);
+            g.sum(only, &[along])
+        };
+        let (upper, lower) = (picked(g, ends, cutpoints), picked(g, starts, cutpoints));
+        let (to_lower, to_upper) = (g.sub(lower, eta), g.sub(eta, upper));
         let (fails_lower, fails_upper) = (g.softplus(to_lower), g.softplus(to_upper));
-        let lower_term = g.select(is_below, fails_lower, zero);
-        let upper_term = g.select(is_above, fails_upper, zero);
-        let both = g.add(lower_term, upper_term);
-        let missed = g.sum(both, &[along]);
-        // The width of an inner interval: the cutpoint before each, itself where there is none.
+        let n = g.size(along);
+        let (is_first, is_last) = (g.binary(Binary::Le, x, one), g.binary(Binary::Lt, n, x));
+        let lower_term = g.select(is_first, zero, fails_lower);
+        let upper_term = g.select(is_last, zero, fails_upper);
+        // The width of an inner interval: from the cutpoint before, which the first has not.
         let before = g.shift(cutpoints, along, 1, 0.0);
-        let one = g.constant(1.0);
-        let is_first = g.binary(Binary::Lt, steps, one);
+        let is_lowest = g.binary(Binary::Lt, steps, one);
         let gap = g.sub(cutpoints, before);
-        let gap = g.select(is_first, one, gap);
+        let gap = g.select(is_lowest, one, gap);
         let ln_width = emit::ln_1m_exp_neg(g, gap);
-        let inner = g.unary(Unary::Not, is_first);
-        let is_inner = g.mul(is_above, inner);
-        let width = g.select(is_inner, ln_width, zero);
-        let width = g.sum(width, &[along]);
-        Ok(g.sub(width, missed))
+        let ln_width = g.select(is_lowest, zero, ln_width);
+        let width = picked(g, ends, ln_width);
+        let missed = g.add(lower_term, upper_term);
+        let density = g.sub(width, missed);
+        if g.varies(cutpoints) == Varies::Data {
+            return Ok(density);
+        }
+        let least = g.reduce(Reduction::Min, gap, &[along]);
+        let out = g.binary(Binary::Le, least, zero);
+        Ok(emit::impossible_where(g, out, density))
     }
 
     fn sample(&self, _: &Params<f64>, _: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

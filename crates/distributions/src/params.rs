@@ -145,12 +145,18 @@ impl<T: Copy> Params<T> {
         self.slots[k].as_mut().expect("binding fills required slots").value = value;
     }
 
+    /// Overwrites every value given, in the order of [`iter`](Params::iter).
+    pub fn refill(&mut self, mut value: impl FnMut() -> T) {
+        self.slots.iter_mut().flatten().for_each(|given| given.value = value());
+    }
+
     pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {
         let mut given = |g: Given<T>| Given { alternative: g.alternative, value: f(g.value) };
         Params { slots: self.slots.iter().map(|g| g.map(&mut given)).collect(), event: self.event.clone() }
     }
 
-    /// The dimensions along which the law is one law: see [`Event`](crate::Event).
+    /// The dimensions along which the law is one law: see [`Event`](crate::Event); of a vector its prime
+    /// too, if matrices are among the parameters.
     pub fn event(&self) -> &[DimId] {
         &self.event
     }

@@ -103,6 +103,15 @@ pub fn poisson(rate: f64, uniforms: &mut Uniforms<'_>) -> f64 {
     events
 }
 
+/// Weights in proportion to probabilities, of themselves or their logarithms.
+pub fn weights(given: &[f64], logarithms: bool) -> Vec<f64> {
+    if !logarithms {
+        return given.to_vec();
+    }
+    let top = given.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    given.iter().map(|l| (l - top).exp()).collect()
+}
+
 /// The position among `weights`, which need not sum to one, where the uniform number `u` falls.
 pub fn pick(weights: &[f64], u: f64) -> usize {
     let mut left = u * weights.iter().sum::<f64>();

@@ -3,7 +3,7 @@
 use crate::distribution::Distribution;
 use crate::{
     bernoulli, beta, binomial, categorical, cauchy, dirichlet, exponential, flat, gamma, half_normal,
-    inverse_gamma, lognormal, ordered_logistic,
+    inverse_gamma, lkj_cholesky, lognormal, multinomial, multivariate_normal, ordered_logistic, wishart,
 };
 use crate::{normal, poisson, student_t, uniform};
 
@@ -28,6 +28,11 @@ pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &categorical::Categorical,
     &ordered_logistic::OrderedLogistic,
     &dirichlet::Dirichlet,
+    &multinomial::Multinomial,
+    &multivariate_normal::MultivariateNormal,
+    &lkj_cholesky::LkjCholesky,
+    &wishart::Wishart,
+    &wishart::InverseWishart,
 ];
 
 /// The distribution a specification calls `name`.

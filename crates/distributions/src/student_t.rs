@@ -2,7 +2,9 @@
 
 use std::f64::consts::{LN_2, PI};
 
-use crate::incomplete_beta::ln_incomplete_beta;
+use graph::log_tail::Law;
+use numerics::incomplete::student_t::implicit;
+
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -32,12 +34,11 @@ impl Distribution for StudentT {
     fn slots(&self) -> &'static [Slot] {
         SLOTS
     }
+    fn location_scale(&self) -> Option<LocationScale> {
+        Some(LocationScale { location: 1, scale: 2, log: false })
+    }
     fn widest_support(&self) -> Support {
         Support::REAL
-    }
-
-    fn location_scale(&self) -> Option<LocationScale> {
-        Some(LocationScale { location: 1, scale: 2, noise: &StudentT, of_log: false })
     }
 
     fn log_prob(
@@ -49,17 +50,17 @@ impl Distribution for StudentT {
         Ok(log_density(g, x, params.at(0), params.at(1), params.at(2)))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let z = (x - params.at(1)) / params.at(2);
-        let (outside, inside) = two_sided(params.at(0), z.abs());
-        // Half of what is outside lies beyond z, the rest on its other side.
-        let beyond = outside - LN_2;
-        let rest = if inside > outside { (-beyond.exp()).ln_1p() } else { (0.5 + 0.5 * inside.exp()).ln() };
-        Some(if z < 0.0 {
-            Tails { log_cdf: beyond, log_survival: rest }
-        } else {
-            Tails { log_cdf: rest, log_survival: beyond }
-        })
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let z = emit::standardise(g, x, params.at(1), params.at(2));
+        let minus = g.neg(z);
+        let mut tail = |z| emit::log_tail(g, Law::StudentT, &[params.at(0), z]);
+        Some(Tails { log_cdf: tail(z), log_survival: tail(minus) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (df, scale) = (params.at(0), params.at(2));
+        let z = (x - params.at(1)) / scale;
+        Some(vec![scale * implicit(df, z), 1.0, z])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
@@ -101,9 +102,21 @@ impl Distribution for HalfStudentT {
         Ok(emit::within(g, x, Support::POSITIVE, density))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let (log_survival, log_cdf) = two_sided(params.at(0), x / params.at(1));
-        Some(Tails { log_cdf, log_survival })
+    /// z^2 / (df + z^2) is a beta(1/2, df/2), of log odds 2 ln z - ln df (DLMF 8.17).
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let df = params.at(0);
+        let z = g.div(x, params.at(1));
+        let (ln_z, ln_df) = (g.ln(z), g.ln(df));
+        let twice = g.scale(2.0, ln_z);
+        let (w, minus) = (g.sub(twice, ln_df), g.sub(ln_df, twice));
+        let (half, half_df) = (g.constant(0.5), g.scale(0.5, df));
+        let log_cdf = emit::log_tail(g, Law::Beta, &[half, half_df, w]);
+        Some(Tails { log_cdf, log_survival: emit::log_tail(g, Law::Beta, &[half_df, half, minus]) })
+    }
+
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let z = x / params.at(1);
+        Some(vec![params.at(1) * implicit(params.at(0), z), z])
     }
 
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
@@ -142,12 +155,6 @@ fn log_density(g: &mut Graph, x: NodeId, df: NodeId, loc: NodeId, scale: NodeId)
     let l = g.log1p(q);
     let kernel = g.mul(half_more, l);
     g.sub(norm, kernel)
-}
-
-/// ln P(|T| > z) and ln P(|T| <= z), by the incomplete beta function (DLMF 8.17).
-fn two_sided(df: f64, z: f64) -> (f64, f64) {
-    let s = df + z * z;
-    ln_incomplete_beta(0.5 * df, 0.5, df / s, z * z / s)
 }
 
 /// A normal over the root of a chi-square by its df, the latter on the log scale: df near zero gives

@@ -4,10 +4,10 @@
 //! cancel, so windows far out keep their digits. A discrete law sums its probabilities.
 
 use graph::ir::{Binary, DimId, Role, Size};
+use numerics::incomplete::ln_1m_exp;
 
 use crate::distribution::constants;
-use crate::evaluate::{log_prob_at, tails_at};
-use crate::incomplete_gamma::ln_1m_exp;
+use crate::evaluate::{log_prob_at, tail_at, tails_at};
 use crate::prelude::*;
 use crate::window;
 
@@ -107,11 +107,7 @@ impl Truncated {
         let a = if window.cuts_below { tails_at(self.base, params, &[window.lower])?[0] } else { whole };
         let whole = Tails { log_cdf: 0.0, log_survival: f64::NEG_INFINITY };
         let b = if window.cuts_above { tails_at(self.base, params, &[window.upper])?[0] } else { whole };
-        let mass = if a.log_survival < b.log_cdf {
-            a.log_survival + ln_1m_exp(b.log_survival - a.log_survival)
-        } else {
-            b.log_cdf + ln_1m_exp(a.log_cdf - b.log_cdf)
-        };
+        let mass = ln_between(a, b);
         if mass.is_finite() {
             return Ok(mass);
         }
@@ -186,6 +182,15 @@ struct Window {
     cuts_above: bool,
 }
 
+/// ln of the probability between two points, from their tails, on the side that cancels least.
+fn ln_between(a: Tails<f64>, b: Tails<f64>) -> f64 {
+    if a.log_survival < b.log_cdf {
+        a.log_survival + ln_1m_exp(b.log_survival - a.log_survival)
+    } else {
+        b.log_cdf + ln_1m_exp(a.log_cdf - b.log_cdf)
+    }
+}
+
 impl Distribution for Truncated {
     fn name(&self) -> &'static str {
         "truncated"
@@ -240,6 +245,33 @@ impl Distribution for Truncated {
         Ok(emit::within(g, x, support, density))
     }
 
+    /// The base's, less what the ends contribute: with u the probability below x in the window, F(x) =
+    /// (1 - u) F(a) + u F(b) stays, and an end that does not move takes `p(end)/p(x)` times its share
+    /// of what it would have moved. In windows far out the terms nearly cancel.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        if self.base.is_discrete() {
+            return None;
+        }
+        let (window, _) = self.window(&params.map(Some)).ok()?;
+        let mut moved = self.base.implicit(params, x)?;
+        let ends = [(window.cuts_below, window.lower), (window.cuts_above, window.upper)];
+        let points = [window.lower, x, window.upper];
+        let tails = tails_at(self.base, params, &points).ok()?;
+        let densities = log_prob_at(self.base, params, &points).ok()?;
+        let mass = ln_between(tails[0], tails[2]);
+        for (k, (cuts, end)) in ends.into_iter().enumerate() {
+            if !cuts {
+                continue;
+            }
+            // What lies between x and the other end.
+            let share = ln_between(tails[1 - k], tails[2 - k]) - mass + densities[2 * k] - densities[1];
+            for (m, at_end) in moved.iter_mut().zip(self.base.implicit(params, end)?) {
+                *m -= share.exp() * at_end;
+            }
+        }
+        Some(moved)
+    }
+
     /// Draws of the base until one falls inside; far out, by inversion.
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         let (window, _) = self.window(&params.map(Some))?;
@@ -279,17 +311,16 @@ impl Truncated {
             b.log_cdf + ((1.0 - u) * (a.log_cdf - b.log_cdf).exp_m1()).ln_1p()
         };
         // Search over the numbers themselves, in the order of their bits: no scale to guess. A round
-        // asks for 63 points at once.
+        // asks for 7 points at once: a graph costs as much as some tails of the cheaper laws.
         let (mut low, mut high) = (i128::from(rank(window.lower)), i128::from(rank(window.upper)));
         while high - low > 1 {
-            let mut between: Vec<i128> = (1..64).map(|k| low + (high - low) * k / 64).collect();
+            let mut between: Vec<i128> = (1..8).map(|k| low + (high - low) * k / 8).collect();
             between.dedup();
             between.retain(|&k| k > low);
             let points: Vec<f64> = between.iter().map(|&k| unrank(k as i64)).collect();
-            let tails = tails_at(self.base, params, &points)?;
-            let beyond = |t: &Tails<f64>| if upper { t.log_survival < target } else { t.log_cdf > target };
-            for (&k, t) in between.iter().zip(&tails) {
-                if beyond(t) {
+            let tails = tail_at(self.base, params, &points, upper)?;
+            for (&k, &t) in between.iter().zip(&tails) {
+                if if upper { t < target } else { t > target } {
                     high = k;
                     break;
                 }

@@ -76,6 +76,12 @@ impl Distribution for Uniform {
         Some(Tails { log_cdf: g.ln(left), log_survival: g.ln(right) })
     }
 
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (lower, upper) = (params.at(0), params.at(1));
+        let width = upper - lower;
+        Some(vec![(upper - x) / width, (x - lower) / width])
+    }
+
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         let (lower, upper) = (params.at(0), params.at(1));
         Ok((lower + (upper - lower) * uniforms()).clamp(lower, upper))

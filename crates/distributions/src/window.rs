@@ -20,7 +20,8 @@ pub struct Seen {
     pub left: Option<NodeId>,
     /// It is above x.
     pub right: Option<NodeId>,
-    /// It lies between two ends; where they are equal it is known. An upper end of infinity is none.
+    /// It lies between two ends; where they are equal it is known. An end at which the law's support has
+    /// its own (0, infinity), or beyond, is none: then it is anywhere in the window from the other.
     pub interval: Option<(NodeId, NodeId)>,
 }
 
@@ -57,10 +58,8 @@ pub fn censored(
     let mut density = law.log_prob(g, params, x)?;
     if let Some((lower, upper)) = seen.interval {
         let known = g.binary(Binary::Eq, lower, upper);
-        // Where both are one, any other number stands for the upper: the branch is not taken.
-        let apart = g.add_const(lower, 1.0);
-        let above = g.select(known, apart, upper);
-        let between = log_mass(g, law, params, (Some(lower), Some(above)))?;
+        let between = log_interval(g, law, params, (lower, upper), ends)?;
+        // Where it is not known an end may have no density; the branch is not taken.
         let at = law.log_prob(g, params, lower)?;
         density = g.select(known, at, between);
     }
@@ -79,6 +78,41 @@ pub fn censored(
     Ok(g.sub(density, mass))
 }
 
+/// Emits ln P(between `lower` and `upper`), without an end of the support itself: a tail there is 0 or 1,
+/// but what it varies with is not finite.
+fn log_interval(
+    g: &mut Graph,
+    law: &dyn Distribution,
+    params: &Params<NodeId>,
+    (lower, upper): (NodeId, NodeId),
+    ends: Ends,
+) -> Result<NodeId, DistributionError> {
+    let (first, last) = law.widest_support().range();
+    let (first_end, last_end) = (g.constant(first), g.constant(last));
+    let (open_below, open_above) =
+        (g.binary(Binary::Le, lower, first_end), g.binary(Binary::Le, last_end, upper));
+    // Other numbers stand for ends that are none, or one: their branches are not taken.
+    let under = if first.is_finite() {
+        let sum = g.add(first_end, upper);
+        g.scale(0.5, sum)
+    } else {
+        g.add_const(upper, -1.0)
+    };
+    let over = g.add_const(lower, 1.0);
+    let one = g.binary(Binary::Le, upper, lower);
+    let lower = g.select(open_below, under, lower);
+    let upper = g.select(one, over, upper);
+    let upper = g.select(open_above, over, upper);
+
+    let (from, to) = (tails(g, law, params, Some(lower))?, tails(g, law, params, Some(upper))?);
+    let (bottom, top) = (tails(g, law, params, ends.0)?, tails(g, law, params, ends.1)?);
+    let closed = between(g, from, to);
+    let (below, above, whole) = (between(g, bottom, to), between(g, from, top), between(g, bottom, top));
+    let without_top = g.select(open_below, whole, above);
+    let with_top = g.select(open_below, below, closed);
+    Ok(g.select(open_above, without_top, with_top))
+}
+
 /// Emits ln P(between `ends`).
 ///
 /// # Errors
@@ -89,15 +123,18 @@ pub fn log_mass(
     params: &Params<NodeId>,
     (lower, upper): Ends,
 ) -> Result<NodeId, DistributionError> {
-    let mut tails = |at: Option<NodeId>| match at {
-        None => Ok(None),
-        Some(at) => {
-            let varies = DistributionError::TruncationVaries { distribution: law.name() };
-            law.tails(g, params, at).ok_or(varies).map(Some)
-        }
-    };
-    let (below, above) = (tails(lower)?, tails(upper)?);
+    let (below, above) = (tails(g, law, params, lower)?, tails(g, law, params, upper)?);
     Ok(between(g, below, above))
+}
+
+fn tails(
+    g: &mut Graph,
+    law: &dyn Distribution,
+    params: &Params<NodeId>,
+    at: Option<NodeId>,
+) -> Result<Option<Tails<NodeId>>, DistributionError> {
+    let varies = DistributionError::TruncationVaries { distribution: law.name() };
+    at.map(|at| law.tails(g, params, at).ok_or(varies)).transpose()
 }
 
 /// ln of the probability above one point and below another, from the tails at them.

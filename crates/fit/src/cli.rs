@@ -7,7 +7,8 @@ use numerics::simd::Isa;
 
 /// Fits the model of a YAML file and says how far the answer can be trusted.
 ///
-/// Results go to runs/<model>/: posterior.parquet, summary.parquet, trace.parquet, unconstrained.parquet, fit.json.
+/// Results go to runs/<model>/: posterior.parquet, summary.parquet, predictive.parquet, rows_<table>.parquet,
+/// trace.parquet, unconstrained.parquet, fit.json.
 ///
 /// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
 /// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).
@@ -28,6 +29,10 @@ pub enum Command {
     Explain(Explain),
     /// Print the log joint density at points of a table
     Logdensity(Logdensity),
+    /// Draw parameters and data sets from the model, before any data
+    Simulate(Simulate),
+    /// Predict rows, new ones or those of the fit, from a finished run
+    Predict(Predict),
 }
 
 #[derive(Args, Debug, Clone)]
@@ -73,10 +78,71 @@ impl Machine {
     }
 }
 
+/// Tells whether a spec and its data are in order, and tries the density at 64 draws from the prior.
+///
+/// Exit codes: 0 in order; 1 the density is finite at no draw from the prior; 2 the spec or the data is wrong.
 #[derive(Args, Debug)]
 pub struct Check {
     /// The model, a YAML file
     pub spec: PathBuf,
+}
+
+/// Draws the latents from their priors and the observed columns from their likelihoods.
+///
+/// DIR gets a file for each table, with the observed columns simulated and all else as it was; the spec, which reads
+/// them; and truth.parquet (name, value), the latents behind them. With several draws, each has a folder of its own.
+#[derive(Args, Debug)]
+pub struct Simulate {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+    /// Folder of the data sets [default: simulated/<model>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How many data sets
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub draws: u32,
+    /// Seed of all random numbers [default: the spec's, else 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// A latent's value instead of a draw: mu=3, theta[A]=1, or all elements, theta=1
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub at: Vec<(String, f64)>,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+/// Predicts observed columns, and whatever else varies by row.
+///
+/// Dimensions keep the levels of the fit; a new level is drawn from the hierarchy for each draw of the posterior.
+/// Observed columns may be missing. Predictions are of the uncensored value.
+#[derive(Args, Debug)]
+pub struct Predict {
+    /// The folder of a finished run
+    pub run: PathBuf,
+    /// New rows: FILE, or TABLE=FILE where the model has several tables; the others are those of the fit
+    #[arg(long, value_name = "[TABLE=]FILE")]
+    pub data: Vec<String>,
+    /// Folder of the results [default: predict in the folder of the run]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Posterior draws to predict from [default: up to 2,000, fewer for long tables]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub draws: Option<u32>,
+    /// Seed of all random numbers [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+/// `mu=3`
+fn assignment(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.rsplit_once('=').ok_or("expected NAME=VALUE")?;
+    let value = value.trim().parse().map_err(|_| format!("`{}` is not a number", value.trim()))?;
+    Ok((name.trim().to_string(), value))
 }
 
 #[derive(Args, Debug)]

@@ -1,11 +1,13 @@
 //! `fit`: one YAML file in, a posterior out. The command line, thin: a driver to read aloud.
 
+mod centring;
 mod cli;
 mod commands;
 mod data;
 mod outcome;
 mod progress;
 mod results;
+mod saved;
 mod summary;
 
 use std::process::ExitCode;
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         Some(cli::Command::Check(args)) => commands::check::run(&args),
         Some(cli::Command::Explain(args)) => commands::explain::run(&args),
         Some(cli::Command::Logdensity(args)) => commands::logdensity::run(&args),
+        Some(cli::Command::Simulate(args)) => commands::simulate::run(&args),
+        Some(cli::Command::Predict(args)) => commands::predict::run(&args),
         None => commands::fit::run(&cli.fit),
     };
     match done {

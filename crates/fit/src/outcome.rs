@@ -66,7 +66,7 @@ pub fn say(text: impl fmt::Display) -> Result<(), Problem> {
 pub fn read_spec(path: &Path) -> Result<Source, Problem> {
     let name = path.to_string_lossy();
     if !path.exists() && path.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) {
-        let commands = ["check", "explain", "logdensity", "help"];
+        let commands = ["check", "explain", "logdensity", "predict", "simulate", "help"];
         let near = spec_compiler::nearest::nearest(&name, commands);
         let help = match near.first() {
             Some(c) => format!("did you mean `fit {c}`?"),

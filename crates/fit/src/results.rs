@@ -1,14 +1,16 @@
 //! The folder of a run: every table and `fit.json`.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, TableError, write_parquet};
 use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
 
+use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
 
@@ -16,6 +18,10 @@ use crate::summary::{self, Row};
 pub const MARKER: &str = "fit.json";
 /// What `--resume` goes on from; only in interrupted runs.
 pub const STATE: &str = "state.bin";
+/// The draws as the engine has them: what `predict` starts from.
+pub const UNCONSTRAINED: &str = "unconstrained.parquet";
+/// Draws of discrete latents that do not vary by row.
+pub const DISCRETE: &str = "discrete.parquet";
 
 /// Why results could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +32,28 @@ pub enum WriteError {
     Io { file: String, error: std::io::Error },
     #[error(transparent)]
     Plan(#[from] graph::program::PlanError),
+    #[error(transparent)]
+    Compile(#[from] vi_engine::CompileError),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
 }
 
 /// How long things took.
 pub struct Timings {
     pub compile: Duration,
     pub fit: Duration,
+    /// Predictions, and whatever varies by row; known when they are written.
+    pub answers: Duration,
 }
 
 /// A finished fit with what it was made of.
 pub struct Run<'a> {
+    /// The folder that the spec's paths are relative to.
+    pub base: &'a Path,
     pub source: &'a Source,
     pub compiled: &'a Compiled,
+    /// Where the model is not fitted in the coordinates it is written in.
+    pub centring: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -58,7 +74,7 @@ impl Run<'_> {
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
-        timings: Timings,
+        mut timings: Timings,
     ) -> Result<Vec<Row>, WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
@@ -84,15 +100,33 @@ impl Run<'_> {
             ("log_q".to_string(), ColumnData::Real(less(&fit.log_q))),
         ];
         posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
+        let known = Known::all(target, z);
+        let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
+        let discrete: Vec<(String, ColumnData)> =
+            discrete.into_iter().map(|(name, x)| (name, ColumnData::Real(x))).collect();
+        let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
+        let reported = |(column, _): &&(String, ColumnData)| {
+            target.discrete.iter().any(|d| d.reported && of(column, &d.name))
+        };
+        posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
+        let written = match self.centring {
+            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+            None => None,
+        };
+        let u = written.as_ref().unwrap_or(z);
         let unconstrained: Vec<(String, ColumnData)> = density
             .names()
             .iter()
             .enumerate()
-            .map(|(k, n)| (n.clone(), ColumnData::Real((0..z.lanes()).map(|d| z.get(k, d)).collect())))
+            .map(|(k, n)| (n.clone(), ColumnData::Real((0..u.lanes()).map(|d| u.get(k, d)).collect())))
             .collect();
-        write_parquet(folder.join("unconstrained.parquet"), &unconstrained)?;
+        write_parquet(folder.join(UNCONSTRAINED), &unconstrained)?;
+
+        if !discrete.is_empty() {
+            write_parquet(folder.join(DISCRETE), &discrete)?;
+        }
 
         let rows = summary::rows(fit, &columns);
         let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
@@ -119,6 +153,12 @@ impl Run<'_> {
         ];
         write_parquet(folder.join("trace.parquet"), &trace)?;
 
+        let begun = Instant::now();
+        let seed = self.options.seed;
+        let written =
+            answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
+        timings.answers = begun.elapsed();
+
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
                 .map_err(|error| WriteError::Io { file: file.into(), error })
@@ -126,12 +166,12 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings));
+        let text = format!("{:#}\n", self.json(&timings, &written));
         write(MARKER, text.as_bytes())?;
         Ok(rows)
     }
 
-    fn json(&self, timings: &Timings) -> Value {
+    fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
@@ -147,12 +187,15 @@ impl Run<'_> {
         json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
+            "centring": self.centring.map(Recentred::json),
             "model": model.name,
             "spec": self.source.text(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
-            "standardisation": {},
+            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "remembered": self.compiled.remembered,
+            "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "family": fit.state.family,
@@ -167,7 +210,7 @@ impl Run<'_> {
             "failures": fit.tally.reasons,
             "versions": {"fit": env!("CARGO_PKG_VERSION")},
             "isa": self.machine.isa.to_string(),
-            "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64()},
+            "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers about draws: what stands in `summary.parquet` and on the screen.
 
+use answers::moments::Moments;
 use vi_engine::Fit;
 
 /// One row of the summary.
@@ -23,16 +24,14 @@ pub fn rows(fit: &Fit, columns: &[Vec<f64>]) -> Vec<Row> {
         .iter()
         .zip(columns)
         .map(|(p, draws)| {
-            let (mean, sd) = mean_and_sd(draws);
-            let mut sorted = draws.clone();
-            sorted.sort_by(f64::total_cmp);
+            let Moments { mean, sd, q05, q50, q95 } = Moments::of(&mut draws.clone());
             Row {
                 name: p.name.clone(),
                 mean,
                 sd,
-                q05: quantile(&sorted, 0.05),
-                q50: quantile(&sorted, 0.50),
-                q95: quantile(&sorted, 0.95),
+                q05,
+                q50,
+                q95,
                 mcse: p.mcse,
                 ess: p.ess,
                 k_hat: p.k_hat,
@@ -40,23 +39,6 @@ pub fn rows(fit: &Fit, columns: &[Vec<f64>]) -> Vec<Row> {
             }
         })
         .collect()
-}
-
-/// The mean, and the standard deviation that divides by n - 1.
-fn mean_and_sd(x: &[f64]) -> (f64, f64) {
-    let n = x.len() as f64;
-    let mean = x.iter().sum::<f64>() / n;
-    let ss: f64 = x.iter().map(|v| (v - mean) * (v - mean)).sum();
-    (mean, (ss / (n - 1.0).max(1.0)).sqrt())
-}
-
-/// Linear interpolation between order statistics (Hyndman and Fan 1996, type 7).
-fn quantile(sorted: &[f64], p: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
-    let at = p * last as f64;
-    let (low, part) = (at.floor() as usize, at.fract());
-    let high = (low + 1).min(last);
-    sorted[low] + part * (sorted[high] - sorted[low])
 }
 
 /// Most rows shown on the screen.
@@ -102,16 +84,6 @@ fn digits(sd: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_interpolate_and_moments_divide_by_n_less_one() {
-        let x = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!(quantile(&x, 0.5), 2.5);
-        assert_eq!(quantile(&x, 0.0), 1.0);
-        assert_eq!(quantile(&x, 1.0), 4.0);
-        let (mean, sd) = mean_and_sd(&x);
-        assert!((mean - 2.5).abs() < 1e-15 && (sd - (5.0_f64 / 3.0).sqrt()).abs() < 1e-15);
-    }
 
     #[test]
     fn decimals_follow_the_sd() {

@@ -432,6 +432,19 @@ impl Graph {
         if let Some(x) = self.negated(b) {
             return self.add(a, x);
         }
+        // What was added is taken away again: (b + x) - b keeps no digit of a small x. It must have the
+        // dimensions of b too.
+        for (sum, other, minus) in [(a, b, false), (b, a, true)] {
+            if self.node(sum).op == Op::Binary(Binary::Add)
+                && let [l, r] = self.node(sum).args[..]
+                && (l == other || r == other)
+            {
+                let rest = if l == other { r } else { l };
+                if self.ty(rest).dims == self.ty(sum).dims {
+                    return if minus { self.neg(rest) } else { rest };
+                }
+            }
+        }
         if let Some(n) = rewrite::sub(self, a, b) {
             return n;
         }

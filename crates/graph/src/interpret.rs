@@ -215,6 +215,16 @@ impl<'a> Evaluator<'a> {
                     op => each!(|x, y| scalar::binary(*op, x, y)),
                 }
             }
+            Op::LogTail(tail) => {
+                let of = |d: &[DimId]| self.along(dims, d);
+                // A law of two arguments reads its second again, and does not look.
+                let last = tail.arity() - 1;
+                let (a, b, c) = (x(0), x(1), x(last));
+                let (so, sa, sb, sc) = (of(dims), of(ty(0)), of(ty(1)), of(ty(last)));
+                let strides: Vec<[usize; 4]> =
+                    (0..dims.len()).map(|i| [so[i], sa[i], sb[i], sc[i]]).collect();
+                walk(&counts, &strides, |[o, i, j, k]| out[o] = tail.value([a[i], b[j], c[k]]));
+            }
             Op::Select => {
                 let (c, a, b) = (x(0), x(1), x(2));
                 let of = |d: &[DimId]| self.along(dims, d);

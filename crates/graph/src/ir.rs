@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::foreign::Foreign;
+use crate::log_tail::LogTail;
 use crate::types::{self, TypeError};
 
 /// A node of a graph; nodes are numbered in topological order.
@@ -202,6 +203,8 @@ pub enum Op {
     Ones(Vec<DimId>),
     Unary(Unary),
     Binary(Binary),
+    /// A tail of a law, elementwise: see [`log_tail`](crate::log_tail).
+    LogTail(LogTail),
     /// `(c, a, b)`: a where c is not zero, else b. The branch not taken never contributes, nor do
     /// its derivatives (a NaN there stays there).
     Select,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::derivative::{self, AdError};
 use crate::ir::{Binary, DimId, Graph, NodeId, Op, Reduction, Scan, Varies};
+use crate::log_tail;
 
 /// Tangents of `outputs` given those of some nodes, in the same graph; `None` is zero. Like
 /// cotangents, tangents are kept in their smallest shape. Foreign ops must be in the form with
@@ -81,6 +82,17 @@ fn rule(
         Op::Filter { .. } | Op::GramFactor { .. } => None,
         Op::Unary(u) => derivative::unary(g, *u, args[0], n)?.zip(first).map(|(d, t)| g.mul(t, d)),
         Op::Binary(b) => binary(g, *b, n, args, ts),
+        Op::LogTail(tail) => {
+            let mut sum = None;
+            for (k, &t) in ts.iter().enumerate() {
+                if let Some(t) = t {
+                    let d = log_tail::derivative(g, *tail, args, k)?;
+                    let c = g.mul(t, d);
+                    sum = add(g, sum, Some(c));
+                }
+            }
+            sum
+        }
         Op::Select => {
             let zero = g.constant(0.0);
             let (a, b) = (ts[1].unwrap_or(zero), ts[2].unwrap_or(zero));

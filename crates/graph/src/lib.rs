@@ -40,7 +40,8 @@
 //!
 //! Where to look: [`ir`] the types, `types` the rule of every op, [`build`] the smart constructors,
 //! [`vjp`] and [`jvp`] the derivatives, [`passes`] whole-graph rewrites, [`text`] the printed form,
-//! [`interpret`] what every op means, [`program`] how it is run fast, [`foreign`] the one hatch.
+//! [`interpret`] what every op means, [`program`] how it is run fast, [`foreign`] the one hatch,
+//! [`log_tail`] tails of laws without a closed form.
 //! Nothing here knows of probability.
 
 pub mod build;
@@ -50,6 +51,7 @@ pub mod interpret;
 pub mod ir;
 pub mod jvp;
 mod layout;
+pub mod log_tail;
 mod names;
 pub mod passes;
 pub mod program;

@@ -82,6 +82,7 @@ impl Op {
             Op::Ones(_) => "ones",
             Op::Unary(u) => unary(*u),
             Op::Binary(b) => binary(*b),
+            Op::LogTail(t) => t.word(),
             Op::Select => "select",
             Op::Reduce(r, _) => reduction(*r),
             Op::Contract { .. } => "contract",

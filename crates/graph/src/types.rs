@@ -141,6 +141,11 @@ pub fn infer(g: &Graph, op: &Op, args: &[NodeId]) -> Result<Ty, TypeError> {
             arity(op, args, 2)?;
             real(g.union(&tys[0].dims, &tys[1].dims))
         }
+        Op::LogTail(t) => {
+            arity(op, args, t.arity())?;
+            let dims = tys.iter().flat_map(|ty| ty.dims.iter().copied()).collect();
+            real(dims)
+        }
         Op::Select => {
             arity(op, args, 3)?;
             let ab = g.union(&tys[1].dims, &tys[2].dims);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::derivative::{self, AdError};
 use crate::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Scan, Varies};
+use crate::log_tail;
 
 /// A graph holding an output, and its gradient with respect to some inputs.
 #[derive(Debug)]
@@ -127,6 +128,15 @@ impl Sweep<'_> {
                 }
             }
             Op::Binary(op) => self.binary(*op, n, args, &dims, ct),
+            Op::LogTail(tail) => {
+                for (k, &x) in args.iter().enumerate() {
+                    if self.wants(x) {
+                        let d = log_tail::derivative(self.g, *tail, args, k)?;
+                        let c = self.g.mul(ct, d);
+                        self.give_from(x, &dims, c);
+                    }
+                }
+            }
             Op::Select => {
                 let zero = self.g.constant(0.0);
                 if self.wants(args[1]) {

@@ -7,6 +7,7 @@ use common::small_examples::{Make, Numbers, Order, Small, lane_inputs, small_exa
 use graph::derivative::{AdError, in_steps};
 use graph::interpret::evaluate;
 use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Unary, Varies};
+use graph::log_tail::LOG_TAILS;
 use graph::text::{BINARY, REDUCTIONS, UNARY};
 use graph::value::{Bindings, Value};
 use graph::{jvp, vjp};
@@ -336,6 +337,14 @@ fn what_has_no_rule_is_refused_by_name() {
     let refused = jvp::jvp(&mut m.g, &[(x, x)], &[y]).unwrap_err();
     assert_eq!(refused.to_string(), "trigamma has no derivative rule");
 
+    // By two shapes.
+    let mut m = Make::new(1);
+    let (a, x) = (m.lane("a", &[], 1.0, 2.0), m.lane("x", &[], 1.0, 2.0));
+    let y = m.g.log_tail(LOG_TAILS[0].0, &[a, x]);
+    let v = vjp::value_and_grad(&m.g, y, &[a], &[a]).expect("has a rule");
+    let refused = vjp::value_and_grad(&v.graph, v.grads[0], &v.others, &[]).map(|_| ()).unwrap_err();
+    assert_eq!(refused.to_string(), "log_gamma_p_da has no derivative rule");
+
     // Which cotangents belong to the second of two parts is known with the data only.
     let all = op_examples();
     let e = all.iter().find(|e| e.name == "concat of rows").expect("enrolled");
@@ -365,7 +374,7 @@ fn what_has_no_rule_is_refused_by_name() {
 /// The word of an op's kind; a new structural op does not compile until it is listed here and below.
 fn word(op: &Op) -> String {
     match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) => {}
+        Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) | Op::LogTail(_) => {}
         Op::Const(_) | Op::Input(_) | Op::Size(_) | Op::Iota(_) | Op::Ones(_) | Op::Select => {}
         Op::Contract { .. } | Op::Gather | Op::ScatterAdd | Op::Element { .. } | Op::Place { .. } => {}
         Op::Slice { .. } | Op::Pad { .. } | Op::Concat { .. } | Op::Shift { .. } | Op::Rename(_) => {}
@@ -388,7 +397,12 @@ fn every_op_is_enrolled() {
         .collect();
     let mut words: Vec<&str> = STRUCTURAL.split_whitespace().collect();
     words.extend(
-        UNARY.iter().map(|u| u.1).chain(BINARY.iter().map(|b| b.1)).chain(REDUCTIONS.iter().map(|r| r.1)),
+        UNARY
+            .iter()
+            .map(|u| u.1)
+            .chain(BINARY.iter().map(|b| b.1))
+            .chain(REDUCTIONS.iter().map(|r| r.1))
+            .chain(LOG_TAILS.iter().map(|t| t.1)),
     );
     let missing: Vec<&&str> = words.iter().filter(|w| !seen.iter().any(|s| s == **w)).collect();
     assert!(missing.is_empty(), "no example in op_examples.rs of {missing:?}");

@@ -105,6 +105,7 @@ pub trait Bijector: fmt::Debug + Send + Sync {
     /// Emits ln |det df/du|: elementwise, or for each value (of a simplex the density is that of all
     /// its elements but one, of a symmetric matrix that of its lower triangle).
     fn log_det_jac(&self, g: &mut Graph, u: NodeId) -> NodeId;
-    /// Emits u with f(u) = x; infinite on the boundary, NaN outside the support.
+    /// Emits u with f(u) = x; infinite on the boundary, NaN where an element is outside the support (that
+    /// elements add up, or a matrix is symmetric, is not looked at).
     fn inverse(&self, g: &mut Graph, x: NodeId) -> NodeId;
 }

@@ -1,10 +1,12 @@
 //! The compiled model: one differentiable graph, with its sites.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use graph::ir::{DimId, Graph, InputId, NodeId};
+use graph::ir::{DimId, Graph, InputId, NodeId, Size};
 use graph::value::Bindings;
 
+use crate::generate::{Discrete, Generated, Rows};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -21,6 +23,9 @@ pub struct Site {
     pub dims: Vec<DimId>,
     pub support: Support,
     pub bijector: Arc<dyn Bijector>,
+    /// A location-scale law whose location or scale is unknown: the bijector may be chosen between
+    /// centred and non-centred.
+    pub centring: bool,
     /// One label an element of the value, in memory order: `["treated", "untreated"]`; a lone empty
     /// one for a scalar.
     pub labels: Vec<String>,
@@ -35,7 +40,7 @@ pub struct Named {
     pub name: String,
     pub node: NodeId,
     pub dims: Vec<DimId>,
-    /// As in [`Site::labels`].
+    /// As in [`Site::labels`]; where it varies by row, those of one row's elements.
     pub labels: Vec<String>,
     /// Does it vary over a table's rows (reported row-wise, not in `posterior.parquet`)?
     pub by_row: bool,
@@ -76,6 +81,15 @@ pub struct Target {
     pub generate: Vec<Named>,
     /// Per-row log likelihood of each observed column.
     pub log_lik: Vec<Named>,
+    /// Every random variable, latents before what is observed, otherwise in the order of the file.
+    pub variables: Vec<Generated>,
+    /// Discrete latents in the order in which they are drawn back.
+    pub discrete: Vec<Discrete>,
+    pub tables: Vec<Rows>,
+    /// Terms of the density that belong to no variable, by name.
+    pub factors: Vec<(String, NodeId)>,
+    /// Names whose draws are wanted row by row.
+    pub drawn: BTreeSet<String>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,
@@ -85,5 +99,22 @@ impl Target {
     /// Names of the unconstrained coordinates, in order.
     pub fn coordinates(&self) -> Vec<String> {
         self.sites.iter().flat_map(|s| s.coordinates.iter().cloned()).collect()
+    }
+
+    /// The number of elements of a dimension; a primed one has its base's.
+    pub fn size(&self, d: DimId) -> usize {
+        let dim = self.graph.dim(d);
+        match dim.size {
+            Size::Fixed(n) => n,
+            _ => {
+                let bound = |name: &str| self.bindings.sizes.get(name).copied();
+                bound(&dim.name).or_else(|| bound(dim.name.trim_end_matches('\''))).unwrap_or(0)
+            }
+        }
+    }
+
+    /// Elements over `dims`.
+    pub fn count(&self, dims: &[DimId]) -> usize {
+        dims.iter().map(|&d| self.size(d)).product()
     }
 }

@@ -35,6 +35,7 @@
 //! | [`simd`] | [`simd::Pack`], eight lanes under one instruction set; [`dispatch!`] |
 //! | [`math`] | functions on packs and slices, with stated errors |
 //! | [`special`] | the same for one number |
+//! | [`incomplete`] | incomplete gamma and beta integrals, and derivatives of draws by shapes |
 //! | [`random`] | keyed, counter-based streams |
 //! | [`reduce`] | sums, products and log-sum-exp in a fixed order |
 //!
@@ -42,6 +43,7 @@
 //! business. It depends on the standard library alone; where the target is not x86-64, only the baseline
 //! is compiled.
 
+pub mod incomplete;
 pub mod lanes;
 pub mod math;
 pub mod random;

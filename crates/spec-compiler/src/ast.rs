@@ -185,6 +185,7 @@ pub struct Inference {
     /// At least one.
     pub posterior_draws: Option<Spanned<u64>>,
     pub seed: Option<Spanned<u64>>,
+    pub centring: Option<Spanned<Centring>>,
     /// At least one.
     pub steps: Option<Spanned<u64>>,
 }
@@ -193,6 +194,8 @@ pub struct Inference {
 pub struct Output {
     /// The names to report instead of all.
     pub report: Option<Vec<Ident>>,
+    /// What varies by row and is wanted with its draws.
+    pub draws: Vec<Ident>,
 }
 
 /// A word of a fixed list, such as `method: auto`.
@@ -258,6 +261,16 @@ choice! {
     /// `inference: {method: ...}`
     Method in "method" { "auto" => Auto, "vi" => Vi }
     later ["laplace", "pathfinder", "nuts", "map"]
+}
+
+choice! {
+    /// `inference: {centring: ...}`
+    Centring in "centring" {
+        "auto" => Auto,
+        "centred" => Centred,
+        "non_centred" => NonCentred,
+        "learned" => Learned,
+    } later []
 }
 
 choice! {

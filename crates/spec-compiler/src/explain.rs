@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use crate::ast::{
-    Choice, DimSize, Family, Inference, Observe, Ode, Recurrence, RowDim, Spanned, Spec, StackColumns, Table,
+    Choice, DimSize, Family, Inference, Observe, Ode, Output, Recurrence, RowDim, Spanned, Spec,
+    StackColumns, Table,
 };
 
 /// One line a fact, sections in the order of the language, entries in the order of the file;
@@ -33,10 +34,14 @@ impl Display for Spec {
             None => out.line(format_args!("{target} ~ {law}")),
         })?;
         inference(&mut out, &self.inference)?;
-        if let Some(names) = &self.output.report {
-            let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+        let Output { report, draws } = &self.output;
+        if report.is_some() || !draws.is_empty() {
             out.line("output")?;
-            out.nested(|out| out.line(format_args!("report {}", names.join(", "))))?;
+        }
+        for (what, names) in [("report", report.as_ref()), ("draws", Some(draws).filter(|d| !d.is_empty()))] {
+            let Some(names) = names else { continue };
+            let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+            out.nested(|out| out.line(format_args!("{what} {}", names.join(", "))))?;
         }
         Ok(())
     }
@@ -169,6 +174,7 @@ fn inference(out: &mut Lines, inference: &Inference) -> fmt::Result {
     words.add("draws", inference.draws.as_ref().map(|n| n.value));
     words.add("posterior_draws", inference.posterior_draws.as_ref().map(|n| n.value));
     words.add("seed", inference.seed.as_ref().map(|n| n.value));
+    words.add("centring", inference.centring.as_ref().map(|c| c.value.word()));
     words.add("steps", inference.steps.as_ref().map(|n| n.value));
     words.line(out, "inference")
 }

@@ -44,16 +44,61 @@ pub struct Compiled {
     pub remembered: lower::Remembered,
 }
 
+impl Compiled {
+    /// The same model with its latents parameterised in another way.
+    ///
+    /// # Errors
+    /// As of lowering; there are none where it was lowered before.
+    pub fn recentred(&self, centring: &lower::Centring) -> Result<Target, Vec<Diagnostic>> {
+        lower::lower(&self.model, centring, &mut self.remembered.clone(), false)
+    }
+
+    /// The line behind what a node of the graph says of where it comes from: `prior of mu`.
+    pub fn span_of(&self, origin: &str) -> Option<Span> {
+        let m = &self.model;
+        let latents = m.latents.iter().map(|l| (format!("prior of {}", l.name), l.origin.span));
+        let lets = m.lets.iter().map(|l| (format!("let {}", l.name), l.origin.span));
+        let solves = m.solves.iter().map(|s| (format!("ode {}", s.name), s.origin.span));
+        let observes = m.observes.iter().map(|o| (format!("likelihood of {}", o.name), o.origin.span));
+        let factors = m.factors.iter().map(|x| (format!("factor {}", x.name), x.origin.span));
+        let mut all = latents.chain(lets).chain(solves).chain(observes).chain(factors);
+        all.find(|(what, _)| what == origin).map(|(_, span)| span)
+    }
+}
+
 /// Parses, elaborates, checks and lowers a spec whose data paths are relative to `base`.
 ///
 /// # Errors
 /// The mistakes of the first phase that finds any, all of them.
 pub fn compile(source: &Source, base: &Path, data: &dyn DataSource) -> Result<Compiled, Vec<Diagnostic>> {
-    let spec = parse_spec(source)?;
+    compile_after(parse_spec(source)?, base, data, &Earlier::default())
+}
+
+/// What a fit learned from its data that holds for other data too.
+#[derive(Clone, Debug, Default)]
+pub struct Earlier {
+    /// The levels of dimensions, in their order.
+    pub levels: check::Levels,
+    pub remembered: lower::Remembered,
+    /// The data are new: that no row has an observed value is no mistake.
+    pub is_prediction: bool,
+}
+
+/// [`compile`] from a spec that is parsed, after an earlier fit of it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_after(
+    spec: ast::Spec,
+    base: &Path,
+    data: &dyn DataSource,
+    earlier: &Earlier,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let core = domains::elaborate(&spec);
-    let model = check::check(&core, base, data)?;
-    let mut remembered = lower::Remembered::default();
-    let target = lower::lower(&model, &mut remembered)?;
+    let model = check::check_after(&core, base, data, &earlier.levels)?;
+    let mut remembered = earlier.remembered.clone();
+    let centring = lower::Centring::default();
+    let target = lower::lower(&model, &centring, &mut remembered, earlier.is_prediction)?;
     Ok(Compiled { spec, model, target, remembered })
 }
 

@@ -630,6 +630,8 @@ pub struct Model {
     pub order: Vec<Def>,
     /// Names to report instead of all.
     pub report: Option<BTreeSet<String>>,
+    /// Names whose draws are wanted row by row.
+    pub drawn: BTreeSet<String>,
     pub inference: ast::Inference,
 }
 

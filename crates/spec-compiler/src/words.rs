@@ -136,14 +136,14 @@ pub static INFERENCE: Block = Block {
         optional("draws"),
         optional("posterior_draws"),
         optional("seed"),
+        optional("centring"),
         optional("steps"),
         later("minibatch"),
         later("kl_warmup"),
-        later("centring"),
         later("local_reparameterization"),
         later("precision"),
         later("prior"),
     ],
 };
 
-pub static OUTPUT: Block = Block { name: "`output:`", words: &[optional("report"), later("draws")] };
+pub static OUTPUT: Block = Block { name: "`output:`", words: &[optional("report"), optional("draws")] };

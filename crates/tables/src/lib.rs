@@ -67,9 +67,11 @@ mod csv;
 mod error;
 mod parquet;
 mod table;
+mod write;
 
 pub use atomic::{AtomicDir, Committed};
 pub use column::{Column, ColumnData};
 pub use error::{Place, TableError};
-pub use parquet::write_parquet;
+pub use parquet::{ParquetBlocks, write_parquet};
 pub use table::{ReadOptions, Table, Unsupported};
+pub use write::{Output, write_table};

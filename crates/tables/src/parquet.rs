@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use polars::io::parquet::write::BatchedWriter;
 use polars::prelude as pl;
 use polars::prelude::{
     ArrowDataType, DataFrame, IntoColumn, NamedFrom, ParquetCompression, ParquetReader, ParquetWriter,
@@ -15,13 +16,14 @@ use polars::prelude::{
 use crate::column::{Column, ColumnData, Lines, Origin};
 use crate::error::TableError;
 use crate::table::{Table, Unsupported, check_unique, io_error, polars_error, read_error};
+use crate::write::Output;
 
 /// Writes columns of equal length to a Parquet file (zstd), replacing one that is there.
 ///
 /// Doubles keep their bits, NaN included; nothing is written as missing. The same columns give the
 /// same bytes on any number of threads. The file is not written atomically: write it into an
-/// [`AtomicDir`](crate::AtomicDir). The columns are copied once; tables larger than memory will
-/// need a writer that takes row blocks.
+/// [`AtomicDir`](crate::AtomicDir). The columns are copied once; [`ParquetBlocks`] takes
+/// tables larger than memory.
 ///
 /// # Errors
 /// [`TableError::NoColumns`], [`TableError::DuplicateColumn`], [`TableError::UnequalLengths`], or
@@ -42,6 +44,10 @@ pub fn write_parquet(path: impl AsRef<Path>, columns: &[(String, ColumnData)]) -
         });
     }
 
+    write_frame(path, frame(path, columns)?)
+}
+
+fn frame(path: &Path, columns: &[(String, ColumnData)]) -> Result<DataFrame, TableError> {
     let series = |(name, data): &(String, ColumnData)| {
         let name = name.as_str().into();
         match data {
@@ -52,18 +58,105 @@ pub fn write_parquet(path: impl AsRef<Path>, columns: &[(String, ColumnData)]) -
         }
         .into_column()
     };
-    let mut frame = DataFrame::new(n_rows, columns.iter().map(series).collect())
+    let n_rows = columns.first().map_or(0, |(_, data)| data.len());
+    DataFrame::new(n_rows, columns.iter().map(series).collect())
+        .map_err(|e| polars_error(path, "build the table", e))
+}
+
+/// The same with rows that have no value.
+pub(crate) fn write_with_nulls(path: &Path, columns: &[Output]) -> Result<(), TableError> {
+    fn options<'c, T: ?Sized>(values: impl Iterator<Item = &'c T>, nulls: &[usize]) -> Vec<Option<&'c T>> {
+        values.enumerate().map(|(r, x)| nulls.binary_search(&r).is_err().then_some(x)).collect()
+    }
+    let series = |c: &Output| {
+        let name = c.name.as_str().into();
+        match &c.data {
+            ColumnData::Real(v) => Series::new(
+                name,
+                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
+            ),
+            ColumnData::Integer(v) => Series::new(
+                name,
+                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
+            ),
+            ColumnData::Bool(v) => Series::new(
+                name,
+                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
+            ),
+            ColumnData::Text(v) => Series::new(name, options(v.iter().map(String::as_str), &c.nulls)),
+        }
+        .into_column()
+    };
+    let n_rows = columns.first().map_or(0, |c| c.data.len());
+    let frame = DataFrame::new(n_rows, columns.iter().map(series).collect())
         .map_err(|e| polars_error(path, "build the table", e))?;
+    write_frame(path, frame)
+}
+
+fn write_frame(path: &Path, mut frame: DataFrame) -> Result<(), TableError> {
     let file = File::create(path).map_err(|e| io_error(path, "write the file", e))?;
-    ParquetWriter::new(file).with_compression(ParquetCompression::Zstd(None)).finish(&mut frame).map_err(
-        |error| match error {
-            PolarsError::IO { error, .. } => {
-                io_error(path, "write the file", std::io::Error::new(error.kind(), error.to_string()))
-            }
-            error => polars_error(path, "write the table", error),
-        },
-    )?;
+    ParquetWriter::new(file)
+        .with_compression(ParquetCompression::Zstd(None))
+        .finish(&mut frame)
+        .map_err(|e| write_error(path, e))?;
     Ok(())
+}
+
+fn write_error(path: &Path, error: PolarsError) -> TableError {
+    match error {
+        PolarsError::IO { error, .. } => {
+            io_error(path, "write the file", std::io::Error::new(error.kind(), error.to_string()))
+        }
+        error => polars_error(path, "write the table", error),
+    }
+}
+
+/// A Parquet file written block by block (zstd), so that a table may be larger than memory.
+///
+/// As for [`write_parquet`], nothing is written as missing, doubles keep their bits, and the file is
+/// not written atomically. The same blocks give the same bytes.
+pub struct ParquetBlocks {
+    path: PathBuf,
+    /// `None` until the first block tells names and kinds.
+    writer: Option<BatchedWriter<File>>,
+}
+
+impl ParquetBlocks {
+    /// A file at `path`, made with its first block.
+    pub fn new(path: impl AsRef<Path>) -> ParquetBlocks {
+        ParquetBlocks { path: path.as_ref().to_path_buf(), writer: None }
+    }
+
+    /// Adds rows; every block has the same columns.
+    ///
+    /// # Errors
+    /// As [`write_parquet`].
+    pub fn write(&mut self, columns: &[(String, ColumnData)]) -> Result<(), TableError> {
+        let path = &self.path;
+        check_unique(path, columns.iter().map(|(name, _)| name.as_str()))?;
+        let frame = frame(path, columns)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let file = File::create(path).map_err(|e| io_error(path, "write the file", e))?;
+                let writer = ParquetWriter::new(file)
+                    .with_compression(ParquetCompression::Zstd(None))
+                    .batched(frame.schema())
+                    .map_err(|e| write_error(path, e))?;
+                none.insert(writer)
+            }
+        };
+        writer.write_batch(&frame).map_err(|e| write_error(path, e))
+    }
+
+    /// Ends the file; without a block there is none.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn finish(self) -> Result<(), TableError> {
+        let Some(writer) = self.writer else { return Ok(()) };
+        writer.finish().map(|_| ()).map_err(|e| write_error(&self.path, e))
+    }
 }
 
 pub(crate) fn read(path: &Path) -> Result<Table, TableError> {

@@ -99,13 +99,13 @@ impl Table {
     }
 }
 
-enum Format {
+pub(crate) enum Format {
     Csv,
     Parquet,
 }
 
 impl Format {
-    fn of(path: &Path) -> Result<Format, TableError> {
+    pub fn of(path: &Path) -> Result<Format, TableError> {
         let found = path.extension().map(|ext| ext.to_string_lossy());
         match found.as_deref().map(str::to_ascii_lowercase).as_deref() {
             Some("csv") => Ok(Format::Csv),

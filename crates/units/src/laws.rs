@@ -79,6 +79,10 @@ pub const LAWS: &[LawUnits] = &[
     law("truncated", Any, &[("d", Unchecked), ("lower", Same), ("upper", Same)]),
     law("multivariate_normal", Any,
         &[("mean", Same), ("covariance", Power(2)), ("precision", Power(-2)), ("cholesky", Same)]),
+    // Of a factor of the scale the unit would be a root: it is not checked.
+    law("wishart", Any, &[("df", Dimensionless), ("scale", Same), ("cholesky", Unchecked)]),
+    law("inverse_wishart", Any, &[("df", Dimensionless), ("scale", Same), ("cholesky", Unchecked)]),
+    law("lkj_cholesky", Plain, &[("eta", Dimensionless)]),
     law("beta", Plain, &[("a", Dimensionless), ("b", Dimensionless)]),
     law("dirichlet", Plain, &[("alpha", Dimensionless)]),
     law("von_mises", Plain, &[("loc", Same), ("concentration", Dimensionless)]),
@@ -87,6 +91,7 @@ pub const LAWS: &[LawUnits] = &[
     law("ordered_logistic", Plain, &[("eta", Dimensionless), ("cutpoints", Dimensionless)]),
     law("binomial", Count, &[("n", Same), ("p", Dimensionless), ("logit", Dimensionless)]),
     law("beta_binomial", Count, &[("n", Same), ("a", Dimensionless), ("b", Dimensionless)]),
+    law("multinomial", Count, &[("n", Same), ("p", Dimensionless), ("logit", Dimensionless)]),
     law("poisson", Count, &[("rate", Same), ("log_rate", LogOf)]),
     // The variance is mean + mean^2 / dispersion: the dispersion is the shape of a gamma law.
     law("negative_binomial", Count, &[("mean", Same), ("log_mean", LogOf), ("dispersion", Dimensionless)]),

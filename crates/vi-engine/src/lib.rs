@@ -49,6 +49,7 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
+//! | parameterise | `centring` | centred or non-centred, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
@@ -61,6 +62,7 @@
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;
@@ -93,7 +95,7 @@ pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
 pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
-pub use not_finite::first_not_finite;
+pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
 pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
 pub use start::{Rival, StartReport};

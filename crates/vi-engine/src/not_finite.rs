@@ -1,15 +1,31 @@
 //! Where a log density that is finite nowhere first goes wrong, in the model's words.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use graph::interpret::evaluate;
 use graph::ir::{Graph, NodeId, Op};
 use graph::value::Value;
 use model::Target;
 
+/// A node that is NaN or infinite although its arguments are finite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotFinite {
+    /// The part of the model that it belongs to: `prior of w`.
+    pub origin: String,
+    /// `ln(-1) is NaN`
+    pub what: String,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.origin, self.what)
+    }
+}
+
 /// The first node of the log density whose value at `z` (`[dim]`, unconstrained) is NaN or infinite
-/// although its arguments are finite: `prior of w: ln(-1) is NaN`. `None` where there is none.
-pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<String> {
+/// although its arguments are finite. `None` where there is none.
+pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<NotFinite> {
     let mut bindings = target.bindings.clone();
     let mut rest = z;
     for site in &target.sites {
@@ -37,8 +53,8 @@ pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<String> {
         let shown = |a: &&[f64]| here(a).map_or("..".into(), |x| x.to_string());
         let arguments: Vec<String> = arguments.iter().map(shown).collect();
         let found = values[element];
-        let origin = &target.origins[node.origin.0 as usize];
-        Some(format!("{origin}: {}({}) is {found}", node.op.name(), arguments.join(", ")))
+        let origin = target.origins[node.origin.0 as usize].clone();
+        Some(NotFinite { origin, what: format!("{}({}) is {found}", node.op.name(), arguments.join(", ")) })
     })
 }
 

@@ -22,6 +22,8 @@ pub enum Purpose {
     Resample,
     /// Momenta and choices of the walk.
     Walk,
+    /// Draws and directions that tell centred from non-centred.
+    Centring,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
             Purpose::Check(round) => format!("check {round}"),
             Purpose::Resample => "resample".into(),
             Purpose::Walk => "walk".into(),
+            Purpose::Centring => "centring".into(),
         }
     }
 }

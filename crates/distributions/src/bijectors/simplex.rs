@@ -1,6 +1,6 @@
 //! The simplex: the softmax of numbers that sum to zero, which no element is singled out by.
 
-use graph::ir::{Binary, DimId, Graph, NodeId, Role, Size, Unary};
+use graph::ir::{Binary, DimId, Graph, NodeId, Unary};
 use model::Bijector;
 
 /// x = softmax(V u), V the orthonormal Helmert basis of the vectors over `dim` that sum to zero.
@@ -17,11 +17,8 @@ pub struct Simplex {
 impl Simplex {
     /// Over `dim`, whose size must be known, two at least: else `None`.
     pub fn new(g: &mut Graph, name: &str, dim: DimId) -> Option<Simplex> {
-        let Size::Fixed(size) = g.dim(dim).size else { return None };
-        if size < 2 {
-            return None;
-        }
-        let coordinate = [g.add_dim(&format!("{name} coordinate"), Role::Plain, Size::Fixed(size - 1))];
+        let size = g.fixed_size(dim).filter(|&n| n > 1)?;
+        let coordinate = [super::dimension(g, name, "coordinate", size - 1)];
         Some(Simplex { dim, coordinate, size })
     }
 

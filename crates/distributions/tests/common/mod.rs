@@ -1,6 +1,8 @@
 //! The examples on which every distribution is tested, and the means to evaluate them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod vectors;
+
 use distributions::{
     DISTRIBUTIONS, Distribution, Event, Params, Place, Truncated, bijector_for, lookup, stream,
 };
@@ -88,17 +90,17 @@ pub fn cases() -> Vec<Case> {
         ("exponential", &[("rate", 2.3)], 0.1, 0.8, false),
         ("exponential", &[("rate", 2.3)], 300.0, INF, false),
         ("uniform", &[("lower", -1.5), ("upper", 4.0)], 0.0, 9.0, true),
-        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], 0.0, INF, true),
-        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], -3.0, 7.0, true),
-        ("half_student_t", &[("df", 4.5), ("scale", 1.2)], 0.5, 90.0, true),
+        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], 0.0, INF, false),
+        ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], -3.0, 7.0, false),
+        ("half_student_t", &[("df", 4.5), ("scale", 1.2)], 0.5, 90.0, false),
         ("cauchy", &[("loc", 0.5), ("scale", 2.0)], 100.0, INF, true),
         ("cauchy", &[("loc", 0.5), ("scale", 2.0)], -2.0, 1.0, true),
         ("half_cauchy", &[("scale", 0.7)], 0.1, 50.0, true),
-        ("gamma", &[("shape", 2.5), ("rate", 0.8)], 200.0, INF, true),
-        ("gamma", &[("shape", 0.05), ("rate", 3.0)], 0.001, 0.1, true),
-        ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)], 0.01, 0.2, true),
-        ("beta", &[("a", 2.0), ("b", 3.5)], 0.3, 0.6, true),
-        ("beta", &[("a", 300.0), ("b", 200.0)], 0.0, 0.1, true),
+        ("gamma", &[("shape", 2.5), ("rate", 0.8)], 200.0, INF, false),
+        ("gamma", &[("shape", 0.05), ("rate", 3.0)], 0.001, 0.1, false),
+        ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)], 0.01, 0.2, false),
+        ("beta", &[("a", 2.0), ("b", 3.5)], 0.3, 0.6, false),
+        ("beta", &[("a", 300.0), ("b", 200.0)], 0.0, 0.1, false),
         ("binomial", &[("n", 12.0), ("p", 0.35)], 1.0, 11.0, false),
         ("poisson", &[("rate", 0.2)], 1.0, INF, false),
         ("poisson", &[("rate", 4.2)], 15.0, INF, false),

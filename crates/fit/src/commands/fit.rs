@@ -1,12 +1,13 @@
 //! `fit SPEC`: parse, elaborate, check, lower, compile, fit, tabulate.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
 use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
+use crate::centring;
 use crate::cli;
 use crate::commands::compile;
 use crate::outcome::{self, Problem};
@@ -17,18 +18,19 @@ use crate::summary;
 pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let begun = Instant::now();
     let spec = args.spec.as_deref().ok_or_else(|| Problem::input("which spec? try `fit --help`"))?;
-    let (source, compiled) = compile(spec)?;
-    let target = &compiled.target;
+    let (source, mut compiled) = compile(spec)?;
     let machine = args.machine.options();
     let options = options(&compiled.spec.inference, args.seed);
-    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&target.name));
+    let mut watch = Watch::new(args.quiet);
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
+    let centring = centring::choose(&mut compiled, &options, &machine, &mut watch)?;
+    let target = &compiled.target;
     let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
 
-    let mut watch = Watch::new(args.quiet);
     let fitted = match saved {
         None => vi_engine::fit(&mut density, &options, &mut watch),
         Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
@@ -47,8 +49,21 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         place = interrupted_folder(&folder);
         out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
     }
-    let run = Run { source: &source, compiled: &compiled, options: &options, machine: &machine, fit: &fit };
-    let timings = results::Timings { compile: compiled_at, fit: begun.elapsed() - compiled_at };
+    let base = spec.parent().unwrap_or(Path::new(""));
+    let run = Run {
+        base,
+        source: &source,
+        compiled: &compiled,
+        centring: centring.as_ref(),
+        options: &options,
+        machine: &machine,
+        fit: &fit,
+    };
+    let timings = results::Timings {
+        compile: compiled_at,
+        fit: begun.elapsed() - compiled_at,
+        answers: Duration::ZERO,
+    };
     let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
     out.commit().map_err(Problem::failed)?;
     let from = interrupted_folder(&folder);

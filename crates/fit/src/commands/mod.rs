@@ -4,6 +4,8 @@ pub mod check;
 pub mod explain;
 pub mod fit;
 pub mod logdensity;
+pub mod predict;
+pub mod simulate;
 
 use std::path::Path;
 

@@ -57,6 +57,7 @@ pub fn by_constructor(g: &mut Graph, op: &Op, args: &[NodeId]) -> Option<NodeId>
     Some(match op {
         Op::Unary(u) => g.unary(*u, args[0]),
         Op::Binary(b) => g.binary(*b, args[0], args[1]),
+        Op::LogTail(t) => g.log_tail(*t, args),
         Op::Select => g.select(args[0], args[1], args[2]),
         Op::Size(d) => g.size(*d),
         Op::Ones(dims) => g.ones(dims),

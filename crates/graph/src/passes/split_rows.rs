@@ -74,7 +74,9 @@ fn row_nodes(
                 }
                 _ => stack.extend(&node.args),
             },
-            Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) | Op::Contract { .. } => stack.extend(&node.args),
+            Op::Unary(_) | Op::Binary(_) | Op::LogTail(_) | Op::Reduce(..) | Op::Contract { .. } => {
+                stack.extend(&node.args)
+            }
             Op::Gather => {
                 let along = matches!(g.ty(node.args[1]).kind, Kind::Index(d) if d == row);
                 if along {
@@ -99,6 +101,8 @@ fn cost(g: &Graph, nodes: &HashSet<NodeId>) -> f64 {
             Unary::Lgamma | Unary::Digamma | Unary::Trigamma | Unary::LogNdtr | Unary::Erf | Unary::Erfc,
         ) => 20.0,
         Op::Binary(Binary::Pow) => 15.0,
+        // About two microseconds a draw.
+        Op::LogTail(_) => 10_000.0,
         Op::Unary(_) | Op::Contract { .. } => 8.0,
         _ => 1.0,
     };

@@ -12,7 +12,7 @@ use super::items::{AffineTerm, Code, Item, Items, TermKind, TwinOp};
 use super::kernels::dense::Matrix;
 use super::kernels::map::{self, MapFn, Ternary};
 use super::kernels::reduce::{Rect, Reducer};
-use super::kernels::{affine, choose, dense, packed, reduce};
+use super::kernels::{affine, choose, dense, log_tail, packed, reduce};
 use super::tape::Short;
 use super::view::{Side, View, loops, take_longest};
 use crate::foreign::{ArgForm, Foreign};
@@ -303,6 +303,12 @@ impl<'a> Lower<'a, '_, '_> {
                     let f = map::binary(*b, [a.lanes, c.lanes], isa);
                     self.elementwise(n, word, (f, short_binary(*b)), [Some(&a), Some(&c), None])
                 }
+            }
+            Op::LogTail(tail) => {
+                let args: Vec<View> = (0..tail.arity()).map(x).collect();
+                let lanes = std::array::from_fn(|k| args.get(k).is_some_and(|v| v.lanes));
+                let f = log_tail::log_tail(*tail, lanes);
+                self.elementwise(n, word, (f, Short::Call), [args.first(), args.get(1), args.get(2)])
             }
             Op::Select => {
                 let (c, a, b) = (x(0), x(1), x(2));

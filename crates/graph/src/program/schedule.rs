@@ -129,7 +129,7 @@ impl Planner<'_> {
             Code::Expand | Code::Fused(_) | Code::Affine(_) | Code::Twin(..) | Code::SecondOf => true,
             Code::SumOfSquares(_) => arg_rows == [row],
             Code::Plain(op) => match op {
-                Op::Unary(_) | Op::Binary(_) | Op::Select => true,
+                Op::Unary(_) | Op::Binary(_) | Op::LogTail(_) | Op::Select => true,
                 Op::Reduce(..) | Op::Contract { .. } => arg_rows == [row],
                 Op::Gather => true,
                 Op::ScatterAdd => arg_rows == [row],

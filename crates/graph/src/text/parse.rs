@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::lex::{ParseError, Placed, Token, lex};
 use crate::foreign::Foreign;
 use crate::ir::{DimId, ForeignRef, Graph, InputId, Kind, NodeId, Op, Real, Role, Scan, Size, Ty, Varies};
+use crate::log_tail::LOG_TAILS;
 use crate::names::{BINARY, REDUCTIONS, UNARY};
 
 /// Finds a foreign op by its name.
@@ -281,6 +282,7 @@ impl Parser<'_> {
             .iter()
             .map(|&(u, w)| (Op::Unary(u), w))
             .chain(BINARY.iter().map(|&(b, w)| (Op::Binary(b), w)))
+            .chain(LOG_TAILS.iter().map(|&(t, w)| (Op::LogTail(t), w)))
             .chain([(Op::Select, "select"), (Op::Gather, "gather"), (Op::ScatterAdd, "scatter_add")])
             .collect();
         if let Some(op) = found(&plain) {

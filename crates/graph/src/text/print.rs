@@ -125,7 +125,7 @@ impl Printer<'_> {
             Op::Const(x) => return format!("const {:?}", x.0),
             Op::Input(i) => return format!("input {}", quoted(&g.inputs()[i.0 as usize].name)),
             Op::Foreign(f) => return format!("foreign {}", quoted(f.0.name())),
-            Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Gather | Op::ScatterAdd => {
+            Op::Unary(_) | Op::Binary(_) | Op::LogTail(_) | Op::Select | Op::Gather | Op::ScatterAdd => {
                 return op.name().into();
             }
             Op::Size(d) | Op::Iota(d) => name(d),

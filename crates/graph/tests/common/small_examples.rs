@@ -2,6 +2,7 @@
 //! broadcasting both ways, repeated indices), beside the larger graphs of `op_examples`.
 
 use graph::ir::{Binary, DimId, Graph, Kind, NodeId, Op, Real, Reduction, Role, Scan, Size, Unary, Varies};
+use graph::log_tail::{LOG_TAILS, Law};
 use graph::text::{BINARY, UNARY};
 use graph::value::{Bindings, Value};
 use std::sync::Arc;
@@ -149,6 +150,7 @@ pub fn small_examples() -> Vec<Small> {
     for &(op, _) in BINARY {
         all.extend(binary(op));
     }
+    all.extend(log_tails());
     all.extend(choices());
     all.extend(reductions());
     all.extend(contractions());
@@ -224,6 +226,32 @@ fn binary(op: Binary) -> Vec<Small> {
         let b = m.real("b", Varies::Lane, &[row], vec![1.0, 5.0, 3.0, -4.0]);
         let z = m.push(Op::Binary(op), &[a, b]);
         all.push(m.done(&format!("{op:?} with ties"), &[z], Order::Declared));
+    }
+    all
+}
+
+/// Second derivatives are those by the point; by two shapes there are none.
+fn log_tails() -> Vec<Small> {
+    let mut all = Vec::new();
+    for (tail, word) in LOG_TAILS {
+        let point = tail.arity() - 1;
+        let mut example = |name: &str, shapes: Varies, order: Order| {
+            let mut m = Make::new(21);
+            let (row, feature) = (m.row("home", 5), m.fixed("feature", 2));
+            let mut args = Vec::new();
+            for (name, dims) in [("a", vec![feature]), ("b", vec![])].into_iter().take(point) {
+                let values = (0..m.len(&dims)).map(|_| m.rng.uniform(0.7, 3.0)).collect();
+                args.push(m.real(name, shapes, &dims, values));
+            }
+            let low = if matches!(tail.law, Law::GammaP | Law::GammaQ) { 0.4 } else { -2.0 };
+            args.push(m.lane("point", &[row], low, 3.0));
+            let y = m.push(Op::LogTail(tail), &args);
+            all.push(m.done(&format!("{word} {name}"), &[y], order));
+        };
+        example("at a point", Varies::Data, Order::Twice);
+        if tail.by.is_none_or(|k| k == point) {
+            example("of shapes", Varies::Lane, Order::Once);
+        }
     }
     all
 }

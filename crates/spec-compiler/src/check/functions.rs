@@ -54,16 +54,12 @@ pub const LATER: &[&str] =
 
 /// Distributions of the language that later versions bring.
 pub const LATER_LAWS: &[&str] = &[
-    "categorical",
-    "dirichlet",
     "gumbel",
     "gumbel_softmax",
     "laplace",
     "logistic",
     "logistic_normal",
-    "multivariate_normal",
     "negative_binomial",
-    "ordered_logistic",
     "relaxed_bernoulli",
     "weibull",
 ];

@@ -76,7 +76,7 @@ impl Scope<'_> {
                 cells.into_iter().enumerate().filter(|(r, _)| column.nulls.binary_search(r).is_err());
             labels.extend(present.map(|(_, label)| label));
         }
-        if labels.is_empty() {
+        if labels.is_empty() && !self.earlier.contains_key(name) {
             return self.fail(errors::no_levels(span, name));
         }
         if numbers {
@@ -91,6 +91,10 @@ impl Scope<'_> {
                 return self.fail(errors::level_missing(ident.span, name, missing));
             }
             labels = order;
+        }
+        if let Some(earlier) = self.earlier.get(name) {
+            let new = labels.into_iter().filter(|l| !earlier.contains(l));
+            labels = earlier.iter().cloned().chain(new).collect();
         }
         let size = labels.len();
         Some(self.dims.add(ModelDim { name: name.into(), rows_of: None, size, labels: Some(labels.into()) }))

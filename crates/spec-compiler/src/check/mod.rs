@@ -15,7 +15,7 @@ mod scope;
 pub mod series;
 mod solve;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use model::{DataSource, Support};
@@ -45,11 +45,27 @@ const MAX_REPORTED: u64 = 4_000_000;
 /// # Errors
 /// All mistakes that could be found, each once.
 pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model, Vec<Diagnostic>> {
+    check_after(core, base, source, &Levels::new())
+}
+
+/// Levels that dimensions have, by name, before any table is read.
+pub type Levels = BTreeMap<String, Vec<String>>;
+
+/// The same, where dimensions begin with the levels that they had in an earlier fit.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_after(
+    core: &Core,
+    base: &Path,
+    source: &dyn DataSource,
+    earlier: &Levels,
+) -> Result<Model, Vec<Diagnostic>> {
     let loaded = data::load(core, base, source);
     if !loaded.mistakes.is_empty() {
         return Err(loaded.mistakes);
     }
-    let mut scope = Scope::new(core, loaded.tables, loaded.dims);
+    let mut scope = Scope::new(core, loaded.tables, loaded.dims, earlier.clone());
     // In dependency order; a definition that fails is poisoned, so that it is reported once.
     let sorted = order::sort(&mut scope);
     for def in &sorted {
@@ -79,6 +95,7 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
     if let Some(names) = &core.output.report {
         names.iter().for_each(|name| reported(&mut scope, name));
     }
+    core.output.draws.iter().for_each(|name| drawn(&mut scope, name));
     let report = core.output.report.as_ref().map(|names| names.iter().map(|n| n.name.clone()).collect());
     let mut mistakes = std::mem::take(&mut scope.mistakes);
     let latents: Option<Vec<Latent>> = scope.latents.into_iter().map(|l| l.done).collect();
@@ -102,6 +119,7 @@ pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model,
                 imputed,
                 order: sorted,
                 report,
+                drawn: core.output.draws.iter().map(|n| n.name.clone()).collect(),
                 inference: core.inference.clone(),
             };
             linear::recognise(&mut model);
@@ -333,25 +351,34 @@ fn is_outcome(law: &Expr) -> bool {
 
 /// A name of `output: {report: [...]}`.
 fn reported(scope: &mut Scope, name: &Ident) {
-    let dims = match *scope.lookup(&name.name) {
-        [Symbol::Latent(i)] => scope.latents[i].dims.clone(),
+    match *scope.lookup(&name.name) {
         [Symbol::Let(i)] => {
             if scope.lets[i].done.as_ref().is_some_and(|l| l.data_only) {
                 scope.tell(errors::reported_data(name.span, &name.name));
             }
-            scope.lets[i].done.as_ref().map(|l| l.dims.clone())
         }
-        [Symbol::State { .. } | Symbol::Series(_)] => {
-            scope.tell(errors::later_version(name.span, "a table of values by row"));
-            return;
+        [Symbol::Latent(_) | Symbol::State { .. }] => {}
+        [Symbol::Series(s)] => {
+            if scope.is_discrete_state(s) {
+                scope.tell(errors::later_version(name.span, "a table of discrete states"));
+            }
         }
         _ => {
             let known = scope.reportable();
             scope.tell(errors::unknown_reported(name.span, &name.name, &known));
-            return;
         }
+    }
+}
+
+/// A name of `output: {draws: [...]}`: one of those that are reported, and by row.
+fn drawn(scope: &mut Scope, name: &Ident) {
+    reported(scope, name);
+    let dims = match *scope.lookup(&name.name) {
+        [Symbol::Latent(i)] => scope.latents[i].dims.clone(),
+        [Symbol::Let(i)] => scope.lets[i].done.as_ref().map(|l| l.dims.clone()),
+        _ => return,
     };
-    if dims.is_some_and(|dims| dims.iter().any(|d| scope.dims[*d].rows_of.is_some())) {
-        scope.tell(errors::later_version(name.span, "a table of values by row"));
+    if dims.is_some_and(|dims| dims.iter().all(|d| scope.dims[*d].rows_of.is_none())) {
+        scope.tell(errors::drawn_not_by_row(name.span, &name.name));
     }
 }

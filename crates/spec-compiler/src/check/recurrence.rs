@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use distributions::{Distribution, LocationScale};
 use model::Support;
 
 use crate::check::expr::{self, Context};
@@ -281,12 +282,27 @@ fn kind(scope: &mut Scope, me: SeriesRef, initial: &Step, next: &Step) -> Option
     Some(SeriesKind::Centred)
 }
 
+/// A law of location plus scale times noise, or of the exponential of that: the noise has the law `law`,
+/// with a location of 0 and a scale of 1 and otherwise the same parameters. Slots are those of both.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    pub location: usize,
+    pub scale: usize,
+    pub of_log: bool,
+    pub law: &'static dyn Distribution,
+}
+
 /// How a law is made of noise, where it is.
-pub fn noise_of(law: &Law) -> Option<distributions::LocationScale> {
-    match &law.form {
-        Form::Call(call) => call.distribution.location_scale(),
-        _ => None,
-    }
+pub fn noise_of(law: &Law) -> Option<Noise> {
+    let Form::Call(call) = &law.form else { return None };
+    let LocationScale { location, scale, log: of_log } = call.distribution.location_scale()?;
+    let law = match (of_log, call.distribution.name()) {
+        (false, _) => call.distribution,
+        (true, "lognormal") => distributions::lookup("normal")?,
+        // The law of its logarithm has no name here.
+        (true, _) => return None,
+    };
+    Some(Noise { location, scale, of_log, law })
 }
 
 /// `flat()`: diffuse.

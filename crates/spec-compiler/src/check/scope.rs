@@ -106,10 +106,12 @@ pub struct Scope<'a> {
     /// Elements of latents, and of lets to report, so far.
     pub coordinates: u64,
     pub reported: u64,
+    /// Levels of an earlier fit, which come first.
+    pub earlier: super::Levels,
 }
 
 impl<'a> Scope<'a> {
-    pub fn new(core: &'a Core, tables: Vec<LoadedTable>, dims: Dims) -> Scope<'a> {
+    pub fn new(core: &'a Core, tables: Vec<LoadedTable>, dims: Dims, earlier: super::Levels) -> Scope<'a> {
         let has_dropped = tables.iter().any(|t| {
             t.missing.iter().any(|&(c, how)| how == Missing::Drop && !t.data.columns[c].nulls.is_empty())
         });
@@ -129,6 +131,7 @@ impl<'a> Scope<'a> {
             numeric: HashSet::new(),
             coordinates: 0,
             reported: 0,
+            earlier,
         };
         for item in &core.items {
             let origin = &item.origin;

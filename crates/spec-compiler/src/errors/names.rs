@@ -40,6 +40,11 @@ pub fn reported_data(span: Span, name: &str) -> Diagnostic {
     )
 }
 
+pub fn drawn_not_by_row(span: Span, name: &str) -> Diagnostic {
+    mistake("drawn_not_by_row", span, format!("`{name}` does not vary by row"))
+        .help("its draws are in posterior.parquet")
+}
+
 pub fn dim_twice(dim: &Ident) -> Diagnostic {
     mistake("dim_twice", dim.span, format!("`{}` is already a dimension", dim.name))
         .label("two tables cannot share their rows")

@@ -15,7 +15,7 @@ use graph::ir::{DimId, NodeId};
 use crate::errors;
 use crate::lower::Lowering;
 use crate::source::Span;
-use crate::typed::{SeriesKind, SeriesRef};
+use crate::typed::{SeriesKind, SeriesRef, Variable};
 
 /// A term of the log density, not summed over its dimensions yet.
 #[derive(Clone, Debug)]
@@ -28,10 +28,13 @@ pub struct Term {
 impl Lowering<'_> {
     /// Sums the discrete variables out of `terms`, those with most plates first, so that what lies
     /// inside a plate is gone before its own latent is; states of recurrences after the latents of
-    /// their rows. Returns scalars.
-    pub fn sum_out(&mut self, terms: Vec<Term>) -> Vec<NodeId> {
+    /// their rows. Returns scalars, and by latent the logarithms of the weights of its values (over its
+    /// plates, its values, and those of latents before it in the list): the order in which the latents
+    /// are drawn back. Latents whose weights depend on a state are not in it.
+    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<NodeId>, Vec<(usize, NodeId)>) {
+        let mut weights = Vec::new();
         let mut variables = self.discrete_variables();
-        variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state.is_some()));
+        variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state().is_some()));
         let mut terms = terms;
         while let Some(v) = pop_first(&mut variables) {
             let (own, rest): (Vec<Term>, Vec<Term>) =
@@ -40,7 +43,7 @@ impl Lowering<'_> {
             // Other variables in the same terms must live on plates of this one, and what goes along
             // the rows cannot be taken row by row.
             let mut nodes: Vec<NodeId> = own.iter().map(|t| t.node).collect();
-            if let Some(chain) = v.state.and_then(|s| self.chains.get(&s)) {
+            if let Some(chain) = v.state().and_then(|s| self.chains.get(&s)) {
                 nodes.extend([chain.initial, chain.transition]);
             }
             let others: BTreeSet<usize> = (0..variables.len())
@@ -48,22 +51,22 @@ impl Lowering<'_> {
                 .collect();
             let crosses = |k: &usize| {
                 let other = &variables[*k];
-                other.state.is_some() || other.plates.iter().any(|d| !v.plates.contains(d))
+                other.state().is_some() || other.plates.iter().any(|d| !v.plates.contains(d))
             };
             if let Some(k) = others.into_iter().find(crosses) {
                 let other = &variables[k];
-                self.mistakes.push(match (v.state, other.state) {
+                self.mistakes.push(match (v.state(), other.state()) {
                     (None, None) => errors::crossed_plates(v.span, &v.name, other.span, &other.name),
                     _ => errors::two_chains(v.span, &v.name, &other.name),
                 });
-                return Vec::new();
+                return Default::default();
             }
             let mut total: Option<NodeId> = None;
             for t in &own {
                 if let Some(&stray) = v.plates.iter().find(|d| !t.plates.contains(d)) {
                     let dim = self.graph.dim(stray).name.clone();
                     self.mistakes.push(errors::discrete_looked_up(v.span, &v.name, &dim));
-                    return Vec::new();
+                    return Default::default();
                 }
                 let inner: Vec<DimId> = t.plates.iter().copied().filter(|d| !v.plates.contains(d)).collect();
                 let node = self.graph.sum(t.node, &inner);
@@ -73,21 +76,30 @@ impl Lowering<'_> {
                 });
             }
             let Some(total) = total else { continue };
-            let node = match v.state {
-                Some(state) => self.summed_along(state, total),
-                None => Some(self.graph.logsumexp(total, &[v.values])),
+            let node = match v.variable {
+                Variable::Latent(i) => {
+                    if !self.has_discrete_state(total) {
+                        weights.push((i, total));
+                    }
+                    Some(self.graph.logsumexp(total, &[v.values]))
+                }
+                Variable::State(state) | Variable::Before(state) => self.summed_along(state, total),
             };
+            if let (Some(_), Some(node)) = (v.state(), node) {
+                self.factors.push((v.name.clone(), node));
+            }
             terms.extend(node.map(|node| Term { node, plates: v.plates }));
         }
-        terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect()
+        weights.reverse();
+        (terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect(), weights)
     }
 
     fn discrete_variables(&self) -> Vec<Discrete> {
         let mut out = Vec::new();
-        for latent in &self.model.latents {
+        for (i, latent) in self.model.latents.iter().enumerate() {
             if let Some(discrete) = latent.discrete {
                 out.push(Discrete {
-                    state: None,
+                    variable: Variable::Latent(i),
                     values: self.dim(discrete.dim),
                     plates: self.dim_ids(&latent.dims),
                     name: latent.name.clone(),
@@ -99,7 +111,7 @@ impl Lowering<'_> {
             for (state, s) in def.states.iter().enumerate() {
                 if let (SeriesKind::Discrete { values, .. }, Some(law)) = (s.kind, s.next.law()) {
                     out.push(Discrete {
-                        state: Some(SeriesRef { block, state }),
+                        variable: Variable::State(SeriesRef { block, state }),
                         values: self.dim(values.dim),
                         plates: self.dim_ids(&s.dims),
                         name: s.name.clone(),
@@ -114,12 +126,21 @@ impl Lowering<'_> {
 
 /// A discrete variable to be summed out.
 struct Discrete {
-    /// Where it is a state of a recurrence.
-    state: Option<SeriesRef>,
+    variable: Variable,
     values: DimId,
     plates: Vec<DimId>,
     name: String,
     span: Span,
+}
+
+impl Discrete {
+    /// Where it is a state of a recurrence.
+    fn state(&self) -> Option<SeriesRef> {
+        match self.variable {
+            Variable::Latent(_) => None,
+            Variable::State(s) | Variable::Before(s) => Some(s),
+        }
+    }
 }
 
 fn pop_first<T>(all: &mut Vec<T>) -> Option<T> {

@@ -1,9 +1,11 @@
 //! From the typed model to a [`Target`]: one graph with the data it is bound to.
 
 mod bases;
+mod centring;
 mod data;
 mod discrete;
 mod expr;
+mod generate;
 mod laws;
 mod rates;
 mod recurrence;
@@ -20,18 +22,26 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Gap, Law, Model, ObserveDef, SeriesKind, SeriesRef};
+pub use centring::Centring;
 use discrete::Term;
 pub use remembered::Remembered;
 
 /// Lowers a checked model; `remembered` holds what an earlier fit learned from its data, if there was
-/// one, and afterwards what this one did.
+/// one, and afterwards what this one did. For a prediction it does not matter if no row has an
+/// observed value.
 ///
 /// # Errors
 /// Observed values that their law cannot produce; times before the start of a solve; pairings that
 /// a distribution or solver refuses.
-pub fn lower(model: &Model, remembered: &mut Remembered) -> Result<Target, Vec<Diagnostic>> {
-    let mut l = Lowering::new(model);
+pub fn lower(
+    model: &Model,
+    centring: &Centring,
+    remembered: &mut Remembered,
+    is_prediction: bool,
+) -> Result<Target, Vec<Diagnostic>> {
+    let mut l = Lowering::new(model, centring);
     l.remembered = std::mem::take(remembered);
+    l.is_prediction = is_prediction;
     l.latents();
     l.series_inputs();
     l.imputed();
@@ -54,12 +64,12 @@ pub fn lower(model: &Model, remembered: &mut Remembered) -> Result<Target, Vec<D
     for factor in &model.factors {
         l.factor(factor);
     }
-    *remembered = std::mem::take(&mut l.remembered);
-    l.finish()
+    l.finish(remembered)
 }
 
 pub(crate) struct Lowering<'a> {
     pub model: &'a Model,
+    centring: &'a Centring,
     pub graph: Graph,
     pub dims: Vec<DimId>,
     pub bindings: Bindings,
@@ -75,6 +85,8 @@ pub(crate) struct Lowering<'a> {
     /// By block and position.
     step_lets: HashMap<(usize, usize), NodeId>,
     chains: HashMap<SeriesRef, recurrence::ChainLaws>,
+    /// By name.
+    row_inputs: HashMap<String, NodeId>,
     /// By lag: the row it reads, and whether there is one.
     lags: HashMap<usize, (NodeId, NodeId)>,
     columns: HashMap<(usize, usize), NodeId>,
@@ -92,13 +104,15 @@ pub(crate) struct Lowering<'a> {
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
+    factors: Vec<(String, NodeId)>,
     remembered: Remembered,
+    is_prediction: bool,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
 
 impl<'a> Lowering<'a> {
-    fn new(model: &'a Model) -> Lowering<'a> {
+    fn new(model: &'a Model, centring: &'a Centring) -> Lowering<'a> {
         let mut graph = Graph::new();
         let mut bindings = Bindings::default();
         let dims = model
@@ -115,6 +129,7 @@ impl<'a> Lowering<'a> {
             .collect();
         Lowering {
             model,
+            centring,
             graph,
             dims,
             bindings,
@@ -126,6 +141,7 @@ impl<'a> Lowering<'a> {
             orders: HashMap::new(),
             step_lets: HashMap::new(),
             chains: HashMap::new(),
+            row_inputs: HashMap::new(),
             lags: HashMap::new(),
             columns: HashMap::new(),
             stacks: HashMap::new(),
@@ -138,7 +154,9 @@ impl<'a> Lowering<'a> {
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
+            factors: Vec::new(),
             remembered: Remembered::default(),
+            is_prediction: false,
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -271,6 +289,7 @@ impl<'a> Lowering<'a> {
             dims,
             support,
             bijector,
+            centring: false,
             labels,
             coordinates,
         })
@@ -285,6 +304,12 @@ impl<'a> Lowering<'a> {
             site.bijector = distributions::bijector_for(&mut self.graph, law.support, &place)
                 .expect("it had one without these ends");
         }
+        self.centre(site, law);
+        self.placed(site, &event);
+    }
+
+    /// The value of a latent by the bijector that it has.
+    fn placed(&mut self, site: &mut Site, event: &[DimId]) {
         let u = site.unconstrained;
         site.value = site.bijector.forward(&mut self.graph, u);
         let j = site.bijector.log_det_jac(&mut self.graph, u);
@@ -335,6 +360,7 @@ impl<'a> Lowering<'a> {
         self.origin(format!("factor {}", factor.name));
         let node = self.expr(&factor.value);
         let plates = self.dim_ids(&factor.value.dims);
+        self.factors.push((factor.name.clone(), node));
         self.terms.push(Term { node, plates });
     }
 
@@ -362,6 +388,7 @@ impl<'a> Lowering<'a> {
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
+            && !self.is_prediction
             && counts.iter().all(|&c| c == 0.0)
         {
             self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
@@ -398,25 +425,42 @@ impl<'a> Lowering<'a> {
     /// Zero where a value does not count, if it does not count somewhere.
     fn mask(&mut self, o: &ObserveDef) -> Option<NodeId> {
         let mut mask = o.mask.as_ref().map(|m| self.expr(m));
+        let mut present: Vec<NodeId> = Vec::new();
         for &gap in &o.dropped {
-            let present = match gap {
-                Gap::Column { table, column } => self.present(table, column),
-                Gap::Lag(i) if self.model.lags[i].nulls.is_empty() => continue,
-                Gap::Lag(i) => {
-                    let def = &self.model.lags[i];
-                    let rows = self.dim(self.model.tables[def.table].rows);
-                    let mut present = vec![1.0; def.source.len()];
-                    def.nulls.iter().for_each(|&r| present[r] = 0.0);
-                    let name = format!("{} ({i}) is present", def.text);
-                    self.row_data(&name, Value::Real(present), rows)
-                }
-            };
+            if let Gap::Column { table, column } = gap {
+                present.push(self.present(table, column));
+            }
+        }
+        present.extend(self.lags_are_there(o));
+        for present in present {
             mask = Some(match mask {
                 Some(m) => self.graph.mul(m, present),
                 None => present,
             });
         }
         mask
+    }
+
+    /// 1 where the lags that a likelihood speaks of are no nulls, if some are.
+    fn lags_are_there(&mut self, o: &ObserveDef) -> Option<NodeId> {
+        let mut all: Option<NodeId> = None;
+        for &gap in &o.dropped {
+            let Gap::Lag(i) = gap else { continue };
+            let def = &self.model.lags[i];
+            if def.nulls.is_empty() {
+                continue;
+            }
+            let rows = self.dim(self.model.tables[def.table].rows);
+            let mut present = vec![1.0; def.source.len()];
+            def.nulls.iter().for_each(|&r| present[r] = 0.0);
+            let present =
+                self.row_data(&format!("{} ({i}) is present", def.text), Value::Real(present), rows);
+            all = Some(match all {
+                Some(all) => self.graph.mul(all, present),
+                None => present,
+            });
+        }
+        all
     }
 
     /// Every row that counts must have the earlier rows that it speaks of.
@@ -447,18 +491,19 @@ impl<'a> Lowering<'a> {
     }
 
     fn has_discrete(&self, n: NodeId) -> bool {
-        let latent = |d: DimId| {
+        let latent = |d: &DimId| {
             let mut all = self.model.latents.iter().filter_map(|l| l.discrete);
-            all.any(|x| self.dim(x.dim) == d)
+            all.any(|x| self.dim(x.dim) == *d)
         };
-        let state =
-            |d: DimId| {
-                self.model.recurrences.iter().flat_map(|r| &r.states).any(
-                    |s| matches!(s.kind, SeriesKind::Discrete { values, .. } if self.dim(values.dim) == d),
-                )
-            };
-        let discrete = |d: &DimId| latent(*d) || state(*d);
-        self.graph.ty(n).dims.iter().any(discrete)
+        self.graph.ty(n).dims.iter().any(latent) || self.has_discrete_state(n)
+    }
+
+    /// Does it vary over the values of a state of a recurrence?
+    fn has_discrete_state(&self, n: NodeId) -> bool {
+        self.model.recurrences.iter().flat_map(|r| &r.states).any(|s| match s.kind {
+            SeriesKind::Discrete { values, .. } => self.graph.ty(n).has(self.dim(values.dim)),
+            _ => false,
+        })
     }
 
     /// A column as numbers: where nulls are inferred, with their values in their places.
@@ -549,13 +594,13 @@ impl<'a> Lowering<'a> {
         terms.iter().fold(zero, |sum, &t| self.graph.add(sum, t))
     }
 
-    fn finish(mut self) -> Result<Target, Vec<Diagnostic>> {
+    fn finish(mut self, remembered: &mut Remembered) -> Result<Target, Vec<Diagnostic>> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
         self.origin("log joint density".into());
         let (terms, dets) = (std::mem::take(&mut self.terms), std::mem::take(&mut self.log_det));
-        let terms = self.sum_out(terms);
+        let (terms, weights) = self.sum_out(terms);
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
@@ -563,15 +608,9 @@ impl<'a> Lowering<'a> {
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
         let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.contains(name));
-        let named = |l: &Self, name: &str, written: &[DimRef], node: NodeId| {
-            let dims = l.graph.ty(node).dims.clone();
-            let by_row = dims.iter().any(|&d| l.graph.is_row(d));
-            let labels = if by_row { Vec::new() } else { l.labels(written) };
-            Named { name: name.into(), node, dims, labels, by_row }
-        };
         for (latent, &node) in self.model.latents.iter().zip(&self.latents) {
             if wanted(&latent.name) && latent.discrete.is_none() {
-                generate.push(named(&self, &latent.name, &latent.dims, node));
+                generate.push(self.named(&latent.name, &latent.dims, node));
             }
         }
         for (block, def) in self.model.recurrences.iter().enumerate() {
@@ -581,7 +620,7 @@ impl<'a> Lowering<'a> {
                     let node = self.series[&SeriesRef { block, state }];
                     let dims = self.dim_ids(&s.dims);
                     let node = self.graph.expand(node, &dims);
-                    generate.push(named(&self, &s.name, &s.dims, node));
+                    generate.push(self.named(&s.name, &s.dims, node));
                 }
             }
         }
@@ -592,16 +631,34 @@ impl<'a> Lowering<'a> {
                 && !self.model.is_summed_out(i)
                 && wanted(&def.name)
             {
-                generate.push(named(&self, &def.name, &def.dims, node));
+                generate.push(self.named(&def.name, &def.dims, node));
             }
         }
         for (x, site) in self.model.imputed.iter().zip(&self.imputed_sites) {
             if wanted(&site.name) {
-                generate.push(named(&self, &site.name, &[x.dim], site.value));
+                generate.push(self.named(&site.name, &[x.dim], site.value));
             }
         }
-        let of_series = self.series_sites.into_iter().map(|(_, site)| site);
-        let sites = self.sites.into_iter().flatten().chain(of_series).chain(self.imputed_sites).collect();
+        for (i, solve) in self.model.solves.iter().enumerate() {
+            for (k, state) in solve.states.iter().enumerate() {
+                let Some(&node) = self.states.get(&(i, k)).filter(|_| wanted(&state.name)) else { continue };
+                // A solution of known numbers alone is no answer.
+                if self.graph.varies(node) != Varies::Data {
+                    generate.push(self.named(&state.name, &[solve.rows], node));
+                }
+            }
+        }
+        generate.extend(self.probabilities(&weights));
+        let sites: Vec<Site> = std::mem::take(&mut self.sites)
+            .into_iter()
+            .flatten()
+            .chain(self.series_sites.iter().map(|(_, site)| site.clone()))
+            .chain(self.imputed_sites.drain(..))
+            .collect();
+        let (discrete, variables) = self.drawn(&weights, &sites);
+        let tables = self.rows();
+        let factors = self.factors.clone();
+        *remembered = self.remembered;
         Ok(Target {
             name: self.model.name.clone(),
             graph: self.graph,
@@ -610,6 +667,11 @@ impl<'a> Lowering<'a> {
             sites,
             generate,
             log_lik: self.log_lik,
+            variables,
+            discrete,
+            tables,
+            factors,
+            drawn: self.model.drawn.clone(),
             bindings: self.bindings,
             origins: self.origins,
         })

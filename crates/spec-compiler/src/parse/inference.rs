@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::read::Reader;
 use crate::ast::{Family, Inference, Output, Spanned};
 use crate::errors;
+use crate::expr::Ident;
 use crate::expr::{Arg, ExprKind, constant};
 use crate::words;
 use crate::yaml::Node;
@@ -42,6 +43,7 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         draws,
         posterior_draws,
         seed,
+        centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
     }
 }
@@ -92,11 +94,13 @@ pub(super) fn output(reader: &mut Reader, node: Option<&Node>) -> Output {
     let Some(fields) = reader.fields(node, "`output:`", &words::OUTPUT, node.span()) else {
         return Output::default();
     };
-    let report = fields.get("report").and_then(|node| {
-        let items = reader.items(node, "`report:`", "a list of names")?;
-        Some(items.iter().filter_map(|item| reader.name(item, "an item of `report:`")).collect())
-    });
-    Output { report }
+    let mut names = |key: &str, item_of: &str| -> Option<Vec<Ident>> {
+        let items = reader.items(fields.get(key)?, &format!("`{key}:`"), "a list of names")?;
+        Some(items.iter().filter_map(|item| reader.name(item, item_of)).collect())
+    };
+    let report = names("report", "an item of `report:`");
+    let draws = names("draws", "an item of `draws:`").unwrap_or_default();
+    Output { report, draws }
 }
 
 /// A section whose entries are all commented out.

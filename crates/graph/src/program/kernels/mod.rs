@@ -7,6 +7,7 @@
 pub mod affine;
 pub mod choose;
 pub mod dense;
+pub mod log_tail;
 pub mod map;
 pub mod packed;
 pub mod reduce;

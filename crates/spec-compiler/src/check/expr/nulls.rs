@@ -110,7 +110,9 @@ fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut(Gap, Span)) {
         Kind::Stack { table, stack } => {
             scope.tables[*table].stacks[*stack].columns.iter().for_each(|&c| has_gaps(*table, c));
         }
-        Kind::Lookup { index, .. } => has_gaps(scope.indices[*index].table, scope.indices[*index].column),
+        Kind::Lookup { index, .. } | Kind::Level(index) => {
+            has_gaps(scope.indices[*index].table, scope.indices[*index].column)
+        }
         Kind::StepLet { block, position } => {
             let let_ = &scope.recurrences[*block].lets[*position];
             let_.dropped.iter().for_each(|&at| found(at, t.span));

@@ -44,7 +44,8 @@ pub fn call(
     let constants = params.map(|i| constant_of(scope, &law_args[i]));
     let one_value = match distribution.event() {
         Event::Scalar | Event::Outcome => Vec::new(),
-        Event::Vector | Event::Matrix => event.clone(),
+        Event::Vector => event[..1].to_vec(),
+        Event::Matrix => event.clone(),
     };
     let outcomes = match distribution.event() {
         Event::Outcome => Some(scope.dims[event[0]].size),
@@ -88,7 +89,8 @@ pub fn call(
     }
 }
 
-/// The dimensions of the law beyond those of its values (see [`Event`]).
+/// The dimensions of the law beyond those of its values (see [`Event`]); of a vector its own, and the
+/// prime of it that a matrix among the parameters has.
 fn event(
     scope: &mut Scope,
     span: Span,
@@ -126,18 +128,21 @@ fn event(
             }
         }
         Event::Vector => {
+            let pairs = shaped(Shape::Square).map(|t| scope.dims.pairs(&t.dims)).unwrap_or_default();
+            let with_prime = |d: DimRef| {
+                let prime = pairs.iter().find(|(of, _)| *of == d).map(|(_, prime)| *prime);
+                Some(std::iter::once(d).chain(prime).collect())
+            };
             if let Some((over, at)) = over {
                 if !left.contains(&over) {
                     let (has, dim) = (scope.dims.show(left), scope.dims[over].name.clone());
                     return scope.fail(errors::not_over(at, "the left side", &has, &dim));
                 }
-                return Some(vec![over]);
+                return with_prime(over);
             }
-            let square = shaped(Shape::Square).map(|t| scope.dims.pairs(&t.dims)).unwrap_or_default();
-            let square: Vec<DimRef> =
-                square.into_iter().map(|(d, _)| d).filter(|d| left.contains(d)).collect();
+            let square: Vec<DimRef> = pairs.iter().map(|p| p.0).filter(|d| left.contains(d)).collect();
             match (&square[..], left) {
-                (&[one], _) | (_, &[one]) => Some(vec![one]),
+                (&[one], _) | (_, &[one]) => with_prime(one),
                 _ => {
                     let names: Vec<String> = left.iter().map(|&d| scope.dims[d].name.clone()).collect();
                     scope.fail(errors::vector_over(span, name, &names))

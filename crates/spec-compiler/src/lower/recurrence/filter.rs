@@ -79,6 +79,8 @@ impl Lowering<'_> {
             let sd = y.seen.map_or(y.sd, |seen| self.graph.select(seen, y.sd, one));
             node = self.scale_guarded(sd, node);
         }
+        // What is seen of the states is no variable that could be drawn.
+        self.factors.push((def.name.clone(), node));
         self.terms.push(Term { node, plates: Vec::new() });
     }
 

@@ -81,8 +81,8 @@ impl Lowering<'_> {
             match (s.kind, at) {
                 (SeriesKind::Centred, Some(at)) => {
                     let mut site = self.series_sites[at].1.clone();
-                    let law = s.next.law().expect("a centred state has laws");
-                    self.value(&mut site, law);
+                    // Its support is the same at all rows, and its law needs the value.
+                    self.placed(&mut site, &[]);
                     self.series.insert(me, site.value);
                     self.series_sites[at].1 = site;
                 }
@@ -145,7 +145,7 @@ impl Lowering<'_> {
         let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
         params.set(noise.location, zero);
         params.set(noise.scale, one);
-        let density = noise.noise.log_prob(&mut self.graph, &params, e);
+        let density = noise.law.log_prob(&mut self.graph, &params, e);
         let rows = self.dim_ids(dims);
         let density = density.map(|n| self.graph.expand(n, &rows));
         let density = self.guarded(law, call, &params, density)?;
@@ -230,9 +230,15 @@ impl Lowering<'_> {
         order
     }
 
+    /// Numbers by row, made once under their name.
     pub fn row_data(&mut self, name: &str, values: Value, dim: DimId) -> NodeId {
+        if let Some(&made) = self.row_inputs.get(name) {
+            return made;
+        }
         self.bindings.data.insert(name.to_string(), values);
-        self.graph.input(name, Varies::Data, NodeKind::Real, &[dim])
+        let n = self.graph.input(name, Varies::Data, NodeKind::Real, &[dim]);
+        self.row_inputs.insert(name.to_string(), n);
+        n
     }
 
     /// An index of rows by row, for [`rows_at`](Lowering::rows_at).

@@ -5,12 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use distributions::LocationScale;
 use distributions::series::{StepBody, StepInputs};
 use graph::ir::{DimId, NodeId};
 
 use super::Order;
-use crate::check::recurrence::{is_line, noise_of};
+use crate::check::recurrence::{Noise, is_line, noise_of};
 use crate::lower::Lowering;
 use crate::lower::expr::Parts;
 use crate::typed::{Kind, RecurrenceDef, SeriesKind, SeriesRef, Step, Typed};
@@ -69,7 +68,7 @@ impl<'t> Recipe<'t> {
             Step::Value(value) => Recipe::Value(value),
             Step::Law(law) if is_line(law) => Recipe::Line,
             Step::Law(law) => {
-                let LocationScale { location, scale, of_log, .. } = noise_of(law).expect("made of noise");
+                let Noise { location, scale, of_log, .. } = noise_of(law).expect("made of noise");
                 let call = law.only_call().expect("a call");
                 let arg = |slot: usize| &call.args[call.params.at(slot)];
                 Recipe::Noise { location: arg(location), scale: arg(scale), of_log }

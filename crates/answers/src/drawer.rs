@@ -1,0 +1,321 @@
+//! One variable's law over its elements: which numbers each draw reads, and the draw.
+
+use graph::ir::{DimId, NodeId};
+use model::{Drawing, Elements, Recipe, Target, Uniforms, Variable};
+
+use crate::error::AnswerError;
+use crate::nodes::{Place, Reader, Values};
+
+/// Attempts at an order that sorting does not give.
+const ORDER_ATTEMPTS: usize = 100_000;
+
+/// Where a node's element for a value is: its strides along the dimensions that are walked.
+#[derive(Debug)]
+struct Operand {
+    place: Place,
+    /// (slot, stride)
+    along: Vec<(usize, usize)>,
+    /// Steps to the elements along the law's own dimensions.
+    own: Vec<usize>,
+}
+
+impl Operand {
+    fn start(&self, at: &[usize]) -> usize {
+        self.along.iter().map(|&(slot, stride)| at[slot] * stride).sum()
+    }
+
+    fn one(&self, reader: Reader<'_>, at: &[usize]) -> f64 {
+        reader.get(self.place, self.start(at))
+    }
+}
+
+enum Step<'t> {
+    Law { drawing: Box<dyn Drawing + 't>, params: Vec<Operand>, values: Vec<f64>, ends: Vec<usize> },
+    Truncated { base: Box<Step<'t>>, lower: Option<Operand>, upper: Option<Operand> },
+    Ordered { base: Box<Step<'t>>, slot: usize, alike: bool },
+    Mixture { weights: Vec<Operand>, components: Vec<Step<'t>> },
+    MixtureOver { weights: Operand, component: Box<Step<'t>>, slot: usize, n: usize },
+}
+
+/// A discrete latent that the law depends on.
+struct Chosen {
+    slot: usize,
+    latent: usize,
+    /// Its plates: (slot, stride).
+    along: Vec<(usize, usize)>,
+}
+
+/// Draws values of one variable; each thread has its own.
+pub struct Drawer<'t> {
+    step: Step<'t>,
+    at: Vec<usize>,
+    /// Sizes and slots of the dimensions that values are independent along, in memory order.
+    batch: Vec<usize>,
+    chosen: Vec<Chosen>,
+    /// Of the value that starts at an element: strides of the batch, and steps along its own dimensions.
+    strides: Vec<usize>,
+    event: Vec<usize>,
+    name: &'t str,
+}
+
+/// Strides of dimensions in memory order.
+pub fn strides(target: &Target, dims: &[DimId]) -> Vec<usize> {
+    let mut out = vec![1; dims.len()];
+    for k in (0..dims.len().saturating_sub(1)).rev() {
+        out[k] = out[k + 1] * target.size(dims[k + 1]);
+    }
+    out
+}
+
+/// Steps from the first to each of the elements along `own`, outermost first, of an array over `dims`.
+fn steps(target: &Target, dims: &[DimId], own: &[DimId]) -> Vec<usize> {
+    let all = strides(target, dims);
+    let mut out = vec![0];
+    for d in own {
+        let Some(k) = dims.iter().position(|x| x == d) else { continue };
+        let (n, stride) = (target.size(*d), all[k]);
+        out = out.iter().flat_map(|s| (0..n).map(move |i| s + i * stride)).collect();
+    }
+    out
+}
+
+/// The dimensions of one value of `variable`, and those it is independent along.
+pub fn batch_of(variable: &Variable) -> Vec<DimId> {
+    variable.dims.iter().copied().filter(|d| !variable.event.contains(d)).collect()
+}
+
+impl<'t> Drawer<'t> {
+    /// `by_entry`: values as they came into the data, where that was by a window.
+    pub fn new(target: &'t Target, variable: &'t Variable, nodes: &Values, by_entry: bool) -> Drawer<'t> {
+        let batch = batch_of(variable);
+        let mut slots = batch.clone();
+        let step = compile(target, &variable.law, nodes, by_entry, &mut slots);
+        // A slot stands for a discrete latent where its dimension is that of the latent's values.
+        let chosen = (0..slots.len()).filter_map(|slot| {
+            let latent = target.discrete.iter().position(|d| d.values == slots[slot])?;
+            let plates = &target.discrete[latent].dims;
+            let along = plates.iter().zip(strides(target, plates));
+            let along = along.filter_map(|(d, s)| Some((batch.iter().position(|b| b == d)?, s))).collect();
+            Some(Chosen { slot, latent, along })
+        });
+        let all = strides(target, &variable.dims);
+        let place = |d: &DimId| variable.dims.iter().position(|x| x == d).expect("one of them");
+        Drawer {
+            chosen: chosen.collect(),
+            step,
+            at: vec![0; slots.len()],
+            batch: batch.iter().map(|&d| target.size(d)).collect(),
+            strides: batch.iter().map(|d| all[place(d)]).collect(),
+            event: steps(target, &variable.dims, &variable.event),
+            name: &variable.name,
+        }
+    }
+
+    /// Values that are independent of each other given the parameters.
+    pub fn n_values(&self) -> usize {
+        self.batch.iter().product()
+    }
+
+    /// Elements of one value.
+    pub fn n_event(&self) -> usize {
+        self.event.len()
+    }
+
+    /// Where the elements of value `k` are, in memory order of the variable.
+    pub fn elements(&self, k: usize) -> impl Iterator<Item = usize> + '_ {
+        let (mut rest, mut start) = (k, 0);
+        for (n, stride) in self.batch.iter().zip(&self.strides).rev() {
+            start += rest % n * stride;
+            rest /= n;
+        }
+        self.event.iter().map(move |e| start + e)
+    }
+
+    /// Value `k`, given the parameters in `reader` and the positions of the values of discrete latents.
+    pub fn draw(
+        &mut self,
+        k: usize,
+        reader: Reader<'_>,
+        discrete: &dyn Fn(usize, usize) -> usize,
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), AnswerError> {
+        let mut rest = k;
+        for (slot, n) in self.batch.iter().enumerate().rev() {
+            self.at[slot] = rest % n;
+            rest /= n;
+        }
+        for c in &self.chosen {
+            let element = c.along.iter().map(|&(slot, stride)| self.at[slot] * stride).sum();
+            self.at[c.slot] = discrete(c.latent, element);
+        }
+        draw(&mut self.step, &mut self.at, reader, None, uniforms, out)
+            .map_err(|why| AnswerError::Draw { name: self.name.into(), why })
+    }
+}
+
+fn compile<'t>(
+    target: &'t Target,
+    recipe: &'t Recipe,
+    nodes: &Values,
+    by_entry: bool,
+    slots: &mut Vec<DimId>,
+) -> Step<'t> {
+    let operand = |n: NodeId, own: &[DimId], slots: &mut Vec<DimId>| {
+        let dims = &target.graph.ty(n).dims;
+        let along = dims.iter().zip(strides(target, dims)).filter(|(d, _)| !own.contains(d));
+        let along = along
+            .map(|(&d, stride)| {
+                let slot = slots.iter().position(|&s| s == d).unwrap_or_else(|| {
+                    slots.push(d);
+                    slots.len() - 1
+                });
+                (slot, stride)
+            })
+            .collect();
+        Operand { place: nodes.place(n), along, own: steps(target, dims, own) }
+    };
+    let slot_of = |d: DimId, slots: &mut Vec<DimId>| {
+        slots.iter().position(|&s| s == d).unwrap_or_else(|| {
+            slots.push(d);
+            slots.len() - 1
+        })
+    };
+    match recipe {
+        Recipe::Law { sampler, params, own } => {
+            let params: Vec<Operand> = params.iter().map(|&n| operand(n, own, slots)).collect();
+            let mut end = 0;
+            let ends: Vec<usize> = params
+                .iter()
+                .map(|p| {
+                    end += p.own.len();
+                    end
+                })
+                .collect();
+            Step::Law { drawing: sampler.start(), values: vec![0.0; end], params, ends }
+        }
+        Recipe::Truncated { base, by_entry: entry, .. } if *entry && !by_entry => {
+            compile(target, base, nodes, by_entry, slots)
+        }
+        Recipe::Truncated { base, lower, upper, .. } => Step::Truncated {
+            lower: lower.map(|n| operand(n, &[], slots)),
+            upper: upper.map(|n| operand(n, &[], slots)),
+            base: Box::new(compile(target, base, nodes, by_entry, slots)),
+        },
+        Recipe::Ordered { base, along, alike } => {
+            let slot = slot_of(*along, slots);
+            Step::Ordered {
+                base: Box::new(compile(target, base, nodes, by_entry, slots)),
+                slot,
+                alike: *alike,
+            }
+        }
+        Recipe::Mixture { weights, components } => Step::Mixture {
+            weights: weights.iter().map(|&n| operand(n, &[], slots)).collect(),
+            components: components.iter().map(|c| compile(target, c, nodes, by_entry, slots)).collect(),
+        },
+        Recipe::MixtureOver { weights, component, over } => {
+            let slot = slot_of(*over, slots);
+            Step::MixtureOver {
+                weights: operand(*weights, &[], slots),
+                component: Box::new(compile(target, component, nodes, by_entry, slots)),
+                slot,
+                n: target.size(*over),
+            }
+        }
+    }
+}
+
+fn draw(
+    step: &mut Step<'_>,
+    at: &mut Vec<usize>,
+    reader: Reader<'_>,
+    window: Option<(f64, f64)>,
+    uniforms: &mut Uniforms<'_>,
+    out: &mut [f64],
+) -> Result<(), String> {
+    match step {
+        Step::Law { drawing, params, values, ends } => {
+            let mut k = 0;
+            for p in params.iter() {
+                let start = p.start(at);
+                for step in &p.own {
+                    values[k] = reader.get(p.place, start + step);
+                    k += 1;
+                }
+            }
+            drawing.draw(Elements { values, ends }, window, uniforms, out).map_err(|e| e.to_string())
+        }
+        Step::Truncated { base, lower, upper } => {
+            let end = |o: &Option<Operand>, none: f64| o.as_ref().map_or(none, |o| o.one(reader, at));
+            let window = (end(lower, f64::NEG_INFINITY), end(upper, f64::INFINITY));
+            draw(base, at, reader, Some(window), uniforms, out)
+        }
+        Step::Ordered { base, slot, alike } => {
+            for _ in 0..ORDER_ATTEMPTS {
+                for i in 0..out.len() {
+                    at[*slot] = i;
+                    draw(base, at, reader, window, uniforms, &mut out[i..i + 1])?;
+                }
+                if *alike {
+                    out.sort_by(f64::total_cmp);
+                }
+                if !out.windows(2).any(|w| w[0] > w[1]) {
+                    return Ok(());
+                }
+            }
+            Err(format!("{ORDER_ATTEMPTS} draws were not in order"))
+        }
+        Step::Mixture { weights, components } => {
+            let k = choose(weights.len(), &mut |k| weights[k].one(reader, at), uniforms);
+            match k {
+                Some(k) => draw(&mut components[k], at, reader, window, uniforms, out),
+                None => {
+                    out.fill(f64::NAN);
+                    Ok(())
+                }
+            }
+        }
+        Step::MixtureOver { weights, component, slot, n } => {
+            let k = choose(
+                *n,
+                &mut |k| {
+                    at[*slot] = k;
+                    weights.one(reader, at)
+                },
+                uniforms,
+            );
+            match k {
+                Some(k) => {
+                    at[*slot] = k;
+                    draw(component, at, reader, window, uniforms, out)
+                }
+                None => {
+                    out.fill(f64::NAN);
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+/// A position, by weights that add up to anything; `None` where they are none.
+pub fn choose(n: usize, weight: &mut dyn FnMut(usize) -> f64, uniforms: &mut Uniforms<'_>) -> Option<usize> {
+    let total: f64 = (0..n).map(&mut *weight).sum();
+    if !(total > 0.0 && total.is_finite()) {
+        return None;
+    }
+    let mut left = uniforms() * total;
+    let mut last = None;
+    for k in 0..n {
+        let w = weight(k);
+        if w > 0.0 {
+            last = Some(k);
+        }
+        left -= w;
+        if left < 0.0 {
+            break;
+        }
+    }
+    last
+}

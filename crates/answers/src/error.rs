@@ -1,0 +1,39 @@
+//! Why there is no answer.
+
+use graph::program::PlanError;
+use tables::TableError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A law that is no probability law.
+    #[error("`{name}` cannot be drawn: {law} has no finite integral; give it a proper prior, or a value")]
+    Improper { name: String, law: String },
+    #[error("`{name}` cannot be drawn: {why}")]
+    Draw { name: String, why: String },
+    /// A part of a vector is known, and the rest would have to be drawn given it.
+    #[error(
+        "`{name}` has known and new elements, and its law is of all of them together: it cannot be drawn for new ones alone"
+    )]
+    PartlyKnown { name: String },
+    /// A new value would have to wait for a discrete latent that is drawn given everything else.
+    #[error(
+        "new values of `{name}` depend on the discrete latent `{discrete}`, which is drawn last: they cannot be drawn"
+    )]
+    AfterDiscrete { name: String, discrete: String },
+    /// What is drawn depends on what would be drawn after it.
+    #[error(
+        "`{name}` depends on the observed `{column}`, which is drawn after it: the model has no order to draw in"
+    )]
+    BeforeData { name: String, column: String },
+    /// A term that no draw obeys.
+    #[error("the density has a factor, `{name}`: it says how likely values are, not how they are drawn")]
+    Factor { name: String },
+    #[error("there is no latent `{name}` to give a value to; there are {}", known.join(", "))]
+    UnknownLatent { name: String, known: Vec<String> },
+    #[error("`{name}` cannot be {value}: it must be {support}")]
+    OutsideSupport { name: String, value: f64, support: String },
+}

@@ -1,0 +1,88 @@
+//! What is known of each draw before anything is drawn: the posterior of a fit, or nothing.
+
+use model::Target;
+use numerics::lanes::Lanes;
+
+/// How the values of a discrete latent come about, element by element.
+#[derive(Clone, Debug)]
+pub struct DiscreteKnown {
+    /// The element is new, and drawn from its prior.
+    pub is_new: Vec<bool>,
+    /// `[element]`: the positions of its values, draw by draw, where they are kept. Elements that are
+    /// neither new nor kept are drawn back, given everything else.
+    pub kept: Vec<Option<Vec<u32>>>,
+}
+
+/// Draws of a model's unknowns, of which some may be missing.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    /// Unconstrained coordinates, `[coordinate, draw]`.
+    z: &'a Lanes,
+    /// Where each coordinate of the target is among those of `z`; `None` where it is new.
+    columns: Vec<Option<usize>>,
+    discrete: Vec<DiscreteKnown>,
+}
+
+impl<'a> Known<'a> {
+    /// The draws of a fit of this very target; discrete latents are drawn back.
+    pub fn all(target: &Target, z: &'a Lanes) -> Known<'a> {
+        let discrete = |d: &model::Discrete| {
+            let n = target.count(&d.dims);
+            DiscreteKnown { is_new: vec![false; n], kept: vec![None; n] }
+        };
+        Known {
+            z,
+            columns: (0..z.n()).map(Some).collect(),
+            discrete: target.discrete.iter().map(discrete).collect(),
+        }
+    }
+
+    /// Nothing at all: `nothing` has no elements, and as many lanes as draws are wanted.
+    pub fn none(target: &Target, nothing: &'a Lanes) -> Known<'a> {
+        let discrete = |d: &model::Discrete| {
+            let n = target.count(&d.dims);
+            DiscreteKnown { is_new: vec![true; n], kept: vec![None; n] }
+        };
+        Known {
+            z: nothing,
+            columns: vec![None; target.coordinates().len()],
+            discrete: target.discrete.iter().map(discrete).collect(),
+        }
+    }
+
+    /// Draws of another target's unknowns: the column of each coordinate of this one, and its discrete
+    /// latents, in its order.
+    pub fn of(z: &'a Lanes, columns: Vec<Option<usize>>, discrete: Vec<DiscreteKnown>) -> Known<'a> {
+        Known { z, columns, discrete }
+    }
+
+    /// A site that is neither drawn nor known here: its coordinates stay 0.
+    pub fn keep_site(&mut self, target: &Target, site: usize) {
+        let first: usize = target.sites[..site].iter().map(|s| s.coordinates.len()).sum();
+        let n = target.sites[site].coordinates.len();
+        self.columns[first..first + n].fill(Some(usize::MAX));
+    }
+
+    pub fn n_draws(&self) -> usize {
+        self.z.lanes()
+    }
+
+    pub fn is_new(&self, coordinate: usize) -> bool {
+        self.columns[coordinate].is_none()
+    }
+
+    pub fn discrete(&self, latent: usize) -> &DiscreteKnown {
+        &self.discrete[latent]
+    }
+
+    /// The known coordinates of some draws; the others are 0.
+    pub fn coordinates(&self, draws: &[u32]) -> Lanes {
+        let mut out = Lanes::zeros(self.columns.len(), draws.len());
+        for (i, column) in self.columns.iter().enumerate() {
+            let Some(column) = column.filter(|&c| c < self.z.n()) else { continue };
+            draws.iter().enumerate().for_each(|(lane, &d)| out.set(i, lane, self.z.get(column, d as usize)));
+        }
+        out.pad();
+        out
+    }
+}

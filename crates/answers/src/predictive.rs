@@ -1,0 +1,359 @@
+//! What a posterior says row by row: predictions of what is observed, and everything that varies by row.
+//!
+//! Draws go by in blocks; what they give is kept for a stretch of elements at a time, of a size that
+//! does not depend on the number of rows or draws, and summarised. Where a table is long, few draws
+//! are taken, evenly spaced, and the elements go by in several passes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use graph::ir::NodeId;
+use graph::program::Options;
+use model::{Observed, Role, Stands, Target};
+use numerics::random::Key;
+
+use crate::ancestral::{Ancestry, Given, World, stream};
+use crate::drawer::Drawer;
+use crate::error::AnswerError;
+use crate::known::Known;
+use crate::nodes::{Nodes, Reader, Values};
+use crate::tabulate::{Files, summarise};
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Numbers kept between two passes: 64 MiB.
+    pub kept: usize,
+    /// Elements times draws, beyond which fewer draws are taken.
+    pub work: usize,
+    /// The most draws taken: at 2,000 a mean is known to 0.022 of its sd.
+    pub most_draws: usize,
+    /// The fewest draws taken for the sake of `work`.
+    pub least_draws: usize,
+    /// Numbers of a block of draws that is evaluated at once.
+    pub block: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { kept: 1 << 23, work: 1 << 22, most_draws: 2000, least_draws: 100, block: 1 << 22 }
+    }
+}
+
+/// What was written.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Written {
+    /// Names of the files.
+    pub files: Vec<String>,
+    /// Draws that the tables are made of.
+    pub draws: usize,
+    /// By variable, predictions that are NaN, for they need a value that is a null.
+    pub unpredicted: BTreeMap<String, usize>,
+}
+
+/// Writes `predictive.parquet`, `rows_<table>.parquet` and `draws_<table>.parquet` into `folder`, as
+/// far as there is anything to write; of some tables (by position) alone, where those are given.
+///
+/// # Errors
+/// New values that cannot be drawn, a law without draws, or whatever the operating system says.
+pub fn write(
+    target: &Target,
+    known: &Known,
+    seed: u64,
+    options: &Options,
+    budget: &Budget,
+    only: Option<&[usize]>,
+    folder: &Path,
+) -> Result<Written, AnswerError> {
+    let items = items(target, only);
+    if items.is_empty() {
+        return Ok(Written::default());
+    }
+    let given = Given::new();
+    let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
+    let nodes: Vec<NodeId> = items.iter().flat_map(|i| i.nodes(target)).collect();
+    let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
+    let total: usize = items.iter().map(|i| i.n).sum();
+    let draws = evenly(known.n_draws(), (budget.work / total).clamp(budget.least_draws, budget.most_draws));
+    // Whole tiles, so that a block leaves no lane idle.
+    let lanes = (budget.block / (nodes.n_out() + known_size(target)).max(1)).clamp(8, 80) / 8 * 8;
+    let mut files = Files::new(folder);
+    let mut start = 0;
+    while start < total {
+        let chunk = start..total.min(start + (budget.kept / draws.len().max(1)).max(1));
+        let mut kept = vec![0.0; chunk.len() * draws.len()];
+        let mut done = 0;
+        for block in draws.chunks(lanes) {
+            let world = ancestry.world(block)?;
+            let nodes = nodes.eval(&world.z);
+            let work = Block { target, items: &items, nodes, world: &world, seed };
+            work.fill(&chunk, &mut kept, draws.len(), done, options.threads)?;
+            done += block.len();
+        }
+        summarise(target, &items, &chunk, &mut kept, &draws, &mut files)?;
+        start = chunk.end;
+    }
+    let unpredicted = std::mem::take(&mut files.unpredicted);
+    Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted })
+}
+
+/// The draws of discrete latents that do not vary by row, as columns (`k`, `k[a]`), for all draws.
+///
+/// # Errors
+/// As [`write`].
+pub fn discrete_draws(
+    target: &Target,
+    known: &Known,
+    seed: u64,
+    options: &Options,
+) -> Result<Vec<(String, Vec<f64>)>, AnswerError> {
+    let by_row = |d: &model::Discrete| d.dims.iter().any(|&x| target.graph.is_row(x));
+    let wanted: Vec<usize> = (0..target.discrete.len()).filter(|&k| !by_row(&target.discrete[k])).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let given = Given::new();
+    let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
+    let mut out: Vec<(String, Vec<f64>)> = Vec::new();
+    for &k in &wanted {
+        let d = &target.discrete[k];
+        let name = |l: &String| if l.is_empty() { d.name.clone() } else { format!("{}[{l}]", d.name) };
+        out.extend(d.labels.iter().map(|l| (name(l), Vec::new())));
+    }
+    let all: Vec<u32> = (0..known.n_draws() as u32).collect();
+    for block in all.chunks(80) {
+        let world = ancestry.world(block)?;
+        let mut column = 0;
+        for &k in &wanted {
+            let d = &target.discrete[k];
+            for e in 0..d.labels.len() {
+                let values = (0..block.len()).map(|lane| d.first + world.discrete(k, e, lane) as f64);
+                out[column].1.extend(values);
+                column += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn known_size(target: &Target) -> usize {
+    target.sites.iter().map(|s| s.coordinates.len()).sum()
+}
+
+/// At most about `n` of `all` draws, evenly spaced: neighbours may be alike.
+fn evenly(all: usize, n: usize) -> Vec<u32> {
+    let n = n.min(all);
+    (0..n).map(|i| (i * all / n) as u32).collect()
+}
+
+/// A quantity with a number for each element and draw.
+pub struct Item {
+    pub what: What,
+    /// Elements.
+    pub n: usize,
+}
+
+pub enum What {
+    /// An observed variable, by position.
+    Observed(usize),
+    /// Something that varies by row, by position in [`Target::generate`].
+    Named(usize),
+    /// A discrete latent that does.
+    Discrete(usize),
+}
+
+fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
+    let wanted = |dims: &[graph::ir::DimId]| only.is_none_or(|only| only.contains(&table_of(target, dims)));
+    let mut out = Vec::new();
+    for (v, of) in target.variables.iter().enumerate() {
+        if let Role::Observed(o) = &of.role
+            && wanted(&of.variable.dims)
+        {
+            let n = target.count(&of.variable.dims) * outcomes(o);
+            out.push(Item { what: What::Observed(v), n });
+        }
+    }
+    let mut rows: Vec<(usize, Item)> = Vec::new();
+    for (k, named) in target.generate.iter().enumerate().filter(|(_, n)| n.by_row && wanted(&n.dims)) {
+        rows.push((
+            table_of(target, &named.dims),
+            Item { what: What::Named(k), n: target.count(&named.dims) },
+        ));
+    }
+    for (k, d) in target.discrete.iter().enumerate() {
+        let by_row = d.dims.iter().any(|&x| target.graph.is_row(x));
+        if by_row && d.reported && wanted(&d.dims) {
+            rows.push((
+                table_of(target, &d.dims),
+                Item { what: What::Discrete(k), n: target.count(&d.dims) },
+            ));
+        }
+    }
+    // One table after the other, as they are written.
+    rows.sort_by_key(|(table, _)| *table);
+    out.extend(rows.into_iter().map(|(_, item)| item));
+    out.retain(|item| item.n > 0);
+    out
+}
+
+/// Numbers an element: one, or one for each of the outcomes that it may be.
+pub fn outcomes(o: &Observed) -> usize {
+    match &o.stands {
+        Stands::Outcomes { labels, .. } => labels.len(),
+        _ => 1,
+    }
+}
+
+/// The table whose rows are among `dims`.
+fn table_of(target: &Target, dims: &[graph::ir::DimId]) -> usize {
+    target.tables.iter().position(|t| dims.contains(&t.dim)).unwrap_or(usize::MAX)
+}
+
+impl Item {
+    fn nodes(&self, target: &Target) -> Vec<NodeId> {
+        match self.what {
+            What::Observed(v) => target.variables[v].variable.law.nodes(),
+            What::Named(k) => vec![target.generate[k].node],
+            What::Discrete(_) => Vec::new(),
+        }
+    }
+}
+
+/// A block of draws at work.
+struct Block<'a> {
+    target: &'a Target,
+    items: &'a [Item],
+    nodes: &'a Values,
+    world: &'a World,
+    seed: u64,
+}
+
+impl Block<'_> {
+    /// Writes the numbers of the elements in `chunk` into `kept`, `[element][draw]`, from draw `done` on.
+    fn fill(
+        &self,
+        chunk: &Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+        threads: usize,
+    ) -> Result<(), AnswerError> {
+        // A thread costs as much as some thousand draws.
+        let threads = threads.min(chunk.len() * self.world.draws.len() / 8192).max(1);
+        if threads == 1 {
+            return self.part(chunk.clone(), kept, n_draws, done);
+        }
+        let each = chunk.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let work: Vec<_> = kept
+                .chunks_mut(each * n_draws)
+                .enumerate()
+                .map(|(k, kept)| {
+                    let start = chunk.start + k * each;
+                    let part = start..start + kept.len() / n_draws;
+                    scope.spawn(move || self.part(part, kept, n_draws, done))
+                })
+                .collect();
+            work.into_iter().try_for_each(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+        })
+    }
+
+    fn part(
+        &self,
+        part: Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+    ) -> Result<(), AnswerError> {
+        let mut start = 0;
+        for item in self.items {
+            let all = start..start + item.n;
+            start = all.end;
+            let here = all.start.max(part.start)..all.end.min(part.end);
+            if here.is_empty() {
+                continue;
+            }
+            let own = here.start - all.start..here.end - all.start;
+            let from = here.start - part.start;
+            let kept = &mut kept[from * n_draws..(from + own.len()) * n_draws];
+            self.item(item, own, kept, n_draws, done)?;
+        }
+        Ok(())
+    }
+
+    /// The elements `own` of an item.
+    fn item(
+        &self,
+        item: &Item,
+        own: Range<usize>,
+        kept: &mut [f64],
+        n_draws: usize,
+        done: usize,
+    ) -> Result<(), AnswerError> {
+        let (target, world) = (self.target, self.world);
+        let lanes = world.draws.len();
+        match item.what {
+            What::Named(k) => {
+                let place = self.nodes.place(target.generate[k].node);
+                // Draws innermost, as they are stored here and there.
+                let readers: Vec<Reader> = (0..lanes).map(|lane| self.nodes.lane(lane)).collect();
+                for (kept, e) in kept.chunks_mut(n_draws).zip(own) {
+                    let kept = kept[done..done + lanes].iter_mut().zip(&readers);
+                    kept.for_each(|(kept, reader)| *kept = reader.get(place, e));
+                }
+            }
+            What::Discrete(k) => {
+                for (i, e) in own.enumerate() {
+                    for lane in 0..lanes {
+                        kept[i * n_draws + done + lane] =
+                            target.discrete[k].first + world.discrete(k, e, lane) as f64;
+                    }
+                }
+            }
+            What::Observed(v) => {
+                let of = &target.variables[v];
+                let Role::Observed(o) = &of.role else { unreachable!("items are made of observed ones") };
+                let n_outcomes = outcomes(o);
+                let mut drawer = Drawer::new(target, &of.variable, self.nodes, false);
+                let key = Key::new(self.seed, "predict", &of.variable.name, "");
+                let mut value = vec![0.0; drawer.n_event()];
+                let touched = values_in(&drawer, &own, n_outcomes);
+                let readers: Vec<Reader> = (0..lanes).map(|lane| self.nodes.lane(lane)).collect();
+                for k in touched {
+                    let elements: Vec<usize> = drawer.elements(k).collect();
+                    for (lane, reader) in readers.iter().enumerate() {
+                        let chosen = |k, e| world.discrete(k, e, lane);
+                        let mut uniforms = stream(key, k as u64, 0, world.draws[lane]);
+                        drawer.draw(k, *reader, &chosen, &mut uniforms, &mut value)?;
+                        for (&e, &x) in elements.iter().zip(&value) {
+                            for outcome in 0..n_outcomes {
+                                let at = e * n_outcomes + outcome;
+                                if !own.contains(&at) {
+                                    continue;
+                                }
+                                let x = match n_outcomes {
+                                    1 => x,
+                                    _ if x.is_nan() => x,
+                                    _ => f64::from(u8::from(x == (outcome + 1) as f64)),
+                                };
+                                kept[(at - own.start) * n_draws + done + lane] = x;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of which an element is in `own`.
+fn values_in(drawer: &Drawer, own: &Range<usize>, n_outcomes: usize) -> Vec<usize> {
+    let is_in = |e: usize| e * n_outcomes < own.end && (e + 1) * n_outcomes > own.start;
+    if drawer.n_event() == 1 {
+        let (first, last) = (own.start / n_outcomes, own.end.div_ceil(n_outcomes));
+        return (first..last).collect();
+    }
+    (0..drawer.n_values()).filter(|&k| drawer.elements(k).any(is_in)).collect()
+}

@@ -1,0 +1,165 @@
+//! `fit simulate SPEC`: data sets drawn from the model, with the parameters behind them.
+
+use std::path::{Path, PathBuf};
+
+use answers::AnswerError;
+use answers::simulate::{self, Cells as Values, DataSet, Simulated};
+use model::{Cells, Role};
+use spec_compiler::{Compiled, Source};
+use tables::{AtomicDir, ColumnData, Output, write_parquet, write_table};
+
+use crate::cli;
+use crate::commands::compile;
+use crate::outcome::{self, Problem};
+
+/// The latents of a data set; the file that marks a folder as ours.
+const TRUTH: &str = "truth.parquet";
+/// The same of several: the first has its folder.
+const MARKER_OF_MANY: &str = "simulate.json";
+
+pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
+    let (source, compiled) = compile(&args.spec)?;
+    let target = &compiled.target;
+    let seed = args.seed.or(compiled.spec.inference.seed.as_ref().map(|s| s.value)).unwrap_or(1);
+    let given = simulate::given(target, &args.at).map_err(Problem::input)?;
+    let sets = simulate::simulate(target, &given, args.draws as usize, seed, &args.machine.options());
+    let sets = sets.map_err(|e| match e {
+        AnswerError::Plan(_) | AnswerError::Table(_) => Problem::failed(e),
+        _ => Problem::input(format!("{}: {e}", source.name())),
+    })?;
+    for c in sets.iter().take(1).flat_map(|s| &s.columns).filter(|c| c.table.is_none()) {
+        let name = &c.column;
+        eprintln!(
+            "note: `{name}` is a let: its simulated values are in {name}.parquet, and the columns that it is computed from are as they were"
+        );
+    }
+    for of in &target.variables {
+        if let Role::Observed(o) = &of.role
+            && o.censored.is_some()
+        {
+            let name = &of.variable.name;
+            eprintln!(
+                "note: `{name}` is drawn uncensored, and the columns that say what is censored are as they were"
+            );
+        }
+    }
+    let folder = args.out.clone().unwrap_or_else(|| Path::new("simulated").join(&target.name));
+    let many = sets.len() > 1;
+    let out =
+        AtomicDir::create(&folder, if many { MARKER_OF_MANY } else { TRUTH }).map_err(Problem::input)?;
+    let width = sets.len().to_string().len();
+    for (k, set) in sets.iter().enumerate() {
+        let place = match many {
+            false => out.path().to_path_buf(),
+            true => out.path().join(format!("{:0width$}", k + 1)),
+        };
+        write(&source, &compiled, set, &place)?;
+    }
+    if many {
+        let text = serde_json::json!({"model": target.name, "draws": sets.len(), "seed": seed});
+        let file = out.path().join(MARKER_OF_MANY);
+        std::fs::write(&file, format!("{text:#}\n")).map_err(|e| cannot_write(&file, e))?;
+    }
+    out.commit().map_err(Problem::failed)?;
+    let n = if many { format!("{} data sets", sets.len()) } else { "a data set".to_string() };
+    outcome::say(format!("{n} of {} in {}\n", target.name, folder.display()))?;
+    Ok(outcome::OK)
+}
+
+fn cannot_write(file: &Path, error: std::io::Error) -> Problem {
+    Problem::failed(format!("{}: {error}", file.display()))
+}
+
+/// A folder with the tables, the spec that reads them, and the truth.
+fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> Result<(), Problem> {
+    std::fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))?;
+    let (names, values): (Vec<String>, Vec<f64>) = set.truth.iter().cloned().unzip();
+    let truth =
+        [("name".to_string(), ColumnData::Text(names)), ("value".to_string(), ColumnData::Real(values))];
+    write_parquet(folder.join(TRUTH), &truth).map_err(Problem::failed)?;
+    for (k, table) in compiled.model.tables.iter().enumerate() {
+        let columns: Vec<&Simulated> = set.columns.iter().filter(|c| c.table == Some(k)).collect();
+        let ast = compiled.spec.data.iter().find(|t| t.name.name == table.name);
+        let in_file = |name: &str| -> String {
+            let renamed = ast.and_then(|t| t.columns.iter().find(|(new, _)| new.name == name));
+            renamed.map_or(name.to_string(), |(_, old)| old.value.clone())
+        };
+        let outputs: Vec<Output> = table
+            .data
+            .columns
+            .iter()
+            .map(|c| {
+                // Several laws may speak of different rows of one column.
+                let mut cells = c.cells.clone();
+                columns.iter().filter(|s| s.column == c.name).for_each(|s| fill(&mut cells, s));
+                let data = match cells {
+                    Cells::Real(v) => ColumnData::Real(v),
+                    Cells::Integer(v) => ColumnData::Integer(v),
+                    Cells::Text(v) => ColumnData::Text(v),
+                    Cells::Bool(v) => ColumnData::Bool(v),
+                };
+                Output { name: in_file(&c.name), data, nulls: c.nulls.clone() }
+            })
+            .collect();
+        write_table(folder.join(file_name(&table.name, &table.file)), &outputs).map_err(Problem::failed)?;
+    }
+    for c in set.columns.iter().filter(|c| c.table.is_none()) {
+        if let Values::Numbers(v) = &c.values {
+            let file = folder.join(format!("{}.parquet", c.column));
+            write_parquet(file, &[(c.column.clone(), ColumnData::Real(v.clone()))])
+                .map_err(Problem::failed)?;
+        }
+    }
+    let file = folder.join(spec_name(source));
+    std::fs::write(&file, with_files(source, compiled)).map_err(|e| cannot_write(&file, e))
+}
+
+/// Overwrites the rows that were drawn; whole numbers and truth values stay what they are.
+fn fill(cells: &mut Cells, s: &Simulated) {
+    let rows = (0..s.drawn.len()).filter(|&r| s.drawn[r]);
+    let whole = |v: &[f64]| v.iter().zip(&s.drawn).all(|(x, drawn)| !drawn || x.fract() == 0.0);
+    match (&mut *cells, &s.values) {
+        (Cells::Real(to), Values::Numbers(v)) => rows.for_each(|r| to[r] = v[r]),
+        (Cells::Integer(to), Values::Numbers(v)) if whole(v) => rows.for_each(|r| to[r] = v[r] as i64),
+        (Cells::Integer(to), Values::Numbers(v)) => {
+            let mut reals: Vec<f64> = to.iter().map(|&x| x as f64).collect();
+            rows.for_each(|r| reals[r] = v[r]);
+            *cells = Cells::Real(reals);
+        }
+        (Cells::Bool(to), Values::Numbers(v)) => rows.for_each(|r| to[r] = v[r] != 0.0),
+        (Cells::Text(to), Values::Numbers(v)) => rows.for_each(|r| to[r] = v[r].to_string()),
+        (Cells::Text(to), Values::Labels(v)) => rows.for_each(|r| to[r].clone_from(&v[r])),
+        (Cells::Integer(to), Values::Labels(v)) => {
+            rows.for_each(|r| to[r] = v[r].parse().unwrap_or(to[r]));
+        }
+        (Cells::Bool(to), Values::Labels(v)) => rows.for_each(|r| to[r] = v[r] == "true"),
+        (Cells::Real(to), Values::Labels(v)) => rows.for_each(|r| to[r] = v[r].parse().unwrap_or(f64::NAN)),
+    }
+}
+
+/// A table keeps its format.
+fn file_name(table: &str, file: &str) -> String {
+    let extension = Path::new(file).extension().map_or("csv".into(), |e| e.to_string_lossy().into_owned());
+    format!("{table}.{extension}")
+}
+
+fn spec_name(source: &Source) -> PathBuf {
+    let name = Path::new(source.name()).file_name().unwrap_or_default();
+    if name.is_empty() { PathBuf::from("model.yaml") } else { PathBuf::from(name) }
+}
+
+/// The spec, with the tables of the data set in the place of its own.
+fn with_files(source: &Source, compiled: &Compiled) -> String {
+    let mut places: Vec<(std::ops::Range<usize>, String)> = compiled
+        .spec
+        .data
+        .iter()
+        .map(|t| (t.file.span.range(), format!("\"{}\"", file_name(&t.name.name, &t.file.value))))
+        .collect();
+    places.sort_by_key(|(at, _)| at.start);
+    let mut text = source.text().to_string();
+    for (at, name) in places.into_iter().rev() {
+        text.replace_range(at, &name);
+    }
+    text
+}

@@ -1,0 +1,413 @@
+//! How the variables of a model are drawn: their laws as recipes over nodes of the graph.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use distributions::{Distribution, Event, Params, Truncated};
+use graph::ir::{Binary, DimId, NodeId, Op, Unary};
+use model::{
+    Carrier, Discrete, DrawError, Drawing, Elements, Generated, Named, Observed, Recipe, Role, Rows, Sampler,
+    Site, Stands, Uniforms, Variable,
+};
+
+use crate::check::recurrence::{is_line, noise_of};
+use crate::lower::Lowering;
+use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, ObserveDef, SeriesKind, SeriesState};
+
+/// Values of a discrete latent whose probabilities are reported one by one.
+const MAX_SHOWN_VALUES: usize = 200;
+
+/// A call of a distribution as the answers draw from it.
+#[derive(Debug)]
+struct LawSampler {
+    law: &'static dyn Distribution,
+    params: Params<usize>,
+}
+
+impl Sampler for LawSampler {
+    fn name(&self) -> &str {
+        self.law.name()
+    }
+
+    fn is_proper(&self) -> bool {
+        self.law.is_proper()
+    }
+
+    fn start(&self) -> Box<dyn Drawing + '_> {
+        Box::new(LawDrawing { of: self, numbers: self.params.map(|_| 0.0) })
+    }
+}
+
+struct LawDrawing<'a> {
+    of: &'a LawSampler,
+    /// Of a law of numbers, filled anew for each draw.
+    numbers: Params<f64>,
+}
+
+impl Drawing for LawDrawing<'_> {
+    fn draw(
+        &mut self,
+        params: Elements<'_>,
+        window: Option<(f64, f64)>,
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DrawError> {
+        let LawSampler { law, params: given } = self.of;
+        let slots = law.slots();
+        for (k, g) in given.iter() {
+            let domain = slots[k].alternatives[g.alternative].domain;
+            // A sampler that rejects would never end where a parameter is NaN.
+            if !params.at(g.value).iter().all(|&x| domain.contains(x)) {
+                out.fill(f64::NAN);
+                return Ok(());
+            }
+        }
+        let failed = |e: distributions::DistributionError| DrawError(e.to_string());
+        if law.event() != Event::Scalar {
+            return law.sample_into(&given.map(|i| params.at(i)), uniforms, out).map_err(failed);
+        }
+        let mut order = given.iter();
+        self.numbers.refill(|| {
+            let (_, g) = order.next().expect("as many as there are");
+            params.at(g.value)[0]
+        });
+        out[0] = match window {
+            None => law.sample(&self.numbers, uniforms).map_err(failed)?,
+            Some((lower, upper)) if lower <= upper => Truncated::new(*law, lower, upper)
+                .and_then(|t| t.sample(&self.numbers, uniforms))
+                .map_err(failed)?,
+            Some(_) => f64::NAN,
+        };
+        Ok(())
+    }
+}
+
+impl Lowering<'_> {
+    /// How values of `law` are drawn.
+    pub fn recipe(&mut self, law: &Law) -> Recipe {
+        match &law.form {
+            Form::Call(call) => self.call_recipe(call),
+            Form::Truncated { base, bounds } => {
+                let base = Box::new(self.recipe(base));
+                let lower = bounds.lower.as_ref().map(|t| self.expr(t));
+                let upper = bounds.upper.as_ref().map(|t| self.expr(t));
+                Recipe::Truncated { base, lower, upper, by_entry: false }
+            }
+            // What is known of a value is no part of its law, nor is what brought it into the data.
+            Form::Censored { base, .. } => match self.recipe(base) {
+                Recipe::Truncated { base, lower, upper, .. } => {
+                    Recipe::Truncated { base, lower, upper, by_entry: true }
+                }
+                other => other,
+            },
+            Form::Ordered { base } => {
+                let alike = base.args().iter().all(|(arg, _)| !arg.dims.contains(&law.event[0]));
+                let base = Box::new(self.recipe(base));
+                Recipe::Ordered { base, along: self.dim(law.event[0]), alike }
+            }
+            Form::Mixture { weights, components } => Recipe::Mixture {
+                weights: weights.iter().map(|w| self.expr(w)).collect(),
+                components: components.iter().map(|c| self.recipe(c)).collect(),
+            },
+            Form::MixtureOver { weights, component, over } => Recipe::MixtureOver {
+                weights: self.expr(weights),
+                component: Box::new(self.recipe(component)),
+                over: self.dim(*over),
+            },
+        }
+    }
+
+    fn call_recipe(&mut self, call: &Call) -> Recipe {
+        Recipe::Law {
+            sampler: Arc::new(LawSampler { law: call.distribution, params: call.params.clone() }),
+            params: call.args.iter().map(|a| self.expr(a)).collect(),
+            own: self.dim_ids(&call.event),
+        }
+    }
+
+    fn variable(&mut self, name: &str, dims: &[DimRef], law: &Law) -> Variable {
+        let recipe = self.recipe(law);
+        let dims = self.graph.canonical(self.dim_ids(dims));
+        Variable { name: name.into(), dims, event: self.dim_ids(&law.event), law: recipe }
+    }
+
+    /// The discrete latents as they are drawn back, and every variable.
+    pub fn drawn(&mut self, weights: &[(usize, NodeId)], sites: &[Site]) -> (Vec<Discrete>, Vec<Generated>) {
+        let model = self.model;
+        let discrete = |&(i, log_weights): &(usize, NodeId)| {
+            let latent = &model.latents[i];
+            let dims = self.graph.canonical(self.dim_ids(&latent.dims));
+            let by_row = dims.iter().any(|&d| self.graph.is_row(d));
+            Discrete {
+                name: latent.name.clone(),
+                dims,
+                labels: if by_row { Vec::new() } else { self.labels(&latent.dims) },
+                values: self.values_dim(i),
+                first: latent.discrete.map_or(0.0, |d| d.first),
+                log_weights,
+                reported: model.report.as_ref().is_some_and(|r| r.contains(&latent.name)),
+            }
+        };
+        let all: Vec<Discrete> = weights.iter().map(discrete).collect();
+        let by_latent = weights.iter().enumerate().map(|(k, &(i, _))| (i, k)).collect();
+        let variables = self.variables(&by_latent, sites);
+        (all, variables)
+    }
+
+    /// Latents, nulls and observed values with their laws, in the order of the file; every node that
+    /// laws read has been made.
+    fn variables(&mut self, discrete: &BTreeMap<usize, usize>, sites: &[Site]) -> Vec<Generated> {
+        let model = self.model;
+        let mut out = Vec::new();
+        let site = |name: &str| {
+            sites.iter().position(|s| s.name == name).expect("a latent that is not discrete has a site")
+        };
+        for (i, latent) in model.latents.iter().enumerate() {
+            self.origin(format!("prior of {}", latent.name));
+            let role = match (discrete.get(&i), latent.discrete) {
+                (Some(&k), _) => Role::Discrete(k),
+                (None, None) => Role::Site(site(&latent.name)),
+                // Its weights depend on a state that is summed out.
+                (None, Some(_)) => continue,
+            };
+            let variable = self.variable(&latent.name, &latent.dims, &latent.law);
+            if !self.needs_a_state(&variable) {
+                out.push(Generated { variable, role });
+            }
+        }
+        out.extend(self.noises(site));
+        for x in &model.imputed {
+            let o = &model.observes[x.observe];
+            let column = &model.tables[x.table].data.columns[x.column];
+            let role = Role::Nulls { site: site(&column.name), rows: column.nulls.clone() };
+            out.push(Generated { variable: self.variable(&column.name, &o.value.dims, &o.law), role });
+        }
+        for (i, o) in model.observes.iter().enumerate() {
+            self.origin(format!("likelihood of {}", o.name));
+            let variable = self.variable(&o.name, &o.value.dims, &o.law);
+            // States that are summed out have no draws, and so has nothing that is seen of them.
+            if self.filtered(i) || self.needs_a_state(&variable) {
+                continue;
+            }
+            let role = Role::Observed(self.observed(o));
+            out.push(Generated { variable, role });
+        }
+        out
+    }
+
+    /// Does its law depend on a discrete state of a recurrence, which has no draws?
+    fn needs_a_state(&self, variable: &Variable) -> bool {
+        variable.law.nodes().into_iter().any(|n| self.has_discrete_state(n))
+    }
+
+    /// The noise of states that are run by it.
+    fn noises(&mut self, site: impl Fn(&str) -> usize) -> Vec<Generated> {
+        let model = self.model;
+        let mut out = Vec::new();
+        for (block, def) in model.recurrences.iter().enumerate() {
+            for s in def.states.iter().filter(|s| s.kind == SeriesKind::Noise && def.linear.is_none()) {
+                self.origin(format!("law of {}", s.name));
+                let Some(law) = self.noise_recipe(block, s) else { continue };
+                let dims = self.graph.canonical(self.dim_ids(&s.dims));
+                let name = format!("{}.noise", s.name);
+                let role = Role::Site(site(&name));
+                out.push(Generated { variable: Variable { name, dims, event: Vec::new(), law }, role });
+            }
+        }
+        out
+    }
+
+    /// At a first row one law, at the others another.
+    fn noise_recipe(&mut self, block: usize, s: &SeriesState) -> Option<Recipe> {
+        let next = self.noise_law(s.next.law()?)?;
+        let Some(first) = s.initial.law() else { return Some(next) };
+        let first = match is_line(first) {
+            true => self.recipe(first),
+            false => self.noise_law(first)?,
+        };
+        let at_first = self.order(block, &self.model.recurrences[block]).first_row;
+        let later = self.graph.unary(Unary::Not, at_first);
+        Some(Recipe::Mixture { weights: vec![at_first, later], components: vec![first, next] })
+    }
+
+    /// The law of the noise that a law is made of.
+    fn noise_law(&mut self, law: &Law) -> Option<Recipe> {
+        let (noise, call) = (noise_of(law)?, law.only_call()?);
+        let mut params: Vec<NodeId> = call.args.iter().map(|a| self.expr(a)).collect();
+        params[call.params.at(noise.location)] = self.graph.constant(0.0);
+        params[call.params.at(noise.scale)] = self.graph.constant(1.0);
+        let sampler = LawSampler { law: noise.law, params: call.params.clone() };
+        Some(Recipe::Law { sampler: Arc::new(sampler), params, own: Vec::new() })
+    }
+
+    fn observed(&mut self, o: &ObserveDef) -> Observed {
+        let model = self.model;
+        let own: Option<(usize, Vec<usize>)> = match &o.value.kind {
+            Kind::Column { table, column } => Some((*table, vec![*column])),
+            Kind::Level(i) => Some((model.indices[*i].table, vec![model.indices[*i].column])),
+            Kind::Stack { table, stack } => {
+                Some((*table, model.tables[*table].stacks[*stack].columns.clone()))
+            }
+            _ => None,
+        };
+        let value = match o.value.kind {
+            Kind::Column { table, column } => self.known_column(table, column),
+            _ => self.expr(&o.value),
+        };
+        let is_own =
+            |at: &(usize, usize)| own.as_ref().is_none_or(|(t, cs)| *t == at.0 && cs.contains(&at.1));
+        let columns = o.dropped.iter().filter_map(|gap| match *gap {
+            Gap::Column { table, column } => Some((table, column)),
+            Gap::Lag(_) => None,
+        });
+        let (mut here, others): (Vec<_>, Vec<_>) = columns.partition(is_own);
+        if let Kind::Column { table, column } = o.value.kind
+            && model.tables[table].imputes(column)
+        {
+            here.push((table, column));
+        }
+        let present = self.all_present(&here);
+        let possible = self.all_present(&others);
+        let censored = match &o.law.form {
+            Form::Censored { left, right, interval, .. } => {
+                let mut any: Vec<NodeId> = left.iter().chain(right).map(|c| self.expr(c)).collect();
+                if let Some(ends) = interval {
+                    let (lower, upper) = (self.expr(&ends[0]), self.expr(&ends[1]));
+                    let known = self.graph.binary(Binary::Eq, lower, upper);
+                    any.push(self.graph.unary(Unary::Not, known));
+                }
+                any.into_iter().reduce(|a, b| self.graph.binary(Binary::Max, a, b))
+            }
+            _ => None,
+        };
+        let stands = match (&o.value.kind, own) {
+            (Kind::Level(i), Some((table, columns))) => {
+                let dim = &model.dims[model.indices[*i].dim.0];
+                let labels = (0..dim.size).map(|k| dim.label(k)).collect();
+                Stands::Outcomes { table, column: columns[0], labels }
+            }
+            (_, Some((table, columns))) => Stands::Columns { table, columns },
+            (_, None) => Stands::Computed,
+        };
+        // Rows whose lags have no value are left out, as by `where:`.
+        let lags = self.lags_are_there(o);
+        let within = match (o.mask.as_ref().map(|m| self.expr(m)), lags) {
+            (Some(mask), Some(lags)) => Some(self.graph.mul(mask, lags)),
+            (mask, lags) => mask.or(lags),
+        };
+        Observed { value, present, possible, censored, within, stands }
+    }
+
+    fn all_present(&mut self, columns: &[(usize, usize)]) -> Option<NodeId> {
+        let nodes: Vec<NodeId> = columns.iter().map(|&(t, c)| self.present(t, c)).collect();
+        nodes.into_iter().reduce(|a, b| self.graph.mul(a, b))
+    }
+
+    /// The tables, and where their columns enter the graph.
+    pub fn rows(&self) -> Vec<Rows> {
+        let input = |n: NodeId| match self.graph.node(n).op {
+            Op::Input(id) => Some(self.graph.inputs()[id.0 as usize].name.clone()),
+            _ => None,
+        };
+        let mut tables: Vec<Rows> = self
+            .model
+            .tables
+            .iter()
+            .map(|t| Rows {
+                name: t.name.clone(),
+                dim: self.dim(t.rows),
+                is_key: t.is_key,
+                n_rows: t.data.n_rows,
+                columns: t.data.columns.iter().map(|c| c.name.clone()).collect(),
+                carriers: Vec::new(),
+            })
+            .collect();
+        for (&(table, column), &n) in &self.columns {
+            if let Some(input) = input(n) {
+                tables[table].carriers.push((column, Carrier::Values { input }));
+            }
+        }
+        for (&(table, stack), &n) in &self.stacks {
+            let s = &self.model.tables[table].stacks[stack];
+            let Some(input) = input(n) else { continue };
+            let rows_first = self.graph.ty(n).dims[0] == tables[table].dim;
+            for (at, &column) in s.columns.iter().enumerate() {
+                let (input, n) = (input.clone(), s.columns.len());
+                tables[table].carriers.push((column, Carrier::Part { input, at, n, rows_first }));
+            }
+        }
+        for (&i, &n) in &self.indices {
+            let def = &self.model.indices[i];
+            if let Some(input) = input(n) {
+                let dim = &self.model.dims[def.dim.0];
+                let labels = (0..dim.size).map(|k| dim.label(k)).collect();
+                tables[def.table].carriers.push((def.column, Carrier::Positions { input, labels }));
+            }
+        }
+        // The maps have no order.
+        tables.iter_mut().for_each(|t| t.carriers.sort_by_key(|(c, carrier)| (*c, format!("{carrier:?}"))));
+        tables
+    }
+
+    /// The probabilities of the values of discrete latents, which `weights` has by latent, each after
+    /// those that it depends on: a quantity to report for each value.
+    pub fn probabilities(&mut self, weights: &[(usize, NodeId)]) -> Vec<Named> {
+        let mut known: BTreeMap<DimId, NodeId> = BTreeMap::new();
+        let mut out = Vec::new();
+        let all: Vec<DimId> = weights.iter().map(|&(i, _)| self.values_dim(i)).collect();
+        for &(i, total) in weights {
+            let latent = &self.model.latents[i];
+            let dim = self.values_dim(i);
+            let g = &mut self.graph;
+            let sum = g.logsumexp(total, &[dim]);
+            let less = g.sub(total, sum);
+            let mut p = g.exp(less);
+            let others: Vec<DimId> =
+                g.ty(p).dims.iter().copied().filter(|d| *d != dim && all.contains(d)).collect();
+            match others[..] {
+                [] => {}
+                [one] if known.contains_key(&one) => p = g.contract(p, known[&one], &[one]),
+                // Their joint law is not at hand; draws are.
+                _ => continue,
+            }
+            known.insert(dim, p);
+            let values = self.graph.fixed_size(dim).unwrap_or(0);
+            let wanted = self.model.report.as_ref().is_none_or(|r| r.contains(&latent.name));
+            if !wanted || values > MAX_SHOWN_VALUES {
+                continue;
+            }
+            let plates = self.dim_ids(&latent.dims);
+            let p = self.graph.expand(p, &plates);
+            for k in 0..values {
+                let node = self.graph.element(p, dim, k);
+                let name = format!("P({}={})", latent.name, self.value_label(i, k));
+                out.push(self.named(&name, &latent.dims, node));
+            }
+        }
+        out
+    }
+
+    fn values_dim(&self, latent: usize) -> DimId {
+        self.dim(self.model.latents[latent].discrete.expect("a discrete latent").dim)
+    }
+
+    /// What value `k` (from 0) of a discrete latent is called.
+    fn value_label(&self, latent: usize, k: usize) -> String {
+        let latent = &self.model.latents[latent];
+        let outcomes = latent.law.only_call().and_then(|call| call.event.first());
+        match outcomes.map(|d| &self.model.dims[d.0]) {
+            Some(dim) if dim.labels.is_some() && k < dim.size => dim.label(k),
+            _ => (latent.discrete.map_or(0.0, |d| d.first) + k as f64).to_string(),
+        }
+    }
+
+    /// A quantity to report.
+    pub fn named(&self, name: &str, written: &[DimRef], node: NodeId) -> Named {
+        let dims = self.graph.ty(node).dims.clone();
+        let by_row = dims.iter().any(|&d| self.graph.is_row(d));
+        let is_row = |d: &DimRef| self.graph.is_row(self.dim(*d));
+        let beside: Vec<DimRef> = written.iter().copied().filter(|d| !is_row(d)).collect();
+        let labels = self.labels(&beside);
+        Named { name: name.into(), node, dims, labels, by_row }
+    }
+}

@@ -1,0 +1,113 @@
+//! Centred, non-centred or between: how much of each element of a hierarchy the data know.
+//!
+//! In the non-centred form an element is its location plus its scale times a standard normal coordinate
+//! u, whose prior curvature is 1; the likelihood adds s^2 I, its information on the element in units of
+//! the scale. Where s^2 I is large the data place the element, and it should be its own coordinate
+//! (centred); where it is small the prior does, and the coordinate should not have to follow the scale
+//! (non-centred). For a normal model with known variances the coordinate
+//! location + scale^(1 - lambda) (u - lambda location) with lambda = s^2 I / (1 + s^2 I) is independent of
+//! the location given the data.
+//!
+//! Source: O. Papaspiliopoulos, G. O. Roberts and M. Skold, A general framework for the parametrization
+//! of hierarchical models, Statistical Science 22 (2007), section 3, for the normal case; M. I.
+//! Gorinova, D. Moore and M. D. Hoffman, ICML 2020, for lambda as a property of each element.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use numerics::lanes::Lanes;
+
+use crate::error::FitError;
+use crate::families;
+use crate::log_density::LogDensity;
+use crate::observe::Observer;
+use crate::options::{FamilyChoice, Options};
+use crate::start;
+use crate::stream::{Noise, Purpose};
+use crate::target::Target;
+
+/// Draws from the starting normal at which the curvature is taken.
+const DRAWS: usize = 32;
+/// Directions of random signs that estimate its diagonal.
+const PROBES: u64 = 8;
+/// Half the distance of the two gradients of a difference; coordinates have prior sd 1.
+const STEP: f64 = 1e-3;
+/// Below this every element counts as non-centred, and above one less it as centred.
+const SNAP: f64 = 0.15;
+
+/// Lambda for every coordinate of `blocks`, each the coordinates of one non-centred latent: 1 where it
+/// should be centred. `density` is the model with all of them non-centred.
+///
+/// # Errors
+/// No point with a finite density; cancelled.
+pub fn choose(
+    density: &mut dyn LogDensity,
+    blocks: &BTreeMap<String, Range<usize>>,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<BTreeMap<String, Vec<f64>>, FitError> {
+    let dim = density.dim();
+    let names = density.names().to_vec();
+    let mut target = Target::new(density);
+    let family = families::build(FamilyChoice::MeanField, dim);
+    let (coordinates, _) = start::find(&mut target, &*family, options.seed, observer)?;
+    let noise = Noise::new(options.seed, Purpose::Centring, names.iter().map(String::as_str));
+    let (mut u, mut z) = (Lanes::zeros(dim, DRAWS), Lanes::zeros(dim, DRAWS));
+    noise.fill(0, 0, &mut u);
+    // The centre itself is one of them.
+    u.set_lane(0, &vec![0.0; dim]);
+    coordinates.forward(&u, &mut z);
+    let is_ours: Vec<bool> = (0..dim).map(|i| blocks.values().any(|block| block.contains(&i))).collect();
+    let mut curvature = vec![[0.0; DRAWS]; dim];
+    let mut sound = [true; DRAWS];
+    let mut signs = Lanes::zeros(dim, DRAWS);
+    for probe in 1..=PROBES {
+        noise.fill(probe, 0, &mut signs);
+        for (i, ours) in is_ours.iter().enumerate() {
+            for lane in 0..DRAWS {
+                let sign = if *ours { signs.get(i, lane).signum() } else { 0.0 };
+                signs.set(i, lane, sign);
+            }
+        }
+        let mut ends = [1.0, -1.0].map(|side| {
+            let mut at = z.clone();
+            let mut grad = Lanes::zeros(dim, DRAWS);
+            let mut value = vec![0.0; DRAWS];
+            for i in 0..dim {
+                for lane in 0..DRAWS {
+                    at.set(i, lane, z.get(i, lane) + side * STEP * signs.get(i, lane));
+                }
+            }
+            at.pad();
+            target.eval(&at, &mut value, Some(&mut grad));
+            for (lane, v) in value.iter().enumerate() {
+                sound[lane] &= v.is_finite();
+            }
+            grad
+        });
+        let [plus, minus] = &mut ends;
+        for (i, row) in curvature.iter_mut().enumerate().filter(|(i, _)| is_ours[*i]) {
+            for (lane, c) in row.iter_mut().enumerate() {
+                let slope = (plus.get(i, lane) - minus.get(i, lane)) / (2.0 * STEP);
+                *c -= slope * signs.get(i, lane) / PROBES as f64;
+            }
+        }
+    }
+    let lambda = |i: usize| {
+        let known =
+            (0..DRAWS).filter(|&lane| sound[lane]).map(|lane| 1.0 - 1.0 / curvature[i][lane].max(1.0));
+        let (sum, n) = known.fold((0.0, 0), |(sum, n), l| (sum + l, n + 1));
+        if n == 0 { 0.0 } else { sum / f64::from(n) }
+    };
+    let snapped = |block: &Range<usize>| {
+        let all: Vec<f64> = block.clone().map(lambda).collect();
+        if all.iter().all(|l| *l < SNAP) {
+            vec![0.0; all.len()]
+        } else if all.iter().all(|l| *l > 1.0 - SNAP) {
+            vec![1.0; all.len()]
+        } else {
+            all
+        }
+    };
+    Ok(blocks.iter().map(|(name, block)| (name.clone(), snapped(block))).collect())
+}
