@@ -46,14 +46,15 @@ impl Distribution for Laplace {
     /// Beyond the distance a on its side lies e^-a / 2.
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
         let z = emit::standardise(g, x, params.at(0), params.at(1));
-        let distance = g.unary(Unary::Abs, z);
-        let minus = g.neg(distance);
+        let zero = g.constant(0.0);
+        let left = g.binary(Binary::Lt, z, zero);
+        // Not |z|, whose derivative at 0 is 0: the tails have none less than theirs there.
+        let minus = g.neg(z);
+        let minus = g.select(left, z, minus);
         let beyond = g.add_const(minus, -LN_2);
         let share = g.exp(beyond);
         let share = g.neg(share);
         let rest = g.log1p(share);
-        let zero = g.constant(0.0);
-        let left = g.binary(Binary::Lt, z, zero);
         Some(Tails { log_cdf: g.select(left, beyond, rest), log_survival: g.select(left, rest, beyond) })
     }
 

@@ -50,18 +50,19 @@
 //!   that come out of the right bijector are known to be inside, and are not checked. Data are the
 //!   compiler's to check ([`Distribution::observable`]).
 //! - Both ends of an interval count as inside; a density there is its limit, which may be infinite.
-//! - Tails are on the log scale. Where the graph has no operation for a law's tails (gamma, inverse
-//!   gamma, beta, Student's t, Cauchy) it can be truncated with constant parameters only; anything
-//!   else is refused by name.
+//! - Tails are on the log scale, each with its digits where it is next to 0, 1 or nothing. Where the
+//!   graph has no operation for a law's tails (gamma, inverse gamma, beta, Student's t, skew normal, von
+//!   Mises) it can be truncated with constant parameters only; anything else is refused by name.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
-//! - lgamma of large arguments cancels: a beta, binomial, Poisson or Student's t with parameters near
-//!   n keeps about 1e-16 n ln n absolutely.
+//! - lgamma of large arguments cancels: a beta, binomial, beta-binomial, negative binomial, Poisson or
+//!   Student's t with parameters near n keeps about 1e-16 n ln n absolutely.
 //!
 //! The crate knows nothing of specifications, inference or tables.
 
 mod bernoulli;
 mod beta;
+mod beta_binomial;
 mod bijector;
 mod binomial;
 mod cauchy;
@@ -71,25 +72,39 @@ mod emit;
 mod error;
 mod evaluate;
 mod exponential;
+mod extra_zeros;
 mod flat;
 mod gamma;
+mod geometric;
 mod guard;
+mod gumbel;
 mod half_normal;
+mod hurdle;
 mod incomplete_beta;
 mod incomplete_gamma;
 mod inverse_gamma;
+mod laplace;
+mod logistic;
+mod loglogistic;
 mod lognormal;
+mod negative_binomial;
 mod normal;
 mod params;
+mod pareto;
 mod poisson;
 mod prelude;
+mod quadrature;
 mod random;
 mod range;
 mod registry;
 mod signatures;
+mod skew_normal;
 mod student_t;
 mod truncated;
 mod uniform;
+mod von_mises;
+mod weibull;
+mod zero_inflated;
 
 pub use bijector::bijector_for;
 pub use distribution::{Distribution, Tails, Uniforms, constants};
@@ -97,8 +112,10 @@ pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};
 pub use guard::in_domain;
+pub use hurdle::Hurdle;
 pub use params::{Given, Parameter, Params, Slot};
 pub use random::stream;
 pub use registry::{DISTRIBUTIONS, lookup};
 pub use signatures::{Signature, signatures};
 pub use truncated::{Truncated, WINDOW_LIMIT};
+pub use zero_inflated::ZeroInflated;

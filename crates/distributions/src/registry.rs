@@ -2,15 +2,21 @@
 
 use crate::distribution::Distribution;
 use crate::{
-    bernoulli, beta, binomial, cauchy, exponential, flat, gamma, half_normal, inverse_gamma, lognormal,
+    bernoulli, beta, beta_binomial, binomial, cauchy, exponential, flat, gamma, geometric, gumbel,
+    half_normal, inverse_gamma, laplace, logistic, loglogistic, lognormal, negative_binomial, normal, pareto,
+    poisson, skew_normal, student_t, uniform, von_mises, weibull,
 };
-use crate::{normal, poisson, student_t, uniform};
 
 /// All of them. A new one is a file and a line here; the shared tests want its examples.
 pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &normal::Normal,
     &student_t::StudentT,
     &cauchy::Cauchy,
+    &laplace::Laplace,
+    &logistic::Logistic,
+    &gumbel::Gumbel,
+    &skew_normal::SkewNormal,
+    &von_mises::VonMises,
     &lognormal::LogNormal,
     &half_normal::HalfNormal,
     &cauchy::HalfCauchy,
@@ -18,11 +24,17 @@ pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &exponential::Exponential,
     &gamma::Gamma,
     &inverse_gamma::InverseGamma,
+    &weibull::Weibull,
+    &loglogistic::LogLogistic,
+    &pareto::Pareto,
     &beta::Beta,
     &uniform::Uniform,
     &bernoulli::Bernoulli,
     &binomial::Binomial,
+    &beta_binomial::BetaBinomial,
     &poisson::Poisson,
+    &negative_binomial::NegativeBinomial,
+    &geometric::Geometric,
     &flat::Flat,
 ];
 
