@@ -9,9 +9,6 @@ use crate::truncated::Truncated;
 
 const NAME: &str = "hurdle";
 
-pub(crate) const DOC: &str =
-    "Zero with probability zero, otherwise another distribution given that it is not zero.";
-
 /// Zero with probability z, else a number of the base that is not zero. The parameters are the base's and
 /// `zero` or `zero_logit`.
 ///
@@ -60,7 +57,7 @@ impl Distribution for Hurdle {
         NAME
     }
     fn doc(&self) -> &'static str {
-        DOC
+        "Zero with probability zero, otherwise another distribution given that it is not zero."
     }
     fn slots(&self) -> &[Slot] {
         &self.slots

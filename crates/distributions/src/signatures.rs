@@ -3,7 +3,6 @@
 use crate::distribution::Distribution;
 use crate::params::Slot;
 use crate::registry::DISTRIBUTIONS;
-use crate::{hurdle, zero_inflated};
 
 /// One line of the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +17,7 @@ pub struct Signature {
     pub parameters: Vec<String>,
 }
 
-/// Every distribution, in the order of the registry, and what modifies them.
+/// Every distribution, in the order of the registry, and `truncated`.
 pub fn signatures() -> Vec<Signature> {
     let mut table: Vec<Signature> = DISTRIBUTIONS.iter().map(|d| signature(*d)).collect();
     table.push(Signature {
@@ -28,19 +27,6 @@ pub fn signatures() -> Vec<Signature> {
         support: "the part of d's support between the bounds".into(),
         parameters: vec!["d: a distribution".into(), "lower: a number".into(), "upper: a number".into()],
     });
-    let zero = ["zero: a number from 0 to 1".to_string(), "zero_logit: a finite number".into()];
-    for (name, modified, support) in [
-        ("zero_inflated", "d: a distribution of counts from 0", "that of d"),
-        ("hurdle", "d: a distribution of counts from 0 or of positive numbers", "that of d, and 0"),
-    ] {
-        table.push(Signature {
-            name,
-            signature: format!("{name}(d, zero= | zero_logit=)"),
-            doc: if name == "hurdle" { hurdle::DOC } else { zero_inflated::DOC },
-            support: support.into(),
-            parameters: [vec![modified.to_string()], zero.to_vec()].concat(),
-        });
-    }
     table
 }
 

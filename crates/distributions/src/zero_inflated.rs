@@ -7,9 +7,6 @@ use crate::prelude::*;
 
 const NAME: &str = "zero_inflated";
 
-pub(crate) const DOC: &str =
-    "Another distribution of counts with more zeros: with probability zero a count is none of its own.";
-
 /// Zero with probability z, else a number of the base, which may be zero too. The parameters are the
 /// base's and `zero` or `zero_logit`.
 #[derive(Clone, Debug)]
@@ -42,7 +39,7 @@ impl Distribution for ZeroInflated {
         NAME
     }
     fn doc(&self) -> &'static str {
-        DOC
+        "Another distribution of counts with more zeros: with probability zero a count is none of its own."
     }
     fn slots(&self) -> &[Slot] {
         &self.slots

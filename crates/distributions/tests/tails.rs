@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::f64::consts::LN_2;
+
 use common::run;
 use distributions::{DISTRIBUTIONS, Params, lookup, tails_at};
 use graph::ir::{Graph, Kind, NodeId, Varies};
@@ -41,7 +43,7 @@ const REFERENCES: &[Reference] = &[
     ("weibull", &[1.5, 2.0], 0.5, -2.141290584763201, -0.125),
     ("weibull", &[1.5, 2.0], 50.0, -5.166420632837861e-55, -125.0),
     ("loglogistic", &[2.0, 3.0], 1e-90, -623.7774166500722, -1.25e-271),
-    ("loglogistic", &[2.0, 3.0], 2.0, -0.6931471805599453, -0.6931471805599453),
+    ("loglogistic", &[2.0, 3.0], 2.0, -LN_2, -LN_2),
     ("loglogistic", &[2.0, 3.0], 1e120, 0.0, -826.8511919361766),
     ("pareto", &[2.0, 3.0], 2.0000000001, -22.620385739191924, -1.5000001240730565e-10),
     ("pareto", &[2.0, 3.0], 7.0, -0.02359991534087348, -3.758288905486104),

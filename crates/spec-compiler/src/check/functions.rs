@@ -13,6 +13,7 @@ pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
     ("abs", Unary::Abs, "absolute value"),
     ("sin", Unary::Sin, "sine (radians)"),
     ("cos", Unary::Cos, "cosine (radians)"),
+    ("atan", Unary::Atan, "arctangent, in radians"),
     ("tanh", Unary::Tanh, "hyperbolic tangent"),
     ("sigmoid", Unary::Sigmoid, "1 / (1 + e^-x)"),
     ("softplus", Unary::Softplus, "log(1 + e^x)"),
@@ -62,17 +63,14 @@ pub const LATER_LAWS: &[&str] = &[
     "categorical",
     "censored",
     "dirichlet",
-    "gumbel",
     "gumbel_softmax",
-    "laplace",
-    "logistic",
+    "hurdle",
     "logistic_normal",
     "multivariate_normal",
-    "negative_binomial",
     "ordered",
     "ordered_logistic",
     "relaxed_bernoulli",
-    "weibull",
+    "zero_inflated",
 ];
 
 /// All names, for "did you mean" and the documentation.
