@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use graph::ir::Binary;
+
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -43,9 +45,30 @@ impl Distribution for Cauchy {
         Ok(log_density(g, x, params.at(0), params.at(1), -PI.ln()))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let z = (x - params.at(0)) / params.at(1);
-        Some(Tails { log_cdf: tail(-z), log_survival: tail(z) })
+    /// Beyond |z| on its side lies atan(1/|z|)/pi; around 0 that would be 1/0, and the sum of one half
+    /// and atan(z)/pi keeps its digits.
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let z = emit::standardise(g, x, params.at(0), params.at(1));
+        let share = |g: &mut Graph, x: NodeId| {
+            let angle = g.unary(Unary::Atan, x);
+            g.scale(1.0 / PI, angle)
+        };
+        let distance = g.unary(Unary::Abs, z);
+        let inverse = g.recip(distance);
+        let beyond = share(g, inverse);
+        let (ln_beyond, minus) = (g.ln(beyond), g.neg(beyond));
+        let rest = g.log1p(minus);
+        let middle = share(g, z);
+        let half = g.constant(0.5);
+        let (below, above) = (g.add(half, middle), g.sub(half, middle));
+        let (ln_below, ln_above) = (g.ln(below), g.ln(above));
+        let (zero, one) = (g.constant(0.0), g.constant(1.0));
+        let (left, near) = (g.binary(Binary::Lt, z, zero), g.binary(Binary::Lt, distance, one));
+        let (far_below, far_above) = (g.select(left, ln_beyond, rest), g.select(left, rest, ln_beyond));
+        Some(Tails {
+            log_cdf: g.select(near, ln_below, far_below),
+            log_survival: g.select(near, ln_above, far_above),
+        })
     }
 
     fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
@@ -89,11 +112,16 @@ impl Distribution for HalfCauchy {
         Ok(emit::within(g, x, Support::POSITIVE, density))
     }
 
-    fn scalar_tails(&self, params: &Params<f64>, x: f64) -> Option<Tails<f64>> {
-        let z = x / params.at(0);
-        // P(X <= x) = 2 atan(z) / pi; atan(z) + atan(1/z) = pi/2
-        let ln = |angle: f64| (2.0 / PI * angle).ln();
-        Some(Tails { log_cdf: ln(z.atan()), log_survival: ln(z.recip().atan()) })
+    /// F = 2 atan(z) / pi and S = 2 atan(1/z) / pi.
+    fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
+        let z = g.div(x, params.at(0));
+        let inverse = g.recip(z);
+        let [below, above] = [z, inverse].map(|z| {
+            let angle = g.unary(Unary::Atan, z);
+            g.scale(2.0 / PI, angle)
+        });
+        let (log_cdf, log_survival) = emit::ln_of_parts(g, below, above);
+        Some(Tails { log_cdf, log_survival })
     }
 
     fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
@@ -122,9 +150,4 @@ fn log_density(g: &mut Graph, x: NodeId, loc: NodeId, scale: NodeId, constant: f
     let c = g.constant(constant);
     let norm = g.sub(c, ln_scale);
     g.sub(norm, kernel)
-}
-
-/// ln P(Z > z): atan(1/z)/pi in the upper half, where 1/2 - atan(z)/pi would lose digits.
-fn tail(z: f64) -> f64 {
-    if z > 1.0 { (z.recip().atan() / PI).ln() } else { (0.5 - z.atan() / PI).ln() }
 }

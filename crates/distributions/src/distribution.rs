@@ -55,7 +55,7 @@ pub trait Distribution: Debug + Send + Sync {
     /// One line for the table of distributions.
     fn doc(&self) -> &'static str;
 
-    fn slots(&self) -> &'static [Slot];
+    fn slots(&self) -> &[Slot];
 
     /// What one value is.
     fn event(&self) -> Event {
@@ -108,6 +108,18 @@ pub trait Distribution: Debug + Send + Sync {
 
     fn is_discrete(&self) -> bool {
         self.widest_support().is_discrete()
+    }
+
+    /// Does the density's formula give a number where a parameter that is given so is outside its domain?
+    /// Then it is guarded ([`in_domain`](crate::in_domain)).
+    fn finite_outside(&self, slot: usize, alternative: usize) -> bool {
+        self.slots()[slot].alternatives[alternative].finite_outside
+    }
+
+    /// A value that has a probability of its own beside a density, which `log_prob` gives there: such a
+    /// law is for data, as it has no bijector.
+    fn atom(&self) -> Option<f64> {
+        None
     }
 
     /// False where the density has no finite integral.

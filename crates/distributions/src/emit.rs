@@ -184,6 +184,37 @@ pub fn ln_1m_exp_neg(g: &mut Graph, d: NodeId) -> NodeId {
     g.select(near, small, large)
 }
 
+/// ln(1 - exp(-e^a)): also where e^a underflows.
+pub fn ln_1m_exp_neg_exp(g: &mut Graph, a: NodeId) -> NodeId {
+    let d = g.exp(a);
+    let usual = ln_1m_exp_neg(g, d);
+    // ln((1 - e^-d) / d) = -d/2 + d^2/24 - ..
+    let half = g.scale(0.5, d);
+    let tiny = g.sub(a, half);
+    let limit = g.constant(-20.0);
+    let is_tiny = g.binary(Binary::Lt, a, limit);
+    g.select(is_tiny, tiny, usual)
+}
+
+/// (ln p, ln q) of p + q = 1, both given with all their digits: the larger's logarithm comes from the
+/// smaller.
+pub fn ln_of_parts(g: &mut Graph, p: NodeId, q: NodeId) -> (NodeId, NodeId) {
+    let is_small = g.binary(Binary::Lt, p, q);
+    let (ln_p, ln_q) = (g.ln(p), g.ln(q));
+    let (minus_p, minus_q) = (g.neg(p), g.neg(q));
+    let (rest_p, rest_q) = (g.log1p(minus_p), g.log1p(minus_q));
+    (g.select(is_small, ln_p, rest_q), g.select(is_small, rest_p, ln_q))
+}
+
+/// ln(e^a + e^b); one of them may be -inf.
+pub fn log_add_exp(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+    let (up, down) = (g.sub(a, b), g.sub(b, a));
+    let (more_a, more_b) = (g.softplus(down), g.softplus(up));
+    let (from_a, from_b) = (g.add(a, more_a), g.add(b, more_b));
+    let b_leads = g.binary(Binary::Lt, a, b);
+    g.select(b_leads, from_b, from_a)
+}
+
 /// ln(a!) for whole a, by the gamma function.
 pub fn ln_factorial(g: &mut Graph, a: NodeId) -> NodeId {
     let a = g.add_const(a, 1.0);

@@ -37,6 +37,14 @@ pub enum DistributionError {
     #[error("{distribution} cannot be truncated: {why}")]
     NotTruncatable { distribution: &'static str, why: &'static str },
 
+    #[error("{modifier} takes {expected}; {distribution} is {support}")]
+    NotModifiable {
+        modifier: &'static str,
+        distribution: &'static str,
+        expected: &'static str,
+        support: Support,
+    },
+
     #[error("{distribution} has no value between {lower} and {upper}: it is {support}")]
     EmptyWindow { distribution: &'static str, lower: f64, upper: f64, support: Support },
 

@@ -24,7 +24,7 @@ pub fn in_domain(
     let mut density = density;
     for (slot, given) in params.iter() {
         let parameter = distribution.slots()[slot].alternatives[given.alternative];
-        if !parameter.finite_outside || g.varies(given.value) == Varies::Data {
+        if !distribution.finite_outside(slot, given.alternative) || g.varies(given.value) == Varies::Data {
             continue;
         }
         let (lower, upper) = match parameter.domain {

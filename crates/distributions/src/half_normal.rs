@@ -1,5 +1,7 @@
 //! Half-normal: the absolute value of a normal around zero.
 
+use graph::ir::Binary;
+
 use crate::normal;
 use crate::prelude::*;
 
@@ -35,14 +37,24 @@ impl Distribution for HalfNormal {
         Ok(emit::within(g, x, Support::POSITIVE, density))
     }
 
-    /// ln erf(z / sqrt 2) and ln 2 + ln Phi(-z).
+    /// F = erf(z / sqrt 2) and ln S = ln 2 + ln Phi(-z), each where it is the smaller; the other is one
+    /// less it.
     fn tails(&self, g: &mut Graph, params: &Params<NodeId>, x: NodeId) -> Option<Tails<NodeId>> {
         let z = g.div(x, params.at(0));
         let scaled = g.scale(std::f64::consts::FRAC_1_SQRT_2, z);
         let cdf = g.unary(Unary::Erf, scaled);
         let minus = g.neg(z);
         let upper = g.unary(Unary::LogNdtr, minus);
-        Some(Tails { log_cdf: g.ln(cdf), log_survival: g.add_const(upper, std::f64::consts::LN_2) })
+        let upper = g.add_const(upper, std::f64::consts::LN_2);
+        let (ln_cdf, minus_cdf, survival) = (g.ln(cdf), g.neg(cdf), g.exp(upper));
+        let minus_survival = g.neg(survival);
+        let (rest_below, rest_above) = (g.log1p(minus_survival), g.log1p(minus_cdf));
+        let half = g.constant(0.5);
+        let is_low = g.binary(Binary::Lt, cdf, half);
+        Some(Tails {
+            log_cdf: g.select(is_low, ln_cdf, rest_below),
+            log_survival: g.select(is_low, rest_above, upper),
+        })
     }
 
     fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {

@@ -53,19 +53,21 @@
 //!   proportions sum to one, or a matrix is symmetric, is not looked at: of data
 //!   [`Distribution::observable_value`] tells.
 //! - Both ends of an interval count as inside; a density there is its limit, which may be infinite.
-//! - Tails are on the log scale. Where the graph has no operation for a law's tails (Cauchy) it can be
-//!   truncated with constant parameters only; anything else is refused by name.
+//! - Tails are on the log scale, each with its digits where it is next to 0, 1 or nothing. Where the
+//!   graph has no operation for a law's tails (skew normal, von Mises) it can be truncated with constant
+//!   parameters only; anything else is refused by name.
 //! - A continuous law tells how its draws move with its parameters ([`Distribution::implicit`]), to
 //!   ten digits at shapes from 1e-4 to 1e6.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
-//! - lgamma of large arguments cancels: a beta, binomial, Poisson or Student's t with parameters near
-//!   n keeps about 1e-16 n ln n absolutely.
+//! - lgamma of large arguments cancels: a beta, binomial, beta-binomial, negative binomial, Poisson or
+//!   Student's t with parameters near n keeps about 1e-16 n ln n absolutely.
 //!
 //! The crate knows nothing of specifications, inference or tables.
 
 mod bernoulli;
 mod beta;
+mod beta_binomial;
 mod bijectors;
 mod binomial;
 mod categorical;
@@ -77,31 +79,45 @@ mod emit;
 mod error;
 mod evaluate;
 mod exponential;
+mod extra_zeros;
 mod flat;
 mod gamma;
+mod geometric;
 mod guard;
+mod gumbel;
 mod half_normal;
+mod hurdle;
 mod inverse_gamma;
+mod laplace;
 mod lkj_cholesky;
+mod logistic;
+mod loglogistic;
 mod lognormal;
 mod matrix;
 mod multinomial;
 mod multivariate_normal;
+mod negative_binomial;
 mod normal;
 mod ordered_logistic;
 mod params;
+mod pareto;
 mod poisson;
 mod prelude;
+mod quadrature;
 mod random;
 mod range;
 mod registry;
 pub mod series;
 mod signatures;
+mod skew_normal;
 mod student_t;
 mod truncated;
 mod uniform;
+mod von_mises;
+mod weibull;
 mod window;
 mod wishart;
+mod zero_inflated;
 
 pub use bijectors::{Affine, Place, bijector_for};
 pub use dirichlet::dirichlet_implicit;
@@ -110,9 +126,11 @@ pub use domain::Domain;
 pub use error::DistributionError;
 pub use evaluate::{log_prob_at, tails_at};
 pub use guard::{in_domain, scale_in_domain};
+pub use hurdle::Hurdle;
 pub use params::{Given, Parameter, Params, Shape, Slot};
 pub use random::stream;
 pub use registry::{DISTRIBUTIONS, lookup};
 pub use signatures::{Signature, signatures};
 pub use truncated::{Truncated, WINDOW_LIMIT};
 pub use window::{Ends, Seen, censored, truncated};
+pub use zero_inflated::ZeroInflated;

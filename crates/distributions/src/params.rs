@@ -45,21 +45,28 @@ impl Parameter {
 }
 
 /// One thing a call must say, in one of several ways: `p`, or `logit=`. The first way may stand by
-/// position, unless the slot is optional; the others are named.
+/// position, unless the slot is by name; the others are named.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Slot {
     pub alternatives: &'static [Parameter],
     pub optional: bool,
+    /// Never by position.
+    pub by_name: bool,
 }
 
 impl Slot {
     pub const fn required(alternatives: &'static [Parameter]) -> Slot {
-        Slot { alternatives, optional: false }
+        Slot { alternatives, optional: false, by_name: false }
     }
 
-    /// By name only.
+    /// Needed, by name.
+    pub const fn named(alternatives: &'static [Parameter]) -> Slot {
+        Slot { alternatives, optional: false, by_name: true }
+    }
+
+    /// May be left out; by name only.
     pub const fn optional(alternatives: &'static [Parameter]) -> Slot {
-        Slot { alternatives, optional: true }
+        Slot { alternatives, optional: true, by_name: true }
     }
 }
 
@@ -89,14 +96,14 @@ impl<T: Copy> Params<T> {
         named: &[(&str, T)],
     ) -> Result<Params<T>, DistributionError> {
         let (slots, name) = (distribution.slots(), distribution.name());
-        let by_position = slots.iter().filter(|s| !s.optional).count();
+        let by_position = slots.iter().filter(|s| !s.by_name).count();
         if positional.len() > by_position {
             let (expected, found) = (by_position, positional.len());
             return Err(DistributionError::TooManyArguments { distribution: name, expected, found });
         }
         let mut given = vec![None; slots.len()];
-        let required = (0..slots.len()).filter(|&k| !slots[k].optional);
-        for (k, &value) in required.zip(positional) {
+        let in_order = (0..slots.len()).filter(|&k| !slots[k].by_name);
+        for (k, &value) in in_order.zip(positional) {
             given[k] = Some(Given { alternative: 0, value });
         }
         for &(word, value) in named {
@@ -148,6 +155,12 @@ impl<T: Copy> Params<T> {
     /// Overwrites every value given, in the order of [`iter`](Params::iter).
     pub fn refill(&mut self, mut value: impl FnMut() -> T) {
         self.slots.iter_mut().flatten().for_each(|given| given.value = value());
+    }
+
+    /// All but the last slot, and what that was given: a law's own parameters, and its modifier's.
+    pub(crate) fn split_last(&self) -> (Params<T>, Option<Given<T>>) {
+        let (last, rest) = self.slots.split_last().expect("a modifier has a slot");
+        (Params { slots: rest.to_vec(), event: self.event.clone() }, *last)
     }
 
     pub fn map<U>(&self, mut f: impl FnMut(T) -> U) -> Params<U> {

@@ -2,16 +2,22 @@
 
 use crate::distribution::Distribution;
 use crate::{
-    bernoulli, beta, binomial, categorical, cauchy, dirichlet, exponential, flat, gamma, half_normal,
-    inverse_gamma, lkj_cholesky, lognormal, multinomial, multivariate_normal, ordered_logistic, wishart,
+    bernoulli, beta, beta_binomial, binomial, categorical, cauchy, dirichlet, exponential, flat, gamma,
+    geometric, gumbel, half_normal, inverse_gamma, laplace, lkj_cholesky, logistic, loglogistic, lognormal,
+    multinomial, multivariate_normal, negative_binomial, normal, ordered_logistic, pareto, poisson,
+    skew_normal, student_t, uniform, von_mises, weibull, wishart,
 };
-use crate::{normal, poisson, student_t, uniform};
 
 /// All of them. A new one is a file and a line here; the shared tests want its examples.
 pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &normal::Normal,
     &student_t::StudentT,
     &cauchy::Cauchy,
+    &laplace::Laplace,
+    &logistic::Logistic,
+    &gumbel::Gumbel,
+    &skew_normal::SkewNormal,
+    &von_mises::VonMises,
     &lognormal::LogNormal,
     &half_normal::HalfNormal,
     &cauchy::HalfCauchy,
@@ -19,11 +25,17 @@ pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
     &exponential::Exponential,
     &gamma::Gamma,
     &inverse_gamma::InverseGamma,
+    &weibull::Weibull,
+    &loglogistic::LogLogistic,
+    &pareto::Pareto,
     &beta::Beta,
     &uniform::Uniform,
     &bernoulli::Bernoulli,
     &binomial::Binomial,
+    &beta_binomial::BetaBinomial,
     &poisson::Poisson,
+    &negative_binomial::NegativeBinomial,
+    &geometric::Geometric,
     &flat::Flat,
     &categorical::Categorical,
     &ordered_logistic::OrderedLogistic,

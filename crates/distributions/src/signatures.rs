@@ -43,7 +43,7 @@ fn signature(d: &dyn Distribution) -> Signature {
 }
 
 fn slot(slot: &Slot) -> String {
-    let by_name = |k: usize| k > 0 || slot.optional;
+    let by_name = |k: usize| k > 0 || slot.by_name;
     let names = slot.alternatives.iter().enumerate();
     let words: Vec<String> =
         names.map(|(k, p)| format!("{}{}", p.name, if by_name(k) { "=" } else { "" })).collect();

@@ -310,11 +310,13 @@ impl Truncated {
         } else {
             b.log_cdf + ((1.0 - u) * (a.log_cdf - b.log_cdf).exp_m1()).ln_1p()
         };
-        // Search over the numbers themselves, in the order of their bits: no scale to guess. A round
-        // asks for 7 points at once: a graph costs as much as some tails of the cheaper laws.
+        // Search over the numbers themselves, in the order of their bits: no scale to guess. Where the
+        // tails are graph, a round asks for 7 points at once: a graph costs as much as some tails of the
+        // cheaper laws.
+        let parts = if self.base.scalar_tails(params, window.lower).is_some() { 2 } else { 8 };
         let (mut low, mut high) = (i128::from(rank(window.lower)), i128::from(rank(window.upper)));
         while high - low > 1 {
-            let mut between: Vec<i128> = (1..8).map(|k| low + (high - low) * k / 8).collect();
+            let mut between: Vec<i128> = (1..parts).map(|k| low + (high - low) * k / parts).collect();
             between.dedup();
             between.retain(|&k| k > low);
             let points: Vec<f64> = between.iter().map(|&k| unrank(k as i64)).collect();

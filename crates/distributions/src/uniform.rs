@@ -73,7 +73,8 @@ impl Distribution for Uniform {
         let width = g.sub(upper, lower);
         let (left, right) = (g.sub(x, lower), g.sub(upper, x));
         let (left, right) = (g.div(left, width), g.div(right, width));
-        Some(Tails { log_cdf: g.ln(left), log_survival: g.ln(right) })
+        let (log_cdf, log_survival) = emit::ln_of_parts(g, left, right);
+        Some(Tails { log_cdf, log_survival })
     }
 
     fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use distributions::{
-    Distribution, DistributionError, Params, Truncated, WINDOW_LIMIT, constants, lookup, signatures,
+    Distribution, DistributionError, Hurdle, Params, Truncated, WINDOW_LIMIT, ZeroInflated, constants,
+    lookup, signatures,
 };
 use graph::build::Class;
 use graph::ir::{Graph, Kind, NodeId, Op, Role, Size, Varies};
@@ -124,6 +125,48 @@ fn truncation() {
     assert_eq!(found, "truncated(cauchy) with varying parameters is not supported yet: write constants");
 }
 
+/// A modifier's parameter is named; what it cannot modify is told.
+#[test]
+fn modifiers_of_zeros() {
+    let base = |name: &str| lookup(name).unwrap();
+    let refused = |e: DistributionError| e.to_string();
+    assert_eq!(
+        refused(ZeroInflated::new(base("gamma")).unwrap_err()),
+        "zero_inflated takes a distribution of counts from 0; gamma is a positive number"
+    );
+    assert_eq!(
+        refused(Hurdle::new(base("normal")).unwrap_err()),
+        "hurdle takes a distribution of counts from 0 or of positive numbers; normal is any number"
+    );
+    let pareto = Hurdle::new(base("pareto")).unwrap();
+    let params = Params::bind(&pareto, &[2.0, 3.0], &[("zero", 0.5)]).unwrap();
+    assert_eq!(
+        refused(pareto.support(&params.map(Some)).unwrap_err()),
+        "hurdle takes a distribution of counts from 0 or of positive numbers; pareto is a number from 2"
+    );
+    let law = ZeroInflated::new(base("poisson")).unwrap();
+    let mistake = |positional: &[f64], named: &[(&str, f64)]| {
+        let found = Params::bind(&law, positional, named).and_then(|p| law.check(&p.map(Some)));
+        found.unwrap_err().to_string()
+    };
+    assert_eq!(mistake(&[3.0], &[]), "zero_inflated needs zero or zero_logit");
+    assert_eq!(mistake(&[3.0, 0.1], &[]), "zero_inflated takes 1 arguments by position, found 2");
+    assert_eq!(
+        mistake(&[3.0], &[("zero", 0.1), ("zero_logit", 0.0)]),
+        "zero_inflated takes either zero or zero_logit, not both"
+    );
+    assert_eq!(
+        mistake(&[-3.0], &[("zero", 0.1)]),
+        "rate of poisson must be zero or a positive number, found -3"
+    );
+    assert_eq!(
+        mistake(&[3.0], &[("zero", 1.1)]),
+        "zero of zero_inflated must be a number from 0 to 1, found 1.1"
+    );
+    assert_eq!(Hurdle::new(base("lognormal")).unwrap().atom(), Some(0.0));
+    assert_eq!(Hurdle::new(base("poisson")).unwrap().atom(), None);
+}
+
 fn lane(g: &mut Graph, name: &str) -> NodeId {
     g.input(name, Varies::Lane, Kind::Real, &[])
 }
@@ -171,6 +214,8 @@ fn row_work_is_pinned() {
         ("bernoulli logit", &["rows"]),
         ("poisson log_rate", &["rows"]),
         ("binomial", &["data", "scalar"]),
+        ("weibull", &["scalar", "rows"]),
+        ("negative_binomial log_mean", &["rows", "scalar"]),
     ] {
         let (law, alternative) = name.split_once(' ').unwrap_or((name, ""));
         let law = lookup(law).unwrap();
@@ -194,7 +239,10 @@ fn row_work_is_pinned() {
         let params = if alternative.is_empty() {
             Params::bind(law, &nodes, &[]).unwrap()
         } else {
-            Params::bind(law, &[], &[(alternative, nodes[0])]).unwrap()
+            let names: Vec<&str> = law.slots()[1..].iter().map(|s| s.alternatives[0].name).collect();
+            let rest = names.into_iter().zip(nodes[1..].iter().copied());
+            let named: Vec<(&str, NodeId)> = [(alternative, nodes[0])].into_iter().chain(rest).collect();
+            Params::bind(law, &[], &named).unwrap()
         };
         let log_prob = law.log_prob(&mut g, &params, x).unwrap();
         let total = g.sum(log_prob, &[row]);

@@ -7,7 +7,9 @@
 mod common;
 
 use common::{Given, assert_close, run};
-use distributions::{Distribution, Params, Truncated, log_prob_at, lookup, stream, tails_at};
+use distributions::{
+    Distribution, Hurdle, Params, Truncated, ZeroInflated, log_prob_at, lookup, stream, tails_at,
+};
 use graph::ir::{Graph, Kind, Varies};
 use graph::vjp::value_and_grad;
 use numerics::random::{Counter, Key};
@@ -39,11 +41,36 @@ fn densities_far_out() {
         ("poisson", &[("rate", 0.001)], 20.0, -180.49172204039624),
         ("poisson", &[("rate", 1e6)], 1000500.0, -7.951923004872761),
         ("binomial", &[("n", 1000.0), ("p", 0.001)], 900.0, -5895.166513684017),
+        ("laplace", &[("loc", 0.0), ("scale", 1.0)], 1e5, -100000.69314718056),
+        ("logistic", &[("loc", 0.0), ("scale", 1.0)], -1e4, -1e4),
+        ("logistic", &[("loc", 0.0), ("scale", 1.0)], 0.7, -1.5063720977709159),
+        ("gumbel", &[("loc", 0.0), ("scale", 1.0)], -5.0, -143.4131591025766),
+        ("gumbel", &[("loc", 0.0), ("scale", 1.0)], 1000.0, -1000.0),
+        ("weibull", &[("shape", 0.5), ("scale", 2.0)], 1e-300, 344.34804317826695),
+        ("weibull", &[("shape", 30.0), ("scale", 2.0)], 5.0, -867361737959.123),
+        ("loglogistic", &[("scale", 2.0), ("shape", 3.0)], 1e-200, -922.01486645063),
+        ("loglogistic", &[("scale", 2.0), ("shape", 3.0)], 1e100, -917.8559833672704),
+        ("pareto", &[("scale", 2.0), ("shape", 3.0)], 1e100, -917.8559833672704),
+        ("skew_normal", &[("loc", 0.0), ("scale", 1.0), ("shape", 4.0)], -10.0, -854.8342333663985),
+        ("skew_normal", &[("loc", 0.0), ("scale", 1.0), ("shape", -2.5)], 3.0, -35.80168225553473),
+        ("von_mises", &[("mean", 0.5), ("concentration", 2.0)], -3.0, -4.534783982473894),
+        ("von_mises", &[("mean", 0.0), ("concentration", 0.001)], 2.0, -1.838293463245877),
+        ("negative_binomial", &[("mean", 3.0), ("dispersion", 0.5)], 200.0, -35.025239665526996),
+        ("negative_binomial", &[("log_mean", -20.0), ("dispersion", 2.0)], 3.0, -60.69314718571283),
+        ("negative_binomial", &[("log_mean", 30.0), ("dispersion", 2.0)], 3.0, -57.227411277761156),
+        ("beta_binomial", &[("n", 1000.0), ("a", 0.01), ("b", 0.02)], 500.0, -10.552583641203276),
+        ("beta_binomial", &[("n", 20.0), ("a", 3.0), ("b", 400.0)], 20.0, -72.66473551529431),
+        ("geometric", &[("p", 0.001)], 5000.0, -11.910256946899805),
+        ("geometric", &[("logit", 40.0)], 3.0, -120.0),
     ];
     for &(name, given, x, expected) in table {
         let found = log_prob(lookup(name).unwrap(), given, x);
         // Terms of size n ln n cancel in the gamma functions of large arguments.
-        let tolerance = if given[0].1 >= 1e6 { 1e-8 } else { 1e-13 };
+        let tolerance = match given[0].1 {
+            n if n >= 1e6 => 1e-8,
+            n if n >= 1e3 => 1e-12,
+            _ => 1e-13,
+        };
         assert_close(found, expected, tolerance, &format!("{name}{given:?} at {x}"));
     }
 }
@@ -82,6 +109,43 @@ fn windows_far_out() {
     }
 }
 
+/// Zeros that are rare, or nearly all there is, on either scale.
+#[test]
+fn zeros_far_out() {
+    let base = |name: &str| lookup(name).unwrap();
+    let inflated = ZeroInflated::new(base("poisson")).unwrap();
+    let table: &[(Given, f64, f64)] = &[
+        (&[("rate", 3.0), ("zero", 0.2)], 0.0, -1.4278263797547404),
+        (&[("rate", 1000.0), ("zero", 1e-300)], 0.0, -690.7755278982137),
+        (&[("rate", 900.0), ("zero_logit", -800.0)], 0.0, -800.0),
+        (&[("rate", 3.0), ("zero_logit", 50.0)], 2.0, -51.495922603223725),
+        (&[("rate", 3.0), ("zero", 0.0)], 0.0, -3.0),
+        (&[("rate", 3.0), ("zero", 1.0)], 0.0, 0.0),
+        (&[("rate", 3.0), ("zero", 1.0)], 1.0, f64::NEG_INFINITY),
+    ];
+    for &(given, x, expected) in table {
+        assert_close(log_prob(&inflated, given, x), expected, 1e-14, &format!("{given:?} at {x}"));
+    }
+    let hurdle = Hurdle::new(base("poisson")).unwrap();
+    let found = log_prob(&hurdle, &[("rate", 1e-12), ("zero", 0.3)], 1.0);
+    assert_close(found, -0.3566749439392324, 1e-14, "one event at a tiny rate");
+    assert_eq!(log_prob(&hurdle, &[("rate", 2.0), ("zero", 0.0)], 0.0), f64::NEG_INFINITY);
+    let hurdle = Hurdle::new(base("gamma")).unwrap();
+    let given = [("shape", 2.0), ("rate", 3.0), ("zero_logit", -40.0)];
+    assert_close(log_prob(&hurdle, &given, 0.0), -40.0, 1e-15, "a rare zero");
+    assert_close(log_prob(&hurdle, &given, 1.5), -1.8973103145556163, 1e-14, "a gamma number");
+}
+
+/// More dispersion is less variance; a large one is Poisson.
+#[test]
+fn a_negative_binomial_of_large_dispersion_is_poisson() {
+    let law = lookup("negative_binomial").unwrap();
+    let found = log_prob(law, &[("mean", 5.0), ("dispersion", 1e5)], 12.0);
+    assert_close(found, -5.673774560918241, 1e-9, "dispersion 1e5");
+    let poisson = log_prob(lookup("poisson").unwrap(), &[("rate", 5.0)], 12.0);
+    assert!((found - poisson).abs() < 2e-4);
+}
+
 #[test]
 fn the_tail_at_forty_standard_deviations() {
     let law = lookup("normal").unwrap();
@@ -108,7 +172,14 @@ fn agrees_with_statrs() {
         let half = reference::Normal::new(0.0, b).unwrap();
         let half_t = reference::StudentsT::new(0.0, b, 3.3).unwrap();
         let half_cauchy = reference::Cauchy::new(0.0, b).unwrap();
+        let laplace = reference::Laplace::new(a, b).unwrap();
+        let gumbel = reference::Gumbel::new(a, b).unwrap();
         for x in grid(-50.0, 50.0) {
+            check("laplace", &[("loc", a), ("scale", b)], x, laplace.ln_pdf(x));
+            // Further out the density underflows, of which statrs takes the logarithm.
+            if x > a - 6.0 * b {
+                check("gumbel", &[("loc", a), ("scale", b)], x, gumbel.ln_pdf(x));
+            }
             check("normal", &[("mean", a), ("sd", b)], x, normal.ln_pdf(x));
             check("student_t", &[("df", 3.3), ("loc", a), ("scale", b)], x, t.ln_pdf(x));
             check("cauchy", &[("loc", a), ("scale", b)], x, cauchy.ln_pdf(x));
@@ -118,7 +189,13 @@ fn agrees_with_statrs() {
         let gamma = reference::Gamma::new(a, b).unwrap();
         let inverse_gamma = reference::InverseGamma::new(a, b).unwrap();
         let ln_2 = std::f64::consts::LN_2;
+        let weibull = reference::Weibull::new(a, b).unwrap();
+        let pareto = reference::Pareto::new(b, a).unwrap();
+        for x in grid(b, 60.0) {
+            check("pareto", &[("scale", b), ("shape", a)], x, pareto.ln_pdf(x));
+        }
         for x in grid(0.01, 60.0) {
+            check("weibull", &[("shape", a), ("scale", b)], x, weibull.ln_pdf(x));
             check("half_normal", &[("scale", b)], x, half.ln_pdf(x) + ln_2);
             check("half_student_t", &[("df", 3.3), ("scale", b)], x, half_t.ln_pdf(x) + ln_2);
             check("half_cauchy", &[("scale", b)], x, half_cauchy.ln_pdf(x) + ln_2);
@@ -141,6 +218,13 @@ fn agrees_with_statrs() {
         let binomial = reference::Binomial::new(p, 60).unwrap();
         for k in 0..=60 {
             check("poisson", &[("rate", a)], k as f64, poisson.ln_pmf(k));
+            // statrs counts failures at r and the probability of success r / (r + mean).
+            let overdispersed = reference::NegativeBinomial::new(b, b / (b + a)).unwrap();
+            let given = [("mean", a), ("dispersion", b)];
+            check("negative_binomial", &given, k as f64, overdispersed.ln_pmf(k));
+            // statrs counts trials.
+            let geometric = reference::Geometric::new(p).unwrap();
+            check("geometric", &[("p", p)], k as f64, geometric.ln_pmf(k + 1));
             check("binomial", &[("n", 60.0), ("p", p)], k as f64, binomial.ln_pmf(k));
         }
         let bernoulli = reference::Bernoulli::new(p).unwrap();
@@ -171,6 +255,10 @@ fn alternatives_agree() {
             }
             pair("binomial", &[("n", 7.0), ("p", sigmoid(l))], &[("n", 7.0), ("logit", l)]);
             pair("poisson", &[("rate", l.exp())], &[("log_rate", l)]);
+            pair("geometric", &[("p", sigmoid(l))], &[("logit", l)]);
+            let (mean, log_mean) =
+                ([("mean", l.exp()), ("dispersion", 1.3)], [("log_mean", l), ("dispersion", 1.3)]);
+            pair("negative_binomial", &mean, &log_mean);
         }
     }
 }
@@ -185,6 +273,8 @@ fn certain_events() {
         ("binomial", &[("n", 5.0), ("p", 1.0)], 5.0),
         ("binomial", &[("n", 0.0), ("p", 0.4)], 0.0),
         ("poisson", &[("rate", 0.0)], 0.0),
+        ("negative_binomial", &[("mean", 0.0), ("dispersion", 2.0)], 0.0),
+        ("geometric", &[("p", 1.0)], 0.0),
     ];
     for &(name, given, x) in certain {
         assert_eq!(log_prob(lookup(name).unwrap(), given, x), 0.0, "{name}{given:?}");

@@ -71,6 +71,28 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
         }
         Unary::Lgamma => g.unary(Unary::Digamma, x),
         Unary::Digamma => g.unary(Unary::Trigamma, x),
+        Unary::Atan => {
+            let s = g.square(x);
+            let s = g.add_const(s, 1.0);
+            g.recip(s)
+        }
+        Unary::LogBesselI0e => {
+            let gap = g.unary(Unary::BesselGap, x);
+            g.neg(gap)
+        }
+        Unary::BesselGap => {
+            // A = 1 - y has A' = 1 - A^2 - A/x (DLMF 10.29.2); y (2 - y) keeps the digits of 1 - A^2
+            // far out. A/x is 1/2 at 0.
+            let two = g.constant(2.0);
+            let rest = g.sub(two, y);
+            let less = g.mul(y, rest);
+            let one = g.constant(1.0);
+            let a = g.sub(one, y);
+            let (zero, half) = (g.constant(0.0), g.constant(0.5));
+            let (quotient, at_zero) = (g.div(a, x), g.binary(Binary::Eq, x, zero));
+            let quotient = g.select(at_zero, half, quotient);
+            g.sub(quotient, less)
+        }
         Unary::Trigamma => {
             let op = Op::Unary(op).name().to_string();
             return Err(AdError::NoRule { op, origin: g.node(x).origin });

@@ -158,6 +158,11 @@ pub enum Unary {
     Lgamma,
     Digamma,
     Trigamma,
+    Atan,
+    /// ln(e^-x I0(x)) for x >= 0, I0 the modified Bessel function.
+    LogBesselI0e,
+    /// 1 - I1(x)/I0(x) for x >= 0: how far the mean resultant length of a von Mises law is from one.
+    BesselGap,
     Floor,
     /// 1 - x for x in {0, 1}.
     Not,

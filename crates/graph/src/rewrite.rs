@@ -18,6 +18,7 @@ pub fn fold_unary(op: Unary, x: f64) -> Option<f64> {
         Unary::Tanh => x.tanh(),
         Unary::Sin => x.sin(),
         Unary::Cos => x.cos(),
+        Unary::Atan => x.atan(),
         Unary::Floor => x.floor(),
         Unary::Not => 1.0 - x,
         Unary::Detach => x,
@@ -28,7 +29,9 @@ pub fn fold_unary(op: Unary, x: f64) -> Option<f64> {
         | Unary::LogNdtr
         | Unary::Lgamma
         | Unary::Digamma
-        | Unary::Trigamma => return None,
+        | Unary::Trigamma
+        | Unary::LogBesselI0e
+        | Unary::BesselGap => return None,
     })
 }
 

@@ -14,6 +14,7 @@
 //! Rare lanes (huge angles, negative arguments of the gamma family) take a path that is skipped
 //! when no lane needs it; it never changes what the other lanes get.
 
+mod bessel;
 mod coefficients;
 mod erf;
 mod exp;
@@ -25,6 +26,7 @@ mod pow;
 mod slices;
 mod trig;
 
+pub use bessel::{bessel_gap, log_bessel_i0e};
 pub use erf::{erf, erfc, erfcx, ln_q_hazard, log_ndtr, ndtr, ndtri};
 pub use exp::{exp, expm1};
 pub use gamma::{digamma, lgamma, trigamma};
@@ -33,7 +35,7 @@ pub use logistic::{sigmoid, softplus, softplus_sigmoid, tanh};
 pub use ops::*;
 pub use pow::pow;
 pub use slices::*;
-pub use trig::{cos, sin, sin_cos};
+pub use trig::{atan, cos, sin, sin_cos};
 
 use crate::simd::Pack;
 

@@ -17,7 +17,7 @@ macro_rules! scalars {
 
 scalars! {
     exp expm1 ln log1p tanh sigmoid softplus sin cos erf erfc erfcx ndtr log_ndtr ndtri lgamma
-    digamma trigamma
+    digamma trigamma atan log_bessel_i0e bessel_gap
 }
 
 /// See [`math::pow`].

@@ -33,6 +33,9 @@ const FUNCTIONS: &[(&str, Slice1, f64)] = &[
     ("digamma", digamma_slice, 6.0),
     ("trigamma", trigamma_slice, 4.0),
     ("trigamma_negative", trigamma_slice, 6.0),
+    ("atan", atan_slice, 2.0),
+    ("log_bessel_i0e", log_bessel_i0e_slice, 8.0),
+    ("bessel_gap", bessel_gap_slice, 40.0),
 ];
 
 /// Where zeros that are no f64 numbers leave only absolute errors: ulp of max(1, |result|).

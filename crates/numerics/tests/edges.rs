@@ -223,6 +223,38 @@ fn gamma_family() {
 }
 
 #[test]
+fn arctangents() {
+    check(
+        "atan",
+        atan_slice,
+        &[
+            (0.0, 0.0),
+            (-0.0, -0.0),
+            (SUB, SUB),
+            (-SUB, -SUB),
+            (1.0, FRAC_PI_2 / 2.0),
+            (INF, FRAC_PI_2),
+            (-INF, -FRAC_PI_2),
+            (MAX, FRAC_PI_2),
+        ],
+    );
+}
+
+#[test]
+fn bessel_functions() {
+    check(
+        "log_bessel_i0e",
+        log_bessel_i0e_slice,
+        &[(0.0, 0.0), (INF, -INF), (SUB, -SUB), (-1.0, NAN), (-INF, NAN), (-SUB, NAN)],
+    );
+    check(
+        "bessel_gap",
+        bessel_gap_slice,
+        &[(0.0, 1.0), (SUB, 1.0), (INF, 0.0), (1e300, 5e-301), (-1.0, NAN), (-INF, NAN), (-SUB, NAN)],
+    );
+}
+
+#[test]
 fn roots_and_reciprocals() {
     check("sqrt", sqrt_slice, &[(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN)]);
     check("recip", recip_slice, &[(0.0, INF), (-0.0, -INF), (4.0, 0.25), (INF, 0.0), (-INF, -0.0)]);
@@ -295,6 +327,9 @@ const SINGLES: &[(&str, Slice1, Scalar)] = &[
     ("lgamma", lgamma_slice, special::lgamma),
     ("digamma", digamma_slice, special::digamma),
     ("trigamma", trigamma_slice, special::trigamma),
+    ("atan", atan_slice, special::atan),
+    ("log_bessel_i0e", log_bessel_i0e_slice, special::log_bessel_i0e),
+    ("bessel_gap", bessel_gap_slice, special::bessel_gap),
 ];
 
 /// Arguments of every kind; rare paths (huge angles, negative gammas) beside common ones.

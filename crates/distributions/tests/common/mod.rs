@@ -4,7 +4,8 @@
 pub mod vectors;
 
 use distributions::{
-    DISTRIBUTIONS, Distribution, Event, Params, Place, Truncated, bijector_for, lookup, stream,
+    DISTRIBUTIONS, Distribution, Event, Hurdle, Params, Place, Truncated, ZeroInflated, bijector_for,
+    log_prob_at, lookup, stream,
 };
 use graph::interpret::evaluate;
 use graph::ir::{DimId, Graph, Kind, NodeId, Role, Size, Varies};
@@ -34,6 +35,15 @@ impl Case {
     pub fn support(&self) -> Support {
         self.law.support(&self.params().map(Some)).unwrap()
     }
+    /// The value with a probability of its own beside the density, and that probability.
+    pub fn atom(&self) -> Option<(f64, f64)> {
+        let at = self.law.atom()?;
+        Some((at, log_prob_at(self.law, &self.params(), &[at]).unwrap()[0].exp()))
+    }
+    /// Where the density has a corner.
+    pub fn corner(&self) -> Option<f64> {
+        self.label.contains("laplace").then(|| self.params().at(0))
+    }
     /// The name of a slot's parameter.
     pub fn parameter(&self, slot: usize) -> &'static str {
         self.law.slots()[slot].alternatives[self.params().given(slot).unwrap().alternative].name
@@ -52,6 +62,19 @@ pub fn cases() -> Vec<Case> {
         ("student_t", &[("df", 1.4), ("loc", 0.2), ("scale", 0.6)]),
         ("student_t", &[("df", 200.0), ("loc", 0.0), ("scale", 2.0)]),
         ("cauchy", &[("loc", 0.5), ("scale", 2.0)]),
+        ("laplace", &[("loc", 0.3), ("scale", 1.4)]),
+        ("laplace", &[("loc", -2.0), ("scale", 0.2)]),
+        ("logistic", &[("loc", 0.3), ("scale", 1.4)]),
+        ("logistic", &[("loc", -2.0), ("scale", 0.2)]),
+        ("gumbel", &[("loc", 0.3), ("scale", 1.4)]),
+        ("gumbel", &[("loc", -2.0), ("scale", 0.2)]),
+        ("skew_normal", &[("loc", 0.3), ("scale", 1.4), ("shape", 3.0)]),
+        ("skew_normal", &[("loc", -0.5), ("scale", 0.7), ("shape", -0.8)]),
+        ("skew_normal", &[("loc", 0.0), ("scale", 1.0), ("shape", 40.0)]),
+        ("von_mises", &[("mean", 0.7), ("concentration", 1.3)]),
+        ("von_mises", &[("mean", -2.9), ("concentration", 7.5)]),
+        ("von_mises", &[("mean", 8.0), ("concentration", 0.05)]),
+        ("von_mises", &[("mean", 1.2), ("concentration", 600.0)]),
         ("lognormal", &[("log_mean", 0.4), ("log_sd", 0.7)]),
         ("half_normal", &[("scale", 2.5)]),
         ("half_cauchy", &[("scale", 0.7)]),
@@ -63,6 +86,13 @@ pub fn cases() -> Vec<Case> {
         ("gamma", &[("shape", 400.0), ("rate", 20.0)]),
         ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)]),
         ("inverse_gamma", &[("shape", 0.3), ("scale", 1.0)]),
+        ("weibull", &[("shape", 1.7), ("scale", 2.2)]),
+        ("weibull", &[("shape", 0.4), ("scale", 0.3)]),
+        ("weibull", &[("shape", 25.0), ("scale", 9.0)]),
+        ("loglogistic", &[("scale", 2.2), ("shape", 4.5)]),
+        ("loglogistic", &[("scale", 0.3), ("shape", 0.8)]),
+        ("pareto", &[("scale", 1.5), ("shape", 4.5)]),
+        ("pareto", &[("scale", 0.2), ("shape", 0.7)]),
         ("beta", &[("a", 2.0), ("b", 3.5)]),
         ("beta", &[("a", 0.05), ("b", 0.1)]),
         ("beta", &[("a", 300.0), ("b", 200.0)]),
@@ -77,6 +107,13 @@ pub fn cases() -> Vec<Case> {
         ("binomial", &[("n", 300.0), ("logit", 0.7)]),
         ("poisson", &[("rate", 4.2)]),
         ("poisson", &[("log_rate", 4.6)]),
+        ("beta_binomial", &[("n", 12.0), ("a", 2.3), ("b", 0.7)]),
+        ("beta_binomial", &[("n", 200.0), ("a", 30.0), ("b", 45.0)]),
+        ("negative_binomial", &[("mean", 4.2), ("dispersion", 2.5)]),
+        ("negative_binomial", &[("log_mean", 2.1), ("dispersion", 0.9)]),
+        ("negative_binomial", &[("mean", 12.0), ("dispersion", 300.0)]),
+        ("geometric", &[("p", 0.3)]),
+        ("geometric", &[("logit", -1.2)]),
     ];
     let windows: &[Windowed] = &[
         ("normal", &[("mean", 1.0), ("sd", 0.5)], 0.0, INF, false),
@@ -89,13 +126,25 @@ pub fn cases() -> Vec<Case> {
         ("half_normal", &[("scale", 2.5)], -1.0, 0.01, false),
         ("exponential", &[("rate", 2.3)], 0.1, 0.8, false),
         ("exponential", &[("rate", 2.3)], 300.0, INF, false),
+        ("laplace", &[("loc", 0.3), ("scale", 1.4)], 50.0, INF, false),
+        ("laplace", &[("loc", 0.3), ("scale", 1.4)], -1.0, 2.0, false),
+        ("logistic", &[("loc", 0.3), ("scale", 1.4)], -INF, -60.0, false),
+        ("logistic", &[("loc", 0.3), ("scale", 1.4)], -1.0, 2.0, false),
+        ("gumbel", &[("loc", 0.3), ("scale", 1.4)], 1100.0, INF, false),
+        ("gumbel", &[("loc", 0.3), ("scale", 1.4)], -4.0, -1.0, false),
+        ("skew_normal", &[("loc", 0.3), ("scale", 1.4), ("shape", 3.0)], -9.0, -3.0, true),
+        ("von_mises", &[("mean", 0.7), ("concentration", 9.0)], -3.0, -1.5, true),
+        ("weibull", &[("shape", 1.7), ("scale", 2.2)], 40.0, INF, false),
+        ("weibull", &[("shape", 1.7), ("scale", 2.2)], -INF, 0.001, false),
+        ("loglogistic", &[("scale", 2.2), ("shape", 4.5)], 0.5, 9.0, false),
+        ("pareto", &[("scale", 1.5), ("shape", 4.5)], 3.0, 90.0, true),
         ("uniform", &[("lower", -1.5), ("upper", 4.0)], 0.0, 9.0, true),
         ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], 0.0, INF, false),
         ("student_t", &[("df", 5.5), ("loc", -0.4), ("scale", 1.3)], -3.0, 7.0, false),
         ("half_student_t", &[("df", 4.5), ("scale", 1.2)], 0.5, 90.0, false),
-        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], 100.0, INF, true),
-        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], -2.0, 1.0, true),
-        ("half_cauchy", &[("scale", 0.7)], 0.1, 50.0, true),
+        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], 100.0, INF, false),
+        ("cauchy", &[("loc", 0.5), ("scale", 2.0)], -2.0, 1.0, false),
+        ("half_cauchy", &[("scale", 0.7)], 0.1, 50.0, false),
         ("gamma", &[("shape", 2.5), ("rate", 0.8)], 200.0, INF, false),
         ("gamma", &[("shape", 0.05), ("rate", 3.0)], 0.001, 0.1, false),
         ("inverse_gamma", &[("shape", 4.5), ("scale", 2.0)], 0.01, 0.2, false),
@@ -106,6 +155,21 @@ pub fn cases() -> Vec<Case> {
         ("poisson", &[("rate", 4.2)], 15.0, INF, false),
         ("poisson", &[("log_rate", 4.6)], 80.0, INF, false),
         ("poisson", &[("rate", 4.2)], 2.0, 9.0, false),
+        ("beta_binomial", &[("n", 12.0), ("a", 2.3), ("b", 0.7)], 1.0, 11.0, false),
+    ];
+    let inflated: &[(&str, Given)] = &[
+        ("poisson", &[("rate", 4.2), ("zero", 0.3)]),
+        ("poisson", &[("log_rate", 0.1), ("zero_logit", -2.0)]),
+        ("negative_binomial", &[("mean", 4.2), ("dispersion", 1.5), ("zero_logit", 0.4)]),
+        ("binomial", &[("n", 12.0), ("p", 0.35), ("zero", 0.2)]),
+    ];
+    let hurdles: &[(&str, Given)] = &[
+        ("poisson", &[("rate", 0.02), ("zero", 0.3)]),
+        ("poisson", &[("log_rate", 2.1), ("zero_logit", -2.0)]),
+        ("negative_binomial", &[("log_mean", 1.2), ("dispersion", 1.5), ("zero", 0.6)]),
+        ("gamma", &[("shape", 0.6), ("rate", 0.8), ("zero", 0.3)]),
+        ("lognormal", &[("log_mean", 0.4), ("log_sd", 0.7), ("zero_logit", 0.5)]),
+        ("beta", &[("a", 2.0), ("b", 3.5), ("zero", 0.1)]),
     ];
     let mut cases: Vec<Case> = table
         .iter()
@@ -119,10 +183,21 @@ pub fn cases() -> Vec<Case> {
         let label = format!("truncated({name}{given:?}, {lower}, {upper})");
         Case { law: Box::leak(Box::new(law)), given, label, constants_only }
     }));
+    let law = |name: &str| lookup(name).unwrap();
+    cases.extend(
+        inflated.iter().map(|&(name, given)| modified(ZeroInflated::new(law(name)).unwrap(), name, given)),
+    );
+    cases.extend(hurdles.iter().map(|&(name, given)| modified(Hurdle::new(law(name)).unwrap(), name, given)));
     for law in DISTRIBUTIONS.iter().filter(|law| law.event() == Event::Scalar) {
         assert!(cases.iter().any(|c| c.law.name() == law.name()), "{} has no example", law.name());
     }
     cases
+}
+
+/// A modified law: its parameters are the base's and its own.
+fn modified(law: impl Distribution + 'static, base: &str, given: Given) -> Case {
+    let label = format!("{}({base}{given:?})", law.name());
+    Case { law: Box::leak(Box::new(law)), given, label, constants_only: false }
 }
 
 /// The values of `outputs` for inputs given by name.
@@ -152,17 +227,54 @@ pub fn vector(g: &mut Graph, name: &str, n: usize, varies: Varies) -> (NodeId, D
 /// determinant, as in a model.
 ///
 /// The trapezoidal rule after u = sinh(s), and on the whole line x = sinh(sinh(s)), converges faster
-/// than any power (Takahasi and Mori 1974).
+/// than any power (Takahasi and Mori 1974), from corner to corner of the density.
 pub struct Quadrature {
-    pub x: Vec<f64>,
+    pieces: Vec<Piece>,
+}
+
+struct Piece {
+    support: Support,
+    x: Vec<f64>,
     /// The coordinate in which the points are equidistant.
-    pub s: Vec<f64>,
-    pub log_weighted: Vec<f64>,
+    s: Vec<f64>,
+    log_weighted: Vec<f64>,
 }
 
 impl Quadrature {
     pub fn of(case: &Case) -> Quadrature {
         let support = case.support();
+        let Support::Interval { lower, upper } = support else { panic!("{} is discrete", case.label) };
+        let corner = case.corner().filter(|c| lower < *c && *c < upper);
+        let pieces = match corner {
+            None => vec![Piece::of(case, support)],
+            Some(at) => {
+                let (below, above) =
+                    (Support::Interval { lower, upper: at }, Support::Interval { lower: at, upper });
+                vec![Piece::of(case, below), Piece::of(case, above)]
+            }
+        };
+        Quadrature { pieces }
+    }
+
+    /// The integral of f times the density, over the points where the latter is not zero.
+    pub fn expect(&self, f: impl Fn(f64) -> f64) -> f64 {
+        let terms = self.pieces.iter().flat_map(|p| p.x.iter().zip(&p.log_weighted));
+        terms.filter(|(_, l)| **l > -700.0).map(|(&x, l)| f(x) * l.exp()).sum()
+    }
+
+    /// P(X <= x) for the sorted points `x`, by interpolation in s.
+    pub fn cdf(&self, sorted: &[f64]) -> Vec<f64> {
+        let mut found = vec![0.0; sorted.len()];
+        for piece in &self.pieces {
+            let added = piece.cdf(sorted);
+            found.iter_mut().zip(added).for_each(|(f, a)| *f += a);
+        }
+        found
+    }
+}
+
+impl Piece {
+    fn of(case: &Case, support: Support) -> Piece {
         let (steps, end) = (6000, 700f64.asinh());
         let h = 2.0 * end / steps as f64;
         let s: Vec<f64> = (0..=steps).map(|k| -end + h * k as f64).collect();
@@ -182,33 +294,33 @@ impl Quadrature {
         let outputs = [x, total].map(|n| g.expand(n, &[dim]));
         let values = run(&g, &outputs, &[("u", u)]);
         let log_weighted = values[1].iter().zip(&s).map(|(l, s)| l + ln_step(s)).collect();
-        Quadrature { x: values[0].clone(), s, log_weighted }
+        Piece { support, x: values[0].clone(), s, log_weighted }
     }
 
-    /// The integral of f times the density, over the points where the latter is not zero.
-    pub fn expect(&self, f: impl Fn(f64) -> f64) -> f64 {
-        let terms = self.x.iter().zip(&self.log_weighted);
-        terms.filter(|(_, l)| **l > -700.0).map(|(&x, l)| f(x) * l.exp()).sum()
-    }
-
-    /// P(X <= x) for the sorted points `x`, by interpolation in s.
-    pub fn cdf(&self, case: &Case, sorted: &[f64]) -> Vec<f64> {
-        let u = inverse(case.support(), sorted);
+    /// The probability of the piece up to each point.
+    fn cdf(&self, sorted: &[f64]) -> Vec<f64> {
+        let (lower, upper) = self.support.range();
+        let clipped: Vec<f64> = sorted.iter().map(|x| x.clamp(lower, upper)).collect();
+        let u = inverse(self.support, &clipped);
         // A bijector from an upper bound falls.
         let falls = self.x[0] > self.x[self.x.len() - 1];
         let mut below = vec![0.0];
         for pair in self.log_weighted.windows(2) {
             below.push(below[below.len() - 1] + 0.5 * (pair[0].exp() + pair[1].exp()));
         }
+        let total = below[below.len() - 1];
         let h = self.s[1] - self.s[0];
-        let at = |u: f64| {
-            let s = if case.support() == Support::REAL { u.asinh().asinh() } else { u.asinh() };
+        let at = |(x, u): (&f64, f64)| {
+            if *x < lower || *x > upper {
+                return if *x < lower { 0.0 } else { total };
+            }
+            let s = if self.support == Support::REAL { u.asinh().asinh() } else { u.asinh() };
             let t = ((s - self.s[0]) / h).clamp(0.0, (self.s.len() - 2) as f64);
             let k = t.floor() as usize;
             let p = below[k] + (t - k as f64) * (below[k + 1] - below[k]);
-            if falls { 1.0 - p } else { p }
+            if falls { total - p } else { p }
         };
-        u.into_iter().map(at).collect()
+        sorted.iter().zip(u).map(at).collect()
     }
 }
 

@@ -37,6 +37,7 @@ pub fn unary(op: Unary, x: &[f64], out: &mut [f64]) {
         Unary::Softplus => each(|x| if x.is_nan() { x } else { x.max(0.0) + (-x.abs()).exp().ln_1p() }),
         Unary::Sin => each(f64::sin),
         Unary::Cos => each(f64::cos),
+        Unary::Atan => each(f64::atan),
         Unary::Floor => each(f64::floor),
         Unary::Not => each(|x| 1.0 - x),
         Unary::Detach => each(|x| x),
@@ -46,6 +47,8 @@ pub fn unary(op: Unary, x: &[f64], out: &mut [f64]) {
         Unary::Lgamma => packed(x, out, math::lgamma),
         Unary::Digamma => packed(x, out, math::digamma),
         Unary::Trigamma => packed(x, out, math::trigamma),
+        Unary::LogBesselI0e => packed(x, out, math::log_bessel_i0e),
+        Unary::BesselGap => packed(x, out, math::bessel_gap),
     }
 }
 

@@ -98,7 +98,14 @@ fn cost(g: &Graph, nodes: &HashSet<NodeId>) -> f64 {
         Op::Unary(Unary::Neg | Unary::Abs | Unary::Square | Unary::Not | Unary::Detach | Unary::Floor) => 1.0,
         Op::Unary(Unary::Recip | Unary::Sqrt) | Op::Binary(Binary::Div) => 3.0,
         Op::Unary(
-            Unary::Lgamma | Unary::Digamma | Unary::Trigamma | Unary::LogNdtr | Unary::Erf | Unary::Erfc,
+            Unary::Lgamma
+            | Unary::Digamma
+            | Unary::Trigamma
+            | Unary::LogNdtr
+            | Unary::Erf
+            | Unary::Erfc
+            | Unary::LogBesselI0e
+            | Unary::BesselGap,
         ) => 20.0,
         Op::Binary(Binary::Pow) => 15.0,
         // About two microseconds a draw.

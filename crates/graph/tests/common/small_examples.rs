@@ -171,6 +171,7 @@ fn unary(op: Unary) -> Small {
             (0.3, 4.0)
         }
         Unary::Log1p => (-0.7, 2.0),
+        Unary::LogBesselI0e | Unary::BesselGap => (0.5, 12.0),
         _ => (-2.0, 2.0),
     };
     let kinked = matches!(op, Unary::Abs | Unary::Sign | Unary::Floor);

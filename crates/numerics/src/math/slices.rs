@@ -147,6 +147,9 @@ slices! { pick_unary(x) -> (out):
     Trigamma trigamma_slice trigamma_slice_f32,
     Sqrt sqrt_slice sqrt_slice_f32,
     Recip recip_slice recip_slice_f32,
+    Atan atan_slice atan_slice_f32,
+    LogBesselI0e log_bessel_i0e_slice log_bessel_i0e_slice_f32,
+    BesselGap bessel_gap_slice bessel_gap_slice_f32,
 }
 slices! { pick_binary(x, y) -> (out): Pow pow_slice pow_slice_f32, }
 slices! { pick_twin(x) -> (first, second):

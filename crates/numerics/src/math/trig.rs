@@ -1,6 +1,6 @@
-//! sin and cos.
+//! sin, cos and atan.
 
-use super::coefficients::{COS, PI_2, PI_2_DD, SIN, TWO_OVER_PI};
+use super::coefficients::{ATAN, COS, PI_2, PI_2_DD, PI_4_DD, SIN, TWO_OVER_PI};
 use super::polynomial;
 use crate::simd::{LaneMask, Pack};
 use std::f64::consts::FRAC_2_PI;
@@ -138,4 +138,22 @@ fn payne_hanek(x: f64) -> (f64, f64, f64) {
     let r_low = hi.mul_add(PI_2_DD[0], -r) + (hi * PI_2_DD[1] + lo * PI_2_DD[0]);
     let n = (n % 4) as f64;
     (if x < 0.0 { -n } else { n }, r, r_low)
+}
+
+/// Arctangent.
+///
+/// Error below 2 ulp. `atan(+-0) = +-0`, `atan(+-inf) = +-pi/2`; NaN gives NaN.
+#[inline(always)]
+pub fn atan<P: Pack>(x: P) -> P {
+    let (zero, one) = (P::splat(0.0), P::splat(1.0));
+    let a = x.abs();
+    // Around 0, 1 or infinity: atan a = base + atan s with |s| <= tan(pi/8).
+    let (middle, far) = (a.gt(P::splat(0.414_213_562_373_095_1)), a.gt(P::splat(2.414_213_562_373_095)));
+    let top = P::select(far, -one, P::select(middle, a - one, a));
+    let bottom = P::select(far, a, P::select(middle, a + one, one));
+    let parts = P::select(far, P::splat(2.0), P::select(middle, one, zero));
+    let s = top / bottom;
+    let z = s * s;
+    let tail = (z * polynomial(z, &ATAN)).mul_add(s, parts * P::splat(PI_4_DD[1]));
+    (parts * P::splat(PI_4_DD[0]) + (s + tail)).copysign(x)
 }

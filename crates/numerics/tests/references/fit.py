@@ -8,7 +8,7 @@ fit, in units of 2^-53 and before the coefficients are rounded to f64, goes to s
 """
 
 import sys
-from mpmath import mp, mpf, chebyfit, log, exp, sin, cos, sqrt, pi, erf, erfc, loggamma, psi, atanh, findroot
+from mpmath import mp, mpf, chebyfit, log, exp, sin, cos, sqrt, pi, erf, erfc, loggamma, psi, atanh, findroot, atan, besseli
 
 mp.dps = 60
 
@@ -140,3 +140,29 @@ table("DIGAMMA_TAIL", "(ln x - 1/(2x) - digamma(x)) x^2 in 1/x^2, x >= 8.",
 table("TRIGAMMA_TAIL", "(trigamma(x) - 1/x - 1/(2x^2)) x^3 in 1/x^2, x >= 8.",
       lambda z: mpf(1) / 6 - z / 30 if z < mpf(10) ** -12 else (psi(1, 1 / sqrt(z)) - sqrt(z) - z / 2) / (z * sqrt(z)), [0, mpf(1) / 64], 7,
       lambda z: z)
+
+mp.dps = 90
+table("ATAN", "(atan(s) - s) / s^3 in z = s^2, |s| <= tan(pi/8).",
+      lambda z: mpf(-1) / 3 if z < mpf(10) ** -25 else (atan(sqrt(z)) - sqrt(z)) / (sqrt(z) * z), [0, (sqrt(mpf(2)) - 1) ** 2 * (1 + mpf(2) ** -20)], 11,
+      lambda z: z)
+constant("PI_4_DD", "pi/4 as a double-double.", *split(pi / 4, [53]))
+
+table("BESSEL_I0", "(I0(x) - 1) / x^2 in x^2, 0 <= x <= 8.",
+      lambda z: mpf(1) / 4 if z < mpf(10) ** -25 else (besseli(0, sqrt(z)) - 1) / z, [0, 64], 16, lambda z: z / besseli(0, sqrt(z)))
+table("BESSEL_I1", "2 I1(x) / x in x^2, 0 <= x <= 8.",
+      lambda z: mpf(1) if z < mpf(10) ** -50 else 2 * besseli(1, sqrt(z)) / sqrt(z), [0, 64], 16, lambda z: sqrt(z) / besseli(1, sqrt(z)) / 2 if z else 1)
+
+
+def scaled_i0(y):
+    """sqrt(x) e^-x I0(x) at x = 1/y."""
+    return 1 / sqrt(2 * pi) * (1 + y / 8 + 9 * y * y / 128) if y < mpf(10) ** -20 else sqrt(1 / y) * exp(-1 / y) * besseli(0, 1 / y)
+
+
+def bessel_gap(y):
+    """(x (1 - I1(x) / I0(x)) - 1/2) x at x = 1/y."""
+    return mpf(1) / 8 + y / 8 if y < mpf(10) ** -20 else ((1 - besseli(1, 1 / y) / besseli(0, 1 / y)) / y - mpf(1) / 2) / y
+
+
+table("BESSEL_I0_TAIL", "sqrt(x) e^-x I0(x) in 1/x, x >= 8.", scaled_i0, [0, mpf(1) / 8], 23, lambda y: 1 / scaled_i0(y))
+# In y itself terms of size 100 would cancel.
+table("BESSEL_GAP_TAIL", "(x (1 - I1(x) / I0(x)) - 1/2) x in 16/x - 1, x >= 8.", lambda t: bessel_gap((t + 1) / 16), [-1, 1], 26, lambda t: (t + 1) / 8)

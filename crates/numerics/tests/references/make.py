@@ -157,6 +157,37 @@ write("trigamma", POSITIVE, lambda x: mp.psi(1, x))
 write("lgamma_negative", NEGATIVE, lambda x: mp.log(abs(mp.gamma(x))) if x != mp.nint(x) else mp.inf)
 write("digamma_negative", NEGATIVE, lambda x: mp.psi(0, x) if x != mp.nint(x) else mp.inf)
 write("trigamma_negative", NEGATIVE, lambda x: mp.psi(1, x) if x != mp.nint(x) else mp.inf)
+write("atan", join(uniform(-4, 4), both(5e-324, 1), logs(1, MAX), near(0.4142135623730951, 2.414213562373095, 1.0)), mp.atan)
+
+
+def bessel_i0e(x):
+    """e^-x I0(x); DLMF 10.40.1 where its terms fall below 60 digits."""
+    if x < 400:
+        return mp.exp(-x) * mp.besseli(0, x)
+    term, total = mpf(1), mpf(0)
+    for k in range(1, 60):
+        total += term
+        term *= mpf(2 * k - 1) ** 2 / (8 * k * x)
+    return total / mp.sqrt(2 * mp.pi * x)
+
+
+def bessel_gap(x):
+    if x < 400:
+        return 1 - mp.besseli(1, x) / mp.besseli(0, x)
+    term, i0, i1 = mpf(1), mpf(0), mpf(0)
+    one = mpf(1)
+    for k in range(1, 60):
+        i0 += term
+        i1 += one
+        term *= mpf(2 * k - 1) ** 2 / (8 * k * x)
+        one *= -(4 - mpf(2 * k - 1) ** 2) / (8 * k * x)
+    # Terms of size 1 leave 1/(2x).
+    return (i0 - i1) / i0 if x < 1e20 else 1 / (2 * x)
+
+
+CONCENTRATIONS = join(uniform(0, 10), logs(5e-324, 1), logs(1, 1e8), logs(1e8, MAX / 10), near(8.0))
+write("log_bessel_i0e", CONCENTRATIONS, lambda x: -x + x * x / 4 - x**4 / 64 if x < 1e-15 else mp.log(bessel_i0e(x)))
+write("bessel_gap", CONCENTRATIONS, bessel_gap)
 
 
 def powers(rng):

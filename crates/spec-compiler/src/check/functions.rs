@@ -15,6 +15,7 @@ pub const ELEMENTWISE: &[(&str, Unary, &str)] = &[
     ("abs", Unary::Abs, "absolute value"),
     ("sin", Unary::Sin, "sine (radians)"),
     ("cos", Unary::Cos, "cosine (radians)"),
+    ("atan", Unary::Atan, "arctangent, in radians"),
     ("tanh", Unary::Tanh, "hyperbolic tangent"),
     ("sigmoid", Unary::Sigmoid, "1 / (1 + e^-x)"),
     ("softplus", Unary::Softplus, "log(1 + e^x)"),
@@ -53,16 +54,8 @@ pub const LATER: &[&str] =
     &["anneal", "cosine", "diffusion_sample", "interp", "perceptual", "restricted_mean", "survival"];
 
 /// Distributions of the language that later versions bring.
-pub const LATER_LAWS: &[&str] = &[
-    "gumbel",
-    "gumbel_softmax",
-    "laplace",
-    "logistic",
-    "logistic_normal",
-    "negative_binomial",
-    "relaxed_bernoulli",
-    "weibull",
-];
+pub const LATER_LAWS: &[&str] =
+    &["gumbel_softmax", "hurdle", "logistic_normal", "relaxed_bernoulli", "zero_inflated"];
 
 /// All names, for "did you mean" and the documentation.
 pub fn names() -> Vec<&'static str> {

@@ -199,6 +199,9 @@ one_argument! {
     Lgamma 1 |x| math::lgamma(x);
     Digamma 1 |x| math::digamma(x);
     Trigamma 1 |x| math::trigamma(x);
+    Atan 2 |x| math::atan(x);
+    LogBesselI0e 1 |x| math::log_bessel_i0e(x);
+    BesselGap 1 |x| math::bessel_gap(x);
     Floor 4 |x| x.floor();
     Not 4 |x| P::splat(1.0) - x;
     Detach 4 |x| x;
