@@ -10,7 +10,7 @@ const SLOTS: &[Slot] = &[
         Parameter::new("mean", Domain::NonNegative).finite_outside(),
         Parameter::new("log_mean", Domain::Real),
     ]),
-    Slot::required(&[Parameter::new("dispersion", Domain::Positive)]),
+    Slot::required(&[Parameter::new("dispersion", Domain::Positive).finite_outside()]),
 ];
 
 const SUPPORT: Support = Support::Integers { lower: 0.0, upper: f64::INFINITY };

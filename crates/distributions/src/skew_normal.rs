@@ -65,6 +65,14 @@ impl Distribution for SkewNormal {
         Some(tails_from(z > shift(shape), || beyond(-1.0), || beyond(1.0)))
     }
 
+    /// By shape -2 dT(z, shape)/dshape over the density, T Owen's function.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (scale, shape) = (params.at(1), params.at(2));
+        let z = (x - params.at(0)) / scale;
+        let log_ratio = -0.5 * (shape * z).powi(2) - emit::HALF_LN_2PI - log_ndtr(shape * z);
+        Some(vec![1.0, z, scale * log_ratio.exp() / (1.0 + shape * shape)])
+    }
+
     /// delta |u| + sqrt(1 - delta^2) v of two normals, delta = shape / sqrt(1 + shape^2).
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {
         let length = 1f64.hypot(params.at(2));

@@ -79,6 +79,16 @@ impl Distribution for VonMises {
         Some(tails_from(x > mean, || between(-PI, x), || between(x, PI)))
     }
 
+    /// Of probabilities counted from -pi, past which the density flows as the mean turns.
+    fn implicit(&self, params: &Params<f64>, x: f64) -> Option<Vec<f64>> {
+        let (mean, k) = (params.at(0), params.at(1));
+        let apart = |x: f64| (x - mean + PI).rem_euclid(2.0 * PI) - PI;
+        let (at, start) = (apart(x), apart(-PI));
+        let moved = |x| numerics::incomplete::von_mises::implicit(k, x);
+        let flow = (k * (start.cos() - at.cos())).exp();
+        Some(vec![1.0 - flow, moved(at) - moved(start) * flow])
+    }
+
     /// Source: D. J. Best and N. I. Fisher, Efficient simulation of the von Mises distribution, Applied
     /// Statistics 28 (1979), with r - 1 and 1 - f in place of r and f, which near 1 have lost a narrow law.
     fn sample(&self, params: &Params<f64>, uniforms: &mut Uniforms<'_>) -> Result<f64, DistributionError> {

@@ -115,14 +115,14 @@ fn truncation() {
         "normal could not be evaluated: the probability above 1e200 is too small"
     );
 
-    let law = Truncated::new(lookup("cauchy").unwrap(), 1.0, inf).unwrap();
+    let law = Truncated::new(lookup("skew_normal").unwrap(), 1.0, inf).unwrap();
     let mut g = Graph::new();
     let (x, loc) = (lane(&mut g, "x"), lane(&mut g, "loc"));
     let scale = g.constant(1.0);
-    let params = Params::bind(&law, &[loc, scale], &[]).unwrap();
+    let params = Params::bind(&law, &[loc, scale, scale], &[]).unwrap();
     assert_eq!(constants(&g, &params).at(1), Some(1.0));
     let found = law.log_prob(&mut g, &params, x).unwrap_err().to_string();
-    assert_eq!(found, "truncated(cauchy) with varying parameters is not supported yet: write constants");
+    assert_eq!(found, "truncated(skew_normal) with varying parameters is not supported yet: write constants");
 }
 
 /// A modifier's parameter is named; what it cannot modify is told.

@@ -85,7 +85,7 @@ pub const LAWS: &[LawUnits] = &[
     law("lkj_cholesky", Plain, &[("eta", Dimensionless)]),
     law("beta", Plain, &[("a", Dimensionless), ("b", Dimensionless)]),
     law("dirichlet", Plain, &[("alpha", Dimensionless)]),
-    law("von_mises", Plain, &[("loc", Same), ("concentration", Dimensionless)]),
+    law("von_mises", Plain, &[("mean", Same), ("concentration", Dimensionless)]),
     law("bernoulli", Plain, &[("p", Dimensionless), ("logit", Dimensionless)]),
     law("categorical", Plain, &[("p", Dimensionless), ("logit", Dimensionless)]),
     law("ordered_logistic", Plain, &[("eta", Dimensionless), ("cutpoints", Dimensionless)]),
@@ -93,6 +93,7 @@ pub const LAWS: &[LawUnits] = &[
     law("beta_binomial", Count, &[("n", Same), ("a", Dimensionless), ("b", Dimensionless)]),
     law("multinomial", Count, &[("n", Same), ("p", Dimensionless), ("logit", Dimensionless)]),
     law("poisson", Count, &[("rate", Same), ("log_rate", LogOf)]),
+    law("geometric", Count, &[("p", Dimensionless), ("logit", Dimensionless)]),
     // The variance is mean + mean^2 / dispersion: the dispersion is the shape of a gamma law.
     law("negative_binomial", Count, &[("mean", Same), ("log_mean", LogOf), ("dispersion", Dimensionless)]),
 ];
@@ -204,8 +205,8 @@ mod tests {
         assert!(!right("poisson", "counts/min", "rate", "counts/min"));
         assert!(!right("poisson", "1e6 cells", "rate", "1e6 cells"));
         assert!(!right("beta", "%", "a", "1"));
-        assert!(right("von_mises", "rad", "loc", "rad"));
-        assert!(!right("von_mises", "deg", "loc", "deg"));
+        assert!(right("von_mises", "rad", "mean", "rad"));
+        assert!(!right("von_mises", "deg", "mean", "deg"));
     }
 
     #[test]

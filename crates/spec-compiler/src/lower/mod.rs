@@ -335,7 +335,10 @@ impl<'a> Lowering<'a> {
         if !self.arguments_are_good(&latent.law, &latent.dims, None) {
             return;
         }
-        if let Some(node) = self.log_prob(&latent.law, x) {
+        if let Some(mut node) = self.log_prob(&latent.law, x) {
+            if self.sites[i].as_ref().is_some_and(|s| s.bijector.name() == "affine") {
+                node = self.keep_in_domain(&latent.law, node);
+            }
             let of_plate = |d: &&DimRef| !latent.law.event.contains(d);
             let plates: Vec<DimRef> = latent.dims.iter().filter(of_plate).copied().collect();
             let plates = self.dim_ids(&plates);
