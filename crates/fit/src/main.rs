@@ -7,6 +7,7 @@ mod outcome;
 mod progress;
 mod results;
 mod summary;
+mod templates;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         Some(cli::Command::Check(args)) => commands::check::run(&args),
         Some(cli::Command::Explain(args)) => commands::explain::run(&args),
         Some(cli::Command::Logdensity(args)) => commands::logdensity::run(&args),
+        Some(cli::Command::New(args)) => commands::new::run(&args),
+        Some(cli::Command::Schema) => commands::schema::run(),
         None => commands::fit::run(&cli.fit),
     };
     match done {

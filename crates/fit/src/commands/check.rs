@@ -5,7 +5,7 @@ use crate::commands::compile;
 use crate::outcome::{self, Problem};
 
 pub fn run(args: &cli::Check) -> Result<u8, Problem> {
-    let (source, compiled) = compile(&args.spec)?;
+    let (source, compiled) = compile(&args.spec, &args.overrides)?;
     let t = &compiled.target;
     let coordinates = t.coordinates().len();
     let rows: usize = compiled.model.tables.iter().map(|t| t.data.n_rows).sum();
