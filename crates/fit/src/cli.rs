@@ -33,6 +33,19 @@ pub enum Command {
     Simulate(Simulate),
     /// Predict rows, new ones or those of the fit, from a finished run
     Predict(Predict),
+    /// Write a commented spec with a small table to start from
+    New(New),
+    /// Print the language as a JSON Schema, for editors
+    Schema,
+}
+
+/// Changes of the spec for this run only.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Overrides {
+    /// Replace or add one entry of the spec: 'latent.tau=half_normal(1)', inference.draws=32, data.homes.file=x.csv
+    /// (from here, not from the spec's folder); may be given several times
+    #[arg(long = "set", value_name = "SECTION.NAME=VALUE")]
+    pub set: Vec<String>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -40,6 +53,8 @@ pub struct Fit {
     /// The model, a YAML file
     #[arg(required = true)]
     pub spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Folder of the results [default: runs/<model>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -85,6 +100,8 @@ impl Machine {
 pub struct Check {
     /// The model, a YAML file
     pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
 }
 
 /// Draws the latents from their priors and the observed columns from their likelihoods.
@@ -149,6 +166,8 @@ fn assignment(text: &str) -> Result<(String, f64), String> {
 pub struct Explain {
     /// The model, a YAML file
     pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Which phase
     #[arg(long, value_enum)]
     pub phase: Phase,
@@ -176,6 +195,8 @@ pub enum Phase {
 pub struct Logdensity {
     /// The model, a YAML file
     pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// CSV or Parquet: a row a point, a column each latent element (`theta[A]`), on the scale of posterior.parquet
     #[arg(long, value_name = "FILE")]
     pub at: PathBuf,
@@ -185,4 +206,12 @@ pub struct Logdensity {
     pub gradient: bool,
     #[command(flatten)]
     pub machine: Machine,
+}
+
+#[derive(Args, Debug)]
+pub struct New {
+    /// What kind of model; without it, the kinds are listed
+    pub kind: Option<String>,
+    /// Folder to write into [default: ./<kind>]
+    pub dir: Option<PathBuf>,
 }

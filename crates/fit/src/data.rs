@@ -11,7 +11,10 @@ pub struct Files;
 
 impl DataSource for Files {
     fn read(&self, file: &Path) -> Result<model::Table, DataError> {
-        let error = |e: tables::TableError| DataError { message: e.to_string(), help: nearest_file(file) };
+        let error = |e: tables::TableError| DataError {
+            message: e.to_string(),
+            help: spec_compiler::nearest::file(file),
+        };
         let table = Table::read(file, &ReadOptions::default()).map_err(error)?;
         let bytes = std::fs::read(file)
             .map_err(|e| DataError { message: format!("{}: {e}", file.display()), help: None })?;
@@ -38,20 +41,4 @@ impl DataSource for Files {
 /// SHA-256, hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// For a file that is not there: one of its folder with nearly its name.
-fn nearest_file(file: &Path) -> Option<String> {
-    if file.exists() {
-        return None;
-    }
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> =
-        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
-    let wrong = file.file_name()?.to_str()?;
-    let near = spec_compiler::nearest::nearest(wrong, names.iter().map(String::as_str));
-    Some(match near.first() {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "paths are relative to the spec's folder".into(),
-    })
 }

@@ -9,6 +9,7 @@ mod progress;
 mod results;
 mod saved;
 mod summary;
+mod templates;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         Some(cli::Command::Logdensity(args)) => commands::logdensity::run(&args),
         Some(cli::Command::Simulate(args)) => commands::simulate::run(&args),
         Some(cli::Command::Predict(args)) => commands::predict::run(&args),
+        Some(cli::Command::New(args)) => commands::new::run(&args),
+        Some(cli::Command::Schema) => commands::schema::run(),
         None => commands::fit::run(&cli.fit),
     };
     match done {

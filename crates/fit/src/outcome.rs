@@ -6,6 +6,8 @@ use std::path::Path;
 
 use spec_compiler::{Diagnostic, Source};
 
+use crate::cli;
+
 pub const OK: u8 = 0;
 pub const FAILED: u8 = 1;
 pub const WRONG_INPUT: u8 = 2;
@@ -62,11 +64,11 @@ pub fn say(text: impl fmt::Display) -> Result<(), Problem> {
     }
 }
 
-/// Reads a spec; a name that is no file but nearly a command is told so.
-pub fn read_spec(path: &Path) -> Result<Source, Problem> {
+/// Reads a spec with all that it includes, and its overrides; a name that is no file but nearly a command is told so.
+pub fn read_spec(path: &Path, overrides: &cli::Overrides) -> Result<Source, Problem> {
     let name = path.to_string_lossy();
     if !path.exists() && path.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) {
-        let commands = ["check", "explain", "logdensity", "predict", "simulate", "help"];
+        let commands = ["check", "explain", "logdensity", "new", "predict", "schema", "simulate", "help"];
         let near = spec_compiler::nearest::nearest(&name, commands);
         let help = match near.first() {
             Some(c) => format!("did you mean `fit {c}`?"),
@@ -74,5 +76,8 @@ pub fn read_spec(path: &Path) -> Result<Source, Problem> {
         };
         return Err(Problem::input(format!("`{name}` is neither a command nor a file\n  help: {help}")));
     }
-    Source::read(path).map_err(Problem::input)
+    let source = spec_compiler::include::read(path).map_err(Problem::input)?;
+    // A path on the command line is one from here.
+    let here = std::env::current_dir().map_err(Problem::input)?;
+    source.with_overrides(&overrides.set, &here).map_err(Problem::input)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
+use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, TableError, write_parquet};
 use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
@@ -59,9 +60,9 @@ pub struct Run<'a> {
     pub fit: &'a Fit,
 }
 
-/// Identifies spec and data.
+/// Identifies spec, with its includes and overrides, and data.
 pub fn digest(source: &Source, compiled: &Compiled) -> String {
-    let mut all = source.text().to_string();
+    let mut all = source.whole();
     for t in &compiled.model.tables {
         all.push_str(&t.data.digest);
     }
@@ -171,6 +172,22 @@ impl Run<'_> {
         Ok(rows)
     }
 
+    /// The included files, as the spec's folder sees them, with their texts.
+    fn includes(&self) -> Vec<Value> {
+        let files = self.source.files().iter();
+        let include = |file: &spec_compiler::source::File| match file.role() {
+            Role::Included(path) => Some(json!({"file": path, "text": file.text()})),
+            Role::Spec | Role::Override => None,
+        };
+        files.filter_map(include).collect()
+    }
+
+    /// What `--set` said.
+    fn overrides(&self) -> Vec<&str> {
+        let files = self.source.files().iter();
+        files.filter(|file| *file.role() == Role::Override).map(|file| file.text()).collect()
+    }
+
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         let levels: serde_json::Map<String, Value> =
@@ -190,6 +207,8 @@ impl Run<'_> {
             "centring": self.centring.map(Recentred::json),
             "model": model.name,
             "spec": self.source.text(),
+            "includes": self.includes(),
+            "overrides": self.overrides(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
@@ -208,7 +227,7 @@ impl Run<'_> {
             "evaluations": fit.tally.lanes,
             "failed_evaluations": fit.tally.failed,
             "failures": fit.tally.reasons,
-            "versions": {"fit": env!("CARGO_PKG_VERSION")},
+            "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
             "isa": self.machine.isa.to_string(),
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
         })

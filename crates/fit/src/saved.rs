@@ -56,6 +56,14 @@ impl SavedRun {
         }
         let damaged = |what: &str| wrong(format!("`{what}` is not as it was written; fit again"));
         let word = |what: &str| json[what].as_str().map(String::from).ok_or_else(|| damaged(what));
+        let several = |what: &str| json[what].as_array().is_some_and(|a| !a.is_empty());
+        if several("includes") || several("overrides") {
+            return Err(wrong(
+                "predictions from a run of a spec with `include:` or `--set` are not part of this version yet; \
+                 write the spec as one file and fit again"
+                    .into(),
+            ));
+        }
         let parsed = |what: &str| serde_json::from_value(json[what].clone()).map_err(|_| damaged(what));
         let tables = json["data"].as_array().ok_or_else(|| damaged("data"))?.iter().map(|t| {
             Some(SavedTable {

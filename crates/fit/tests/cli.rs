@@ -230,6 +230,9 @@ mod interrupted {
         fs::write(folder.path().join("other.yaml"), changed).unwrap();
         let out = run(folder.path(), &["other.yaml", "--out", "run", "--resume"]);
         assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+        let set = ["--set", "latent.sigma=half_normal(1)"];
+        let out = run(folder.path(), &[&["model.yaml", "--out", "run", "--resume"], &set[..]].concat());
+        assert_eq!(out.status.code(), Some(2), "nor may this one, changed: {}", stderr(&out));
 
         assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
         let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);

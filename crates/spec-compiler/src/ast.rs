@@ -34,7 +34,7 @@ pub struct Spec {
 #[derive(Clone, Debug)]
 pub struct Table {
     pub name: Ident,
-    /// As written: relative to the spec.
+    /// Relative to the spec.
     pub file: Spanned<String>,
     pub rows: RowDim,
     /// Columns that take their levels from one dimension: (column, dimension).

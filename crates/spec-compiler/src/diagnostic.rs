@@ -66,6 +66,14 @@ impl Diagnostic {
         self
     }
 
+    /// With its places in a space that lies `by` further on.
+    pub(crate) fn shifted(mut self, by: u32) -> Diagnostic {
+        for label in std::iter::once(&mut self.primary).chain(&mut self.secondary) {
+            label.span = label.span.shifted(by);
+        }
+        self
+    }
+
     /// With its source, ready for any miette handler.
     pub fn on(self, source: &Source) -> Located {
         Located { diagnostic: self, source: source.clone() }
@@ -133,14 +141,15 @@ impl miette::Diagnostic for Located {
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
         let labels = std::iter::once(&self.diagnostic.primary).chain(&self.diagnostic.secondary);
-        // The lines between and around the labels are printed too, so look at them all.
-        let (mut first, mut last) = (usize::MAX, 0);
+        // The lines between and around the labels of a file are printed too, so look at them all.
+        let mut shown: Vec<Span> = Vec::new();
         for label in labels {
-            first = first.min(self.source.line_column(label.span.start as usize).0);
-            last = last.max(self.source.line_column(label.span.end as usize).0);
+            match shown.iter_mut().find(|span| self.source.same_file(**span, label.span)) {
+                Some(span) => *span = span.to(label.span),
+                None => shown.push(label.span),
+            }
         }
-        let shown = first.saturating_sub(1).max(1)..=last + 1;
-        shown.into_iter().all(|line| self.source.line_span(line).len() <= MAX_LINE).then_some(&self.source)
+        shown.into_iter().all(|span| self.source.lines_fit(span, MAX_LINE)).then_some(&self.source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

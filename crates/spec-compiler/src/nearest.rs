@@ -1,5 +1,7 @@
 //! The valid names nearest to a wrong one, for "did you mean".
 
+use std::path::Path;
+
 /// Names this long or longer are not compared: a mistake is answered, not searched for.
 const MAX_CHARS: usize = 64;
 /// At most this many suggestions.
@@ -32,6 +34,21 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
     near.sort_by_key(|&(distance, _)| distance);
     near.truncate(MAX_SHOWN);
     near.into_iter().map(|(_, name)| name).collect()
+}
+
+/// For a file that is not there: one of its folder with nearly its name, as a question.
+pub fn file(path: &Path) -> Option<String> {
+    if path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> =
+        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str));
+    Some(match near.first() {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "paths are relative to the folder of the file that names them".into(),
+    })
 }
 
 /// A rank from 0, or nothing where the names are not near.

@@ -2,7 +2,9 @@
 
 mod data;
 mod inference;
+mod merge;
 mod model;
+mod overrides;
 mod read;
 mod recurrence;
 
@@ -11,16 +13,17 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Source;
 use crate::words;
 use crate::yaml;
+pub use merge::LANGUAGE_VERSION;
 use read::Reader;
 
-/// Parses a spec.
+/// Parses a spec: its file, those it includes, and its overrides.
 ///
 /// # Errors
-/// Every mistake of form in the file: YAML syntax (which ends the reading), keys, shapes, words,
+/// Every mistake of form in the files: YAML syntax (which ends the reading), keys, shapes, words,
 /// expressions. At least one; in no particular order.
 pub fn parse_spec(source: &Source) -> Result<Spec, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
-    let spec = match yaml::parse(source, &mut diagnostics) {
+    let spec = match merge::tree(source, &mut diagnostics) {
         Some(root) => sections(&mut Reader::new(source, &mut diagnostics), &root),
         None => None,
     };

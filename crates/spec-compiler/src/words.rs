@@ -1,5 +1,7 @@
 //! The keys of the language, block by block: what may stand where, now and in later versions.
 
+pub mod meaning;
+
 /// The keys that one kind of mapping may have.
 #[derive(Debug)]
 pub struct Block {
@@ -64,6 +66,9 @@ pub static SPEC: Block = Block {
         optional("factor"),
         optional("inference"),
         optional("output"),
+        optional("include"),
+        optional("override"),
+        optional("version"),
         later("scm"),
         later("control"),
         later("noise"),
@@ -72,8 +77,6 @@ pub static SPEC: Block = Block {
         later("networks"),
         later("guide"),
         later("queries"),
-        later("include"),
-        later("version"),
     ],
 };
 

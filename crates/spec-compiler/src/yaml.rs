@@ -97,6 +97,32 @@ impl Node {
     }
 }
 
+impl Node {
+    /// With its places, of itself and of all inside, in a space that lies `by` further on.
+    pub(crate) fn shift(&mut self, by: u32) {
+        match self {
+            Node::Scalar(scalar) => scalar.span = scalar.span.shifted(by),
+            Node::Seq(seq) => {
+                seq.span = seq.span.shifted(by);
+                seq.items.iter_mut().for_each(|item| item.shift(by));
+            }
+            Node::Map(map) => map.shift(by),
+            Node::Bad(span) => *span = span.shifted(by),
+        }
+    }
+}
+
+impl Map {
+    /// As [`Node::shift`].
+    pub(crate) fn shift(&mut self, by: u32) {
+        self.span = self.span.shifted(by);
+        for Entry { key, value } in &mut self.entries {
+            key.span = key.span.shifted(by);
+            value.shift(by);
+        }
+    }
+}
+
 impl Scalar {
     /// Nothing after the colon, or YAML's written forms of nothing.
     pub fn is_null(&self) -> bool {
@@ -109,6 +135,26 @@ impl Scalar {
 /// Mistakes are added to `out`. Nothing is returned where the text is not YAML, exceeds a budget
 /// or is no mapping; otherwise the tree is whole but for [`Node::Bad`].
 pub fn parse(source: &Source, out: &mut Vec<Diagnostic>) -> Option<Map> {
+    with_builder(source, out, |builder| builder.document())
+}
+
+/// A text that is one value of any kind; an empty one is nothing.
+///
+/// As [`parse`] otherwise.
+pub(crate) fn parse_value(source: &Source, out: &mut Vec<Diagnostic>) -> Option<Node> {
+    let nothing = || {
+        let span = Span::at(source.text().len());
+        Node::Scalar(Scalar { text: String::new(), style: Style::Plain, span })
+    };
+    with_builder(source, out, |builder| Ok(Some(builder.root()?.unwrap_or_else(nothing))))
+}
+
+/// What `read` makes of the text, its last mistake added to `out`.
+fn with_builder<T>(
+    source: &Source,
+    out: &mut Vec<Diagnostic>,
+    read: impl FnOnce(&mut Builder) -> Result<Option<T>, Fatal>,
+) -> Option<T> {
     let options: Options = options! {
         disallow_directives: true,
         flow_nesting_limit: MAX_NESTING,
@@ -125,8 +171,8 @@ pub fn parse(source: &Source, out: &mut Vec<Diagnostic>) -> Option<Map> {
         nodes: 0,
         aliases: 0,
     };
-    match builder.document() {
-        Ok(map) => map,
+    match read(&mut builder) {
+        Ok(found) => found,
         Err(mistake) => {
             out.push(*mistake);
             None
@@ -185,12 +231,13 @@ impl<'a> Builder<'a> {
         fault::explain(self.source, error.kind(), self.source.floor(at), self.open.last().copied(), self.last)
     }
 
-    fn document(&mut self) -> Result<Option<Map>, Fatal> {
+    /// The value of the text's one document.
+    fn root(&mut self) -> Result<Option<Node>, Fatal> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
             match event {
-                Event::StreamEnd => break,
+                Event::StreamEnd => return Ok(root),
                 Event::DocumentStart(..) if root.is_some() => {
                     return Err(Box::new(errors::second_document(span)));
                 }
@@ -198,7 +245,10 @@ impl<'a> Builder<'a> {
                 event => root = Some(self.node(event, span)?),
             }
         }
-        match root {
+    }
+
+    fn document(&mut self) -> Result<Option<Map>, Fatal> {
+        match self.root()? {
             None => Err(Box::new(errors::empty_file())),
             Some(Node::Scalar(scalar)) if scalar.is_null() => Err(Box::new(errors::empty_file())),
             Some(Node::Map(map)) => Ok(Some(map)),

@@ -287,13 +287,17 @@ fn hostile_models_cost_nothing() {
     }
 }
 
-/// Every code of the catalogue is in some snapshot, or in the tests of hostile files above.
+/// Every code of the catalogue is in some snapshot, in the tests of hostile files above, or in those of
+/// several files.
 #[test]
 fn every_code_has_a_test() {
     let snapshots: String = support::files("bad", "txt").into_iter().map(|(_, text)| text).collect();
-    let here = include_str!("diagnostics.rs");
-    let tested =
-        |code: &str| snapshots.contains(&format!("[{code}]")) || here.contains(&format!("\"{code}\""));
+    let (here, files) = (include_str!("diagnostics.rs"), include_str!("include.rs"));
+    let tested = |code: &str| {
+        snapshots.contains(&format!("[{code}]"))
+            || files.contains(&format!("[{code}]"))
+            || here.contains(&format!("\"{code}\""))
+    };
     let mut missing = Vec::new();
     for (_, text) in support::files("../src/errors", "rs") {
         for call in text.split("mistake(").skip(1) {

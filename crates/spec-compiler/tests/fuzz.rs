@@ -5,8 +5,64 @@ mod support;
 use std::path::Path;
 
 use spec_compiler::yaml::{self, Node, Style, Text};
-use spec_compiler::{Source, compile, parse_spec};
+use spec_compiler::{Diagnostic, Source, SourceError, compile, include, parse_spec};
 use support::{Random, Tables};
+
+/// What damages a file as YAML.
+const PIECES: &[&str] = &[
+    "",
+    " ",
+    "\n",
+    "\t",
+    "\n  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    ")",
+    ",",
+    ": ",
+    ":",
+    "'",
+    "\"",
+    "*",
+    "&a ",
+    "*a",
+    "!",
+    "|\n",
+    ">-\n",
+    "@",
+    "`",
+    "%",
+    "#",
+    " #",
+    "- ",
+    "? ",
+    "---\n",
+    "...\n",
+    "\\",
+    "\\u03b1",
+    "\u{3b1}",
+    "\u{1f600}",
+    "\u{feff}",
+    "\r",
+    "\r\n",
+    "\0",
+    "1e999",
+    "0x",
+    "''",
+    "null",
+    "~",
+    "<<: ",
+    "=",
+    "^",
+    "x",
+    "9",
+    "\u{2028}",
+    "\u{85}",
+    "\u{a0}",
+];
 
 /// Good specs with random damage: anything may be wrong, nothing may panic, hang, or point
 /// outside the file.
@@ -16,60 +72,6 @@ fn damaged_specs_do_no_harm() {
     let bad = support::files("bad", "yaml");
     // As many good ones as bad ones.
     seeds = seeds.iter().cycle().take(bad.len()).cloned().chain(bad).collect();
-    let pieces = [
-        "",
-        " ",
-        "\n",
-        "\t",
-        "\n  ",
-        "[",
-        "]",
-        "{",
-        "}",
-        "(",
-        ")",
-        ",",
-        ": ",
-        ":",
-        "'",
-        "\"",
-        "*",
-        "&a ",
-        "*a",
-        "!",
-        "|\n",
-        ">-\n",
-        "@",
-        "`",
-        "%",
-        "#",
-        " #",
-        "- ",
-        "? ",
-        "---\n",
-        "...\n",
-        "\\",
-        "\\u03b1",
-        "\u{3b1}",
-        "\u{1f600}",
-        "\u{feff}",
-        "\r",
-        "\r\n",
-        "\0",
-        "1e999",
-        "0x",
-        "''",
-        "null",
-        "~",
-        "<<: ",
-        "=",
-        "^",
-        "x",
-        "9",
-        "\u{2028}",
-        "\u{85}",
-        "\u{a0}",
-    ];
     let mut random = Random(2);
     let (mut parsed, mut characters) = (0, 0);
     for round in 0..20_000 {
@@ -77,7 +79,7 @@ fn damaged_specs_do_no_harm() {
         for _ in 0..1 + random.below(4) {
             let at = floor(&text, random.below(text.len() + 1));
             let end = floor(&text, (at + random.below(6)).min(text.len())).max(at);
-            text.replace_range(at..end, random.one(&pieces));
+            text.replace_range(at..end, random.one(PIECES));
         }
         let source = Source::new("fuzz.yaml", text.clone()).unwrap();
         if let Some(root) = yaml::parse(&source, &mut Vec::new()) {
@@ -104,6 +106,118 @@ fn damaged_specs_do_no_harm() {
     // The damage is neither harmless nor always fatal.
     assert!(parsed > 500 && parsed < 10_000, "{parsed}");
     assert!(characters > 1_000_000, "{characters}");
+}
+
+/// A seed with a mistake would be a poor one.
+#[test]
+fn undamaged_models_compile() {
+    for (path, text) in support::files("models", "yaml") {
+        let source = Source::new("model.yaml", text).unwrap();
+        if let Err(mistakes) = compile(&source, Path::new(""), &Tables::read()) {
+            panic!("{}: {}", path.display(), spec_compiler::render(&mistakes, &source));
+        }
+    }
+}
+
+/// Files that once did harm: a panic, a hang, a place outside the file, a silence.
+#[test]
+fn files_that_once_failed_do_no_harm() {
+    let tables = Tables::read();
+    for (path, text) in support::files("fuzz", "yaml") {
+        let source = Source::new("fuzz.yaml", text).unwrap();
+        if let Err(mistakes) = compile(&source, Path::new(""), &tables) {
+            told(&mistakes, &source, &path.display().to_string());
+        }
+    }
+}
+
+/// Mistakes are there, lie in the files, and can be printed.
+fn told(mistakes: &[Diagnostic], source: &Source, what: &str) {
+    assert!(!mistakes.is_empty(), "{what}");
+    for label in mistakes.iter().flat_map(|m| std::iter::once(&m.primary).chain(&m.secondary)) {
+        assert!(source.holds(label.span), "{label:?}\n{what}");
+    }
+    let shown = spec_compiler::render(mistakes, source);
+    assert!(shown.contains(".yaml:") || shown.contains("--set"), "{what}");
+    assert!(!shown.contains("Failed to read contents"), "{what}\n{shown}");
+}
+
+const ROOT: &str = "version: 1
+model: m
+include: [lib/b.yaml, c.yaml]
+data: {homes: {file: homes.csv, rows: home}}
+override:
+  latent.tau: half_normal(2)
+  inference.seed: 3
+observe: {homes.y: \"normal(alpha[county], tau)\"}
+";
+const FILES: [(&str, &str); 3] = [
+    ("lib/b.yaml", "include: ../c.yaml\nlatent:\n  alpha[county]: normal(mu, tau)\ninference: {draws: 4}\n"),
+    ("c.yaml", "latent:\n  mu: normal(0, 1)\n  tau: half_cauchy(5)\n"),
+    ("lib/../c.yaml", "latent:\n  mu: normal(0, 1)\n  tau: half_cauchy(5)\n"),
+];
+const OPTIONS: [&str; 6] = [
+    "latent.mu=normal(0, 2)",
+    "data.homes.missing.y=impute",
+    "observe.homes.y={law: \"normal(mu, 1)\", where: \"floor > 0\"}",
+    "latent.alpha[county]=normal(0, 1)",
+    "inference.family=low_rank(8)",
+    "let.x=mu^2",
+];
+
+/// Several files and overrides, each a little damaged: merged or told why not, each place in its file.
+#[test]
+fn damaged_files_and_overrides_do_no_harm() {
+    let tables = Tables::read();
+    let all = [ROOT, FILES[0].1, FILES[1].1].join("\n") + &OPTIONS.join("\n");
+    let words: Vec<&str> = tokens(&all).collect();
+    let mut random = Random(4);
+    let (mut parsed, mut elsewhere) = (0, 0);
+    for round in 0..10_000 {
+        let mut hurt = |text: &str| -> String {
+            match random.below(4) {
+                0 => damaged(text, &words, &mut random),
+                1 => {
+                    let mut text = text.to_string();
+                    let at = floor(&text, random.below(text.len() + 1));
+                    let end = floor(&text, (at + random.below(6)).min(text.len())).max(at);
+                    text.replace_range(at..end, random.one(PIECES));
+                    text
+                }
+                _ => text.to_string(),
+            }
+        };
+        let root = hurt(ROOT);
+        let files: Vec<(&str, String)> = FILES.iter().map(|(name, text)| (*name, hurt(text))).collect();
+        let option = hurt(OPTIONS[round % OPTIONS.len()]);
+        let read = |path: &Path| match path.to_string_lossy().as_ref() {
+            "a.yaml" => Source::new("a.yaml", root.clone()),
+            name => match files.iter().find(|(file, _)| *file == name) {
+                Some((_, text)) => Source::new(name, text.clone()),
+                None => Err(SourceError::Unreadable {
+                    name: name.into(),
+                    error: std::io::Error::from(std::io::ErrorKind::NotFound),
+                }),
+            },
+        };
+        let what = format!("{root}---\n{files:?}\n--set {option}");
+        let found = std::panic::catch_unwind(|| {
+            let source = include::read_with(Path::new("a.yaml"), &read).unwrap();
+            let source = source.with_overrides(std::slice::from_ref(&option), Path::new("")).unwrap();
+            let found = compile(&source, Path::new(""), &tables).err();
+            (source, found)
+        });
+        let (source, found) = found.unwrap_or_else(|_| panic!("panics: {what}"));
+        match found {
+            None => parsed += 1,
+            Some(mistakes) => {
+                told(&mistakes, &source, &what);
+                let own = |span: spec_compiler::Span| span.end as usize <= source.text().len();
+                elsewhere += usize::from(mistakes.iter().any(|m| !own(m.primary.span)));
+            }
+        }
+    }
+    assert!(parsed > 500 && elsewhere > 3_000, "{parsed} compiled, {elsewhere} mistakes in other files");
 }
 
 /// Good models, a little damaged, through all phases: each is compiled or told why not.

@@ -18,7 +18,7 @@ const MOST_SIMULATED: usize = 1_000_000;
 const SHOWN: usize = 6;
 
 pub fn run(args: &cli::Check) -> Result<u8, Problem> {
-    let (source, compiled) = compile(&args.spec)?;
+    let (source, compiled) = compile(&args.spec, &args.overrides)?;
     let t = &compiled.target;
     let coordinates = t.coordinates().len();
     let rows: usize = compiled.model.tables.iter().map(|t| t.data.n_rows).sum();

@@ -13,7 +13,7 @@ use crate::outcome::{self, Problem};
 pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
     let text = match args.phase {
         Phase::Ast | Phase::Core | Phase::Model => {
-            let source = outcome::read_spec(&args.spec)?;
+            let source = outcome::read_spec(&args.spec, &args.overrides)?;
             let mistakes = |m: Vec<_>| Problem::mistakes(&m, &source);
             let spec = parse_spec(&source).map_err(mistakes)?;
             let core = domains::elaborate(&spec);
@@ -27,7 +27,7 @@ pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
             }
         }
         Phase::Graph | Phase::Grad | Phase::Program => {
-            let (_, compiled) = compile(&args.spec)?;
+            let (_, compiled) = compile(&args.spec, &args.overrides)?;
             let target = &compiled.target;
             match args.phase {
                 Phase::Graph => target.graph.print(&[target.log_joint, target.log_det_jac]),

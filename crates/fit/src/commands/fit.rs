@@ -18,7 +18,7 @@ use crate::summary;
 pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let begun = Instant::now();
     let spec = args.spec.as_deref().ok_or_else(|| Problem::input("which spec? try `fit --help`"))?;
-    let (source, mut compiled) = compile(spec)?;
+    let (source, mut compiled) = compile(spec, &args.overrides)?;
     let machine = args.machine.options();
     let options = options(&compiled.spec.inference, args.seed);
     let mut watch = Watch::new(args.quiet);
@@ -99,7 +99,9 @@ fn where_not_finite(target: &model::Target) -> String {
 fn how_to_go_on(args: &cli::Fit, spec: &Path) -> String {
     let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
     let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
-    format!("go on with: fit {}{out}{seed} --resume\n", spec.display())
+    let quoted = |text: &String| format!(" --set '{}'", text.replace('\'', "'\\''"));
+    let set: String = args.overrides.set.iter().map(quoted).collect();
+    format!("go on with: fit {}{set}{out}{seed} --resume\n", spec.display())
 }
 
 /// What the spec and the command line choose, the rest by default.

@@ -10,7 +10,7 @@ use crate::commands::compile;
 use crate::outcome::{self, Problem};
 
 pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
-    let (_, compiled) = compile(&args.spec)?;
+    let (_, compiled) = compile(&args.spec, &args.overrides)?;
     let target = &compiled.target;
     let coordinates = target.coordinates();
     let names: Vec<String> = target.sites.iter().flat_map(model::Site::columns).collect();

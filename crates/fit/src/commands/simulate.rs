@@ -18,7 +18,13 @@ const TRUTH: &str = "truth.parquet";
 const MARKER_OF_MANY: &str = "simulate.json";
 
 pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
-    let (source, compiled) = compile(&args.spec)?;
+    let (source, compiled) = compile(&args.spec, &cli::Overrides::default())?;
+    if source.files().len() > 1 {
+        return Err(Problem::input(format!(
+            "{}: simulating from a spec with `include:` is not part of this version yet; write it as one file",
+            source.name()
+        )));
+    }
     let target = &compiled.target;
     let seed = args.seed.or(compiled.spec.inference.seed.as_ref().map(|s| s.value)).unwrap_or(1);
     let given = simulate::given(target, &args.at).map_err(Problem::input)?;

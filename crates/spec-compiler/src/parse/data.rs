@@ -17,7 +17,7 @@ fn table(reader: &mut Reader, entry: &Entry) -> Option<Table> {
     let name = reader.key(&entry.key, "a table");
     let slot = format!("the table `{}`", entry.key.text);
     let fields = reader.fields(&entry.value, &slot, &words::TABLE, entry.key.span)?;
-    let file = fields.get("file").and_then(|node| reader.text(node, "`file:`"));
+    let file = fields.get("file").and_then(|node| reader.path(node, "`file:`"));
     let rows = name.as_ref().and_then(|name| row_dim(reader, &fields, name));
     let index = index(reader, fields.get("index"));
     let levels = levels(reader, fields.get("levels"));

@@ -53,6 +53,10 @@ impl<'a> Reader<'a> {
         self.out.push(mistake);
     }
 
+    pub(super) fn source(&self) -> &'a Source {
+        self.source
+    }
+
     fn keep<T>(&mut self, result: Result<T, Box<Diagnostic>>) -> Option<T> {
         result.map_err(|mistake| self.out.push(*mistake)).ok()
     }
@@ -64,13 +68,10 @@ impl<'a> Reader<'a> {
         let span = match node {
             Node::Scalar(scalar) => scalar.span,
             // A whole mapping would bury its message under its lines.
-            node => Span::new(
-                node.span().start as usize,
-                self.source
-                    .line_span(self.source.line_column(node.span().start as usize).0)
-                    .end
-                    .min(node.span().end) as usize,
-            ),
+            node => {
+                let Span { start, end } = node.span();
+                Span::new(start as usize, self.source.line_at(start as usize).end.min(end) as usize)
+            }
         };
         let mistake = errors::wrong_shape(span, slot, expected, node.kind());
         self.out.push(mistake);
@@ -179,6 +180,17 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self, node: &Node, slot: &str) -> Option<Spanned<String>> {
         let scalar = self.scalar(node, slot, "a text")?;
         Some(Spanned { value: scalar.text.clone(), span: scalar.span })
+    }
+
+    /// A path, as the spec's own folder sees it: those of an included file are relative to that file.
+    pub(super) fn path(&mut self, node: &Node, slot: &str) -> Option<Spanned<String>> {
+        let Spanned { value, span } = self.text(node, slot)?;
+        let folder = self.source.folder(span);
+        let value = match folder.as_os_str().is_empty() {
+            true => value,
+            false => folder.join(value).to_string_lossy().into_owned(),
+        };
+        Some(Spanned { value, span })
     }
 
     /// Distinct texts, at least one; `levels`, labels and columns are taken letter for letter.
