@@ -3,7 +3,10 @@
 //! From here come the JSON Schema of editors (`fit schema`) and the ways that an override may go. A
 //! test says which key lacks its line.
 
-use super::{Block, INFERENCE, LATENT, OBSERVE, ODE, OUTPUT, SOLVER, SPEC, STACK, STATE, Status, TABLE};
+use super::{
+    Block, INFERENCE, LATENT, OBSERVE, ODE, OUTPUT, RECURRENCE, SERIES_STATE, SOLVER, SPEC, STACK, STATE,
+    Status, TABLE,
+};
 use crate::ast::{self, Choice};
 
 /// What a value may be.
@@ -91,6 +94,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
             ),
             key("ode", Shape::Entries(&Shape::Block(&ODE)), "Systems of differential equations."),
             key(
+                "recurrence",
+                Shape::Entries(&Shape::Block(&RECURRENCE)),
+                "States along the rows of a table.",
+            ),
+            key(
                 "observe",
                 Shape::Entries(&Shape::Either(&[Shape::Law, Shape::Block(&OBSERVE)])),
                 "The likelihood: columns with their laws, `y: normal(mu, sigma)`.",
@@ -164,6 +172,33 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
         ],
     ),
     (
+        &RECURRENCE,
+        &[
+            key("over", Shape::Name, "The dimension of the rows that the states go along."),
+            key("by", Shape::Name, "The column whose levels are series of their own."),
+            key(
+                "states",
+                Shape::Entries(&Shape::Block(&SERIES_STATE)),
+                "The states, `name: {initial: normal(0, 1), next: normal(a * name, s)}`.",
+            ),
+        ],
+    ),
+    (
+        &SERIES_STATE,
+        &[
+            key(
+                "initial",
+                Shape::Either(&[Shape::Law, Shape::Expression]),
+                "The law or value at the first row.",
+            ),
+            key(
+                "next",
+                Shape::Either(&[Shape::Law, Shape::Expression]),
+                "The law or value at each later row.",
+            ),
+        ],
+    ),
+    (
         &SOLVER,
         &[
             key(
@@ -192,10 +227,21 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
             key("draws", Shape::Whole(1), "Monte-Carlo draws a step; 8 by default."),
             key("posterior_draws", Shape::Whole(1), "Rows of `posterior.parquet`; 4000 by default."),
             key("seed", Shape::Whole(0), "The seed of all random numbers; 1 by default."),
+            key(
+                "centring",
+                Shape::Choice(words_of::<ast::Centring>),
+                "How hierarchies are parameterised; `auto` by default.",
+            ),
             key("steps", Shape::Whole(1), "Exactly so many steps, instead of the stop rule's."),
         ],
     ),
-    (&OUTPUT, &[key("report", Shape::Names, "The names to report, instead of all.")]),
+    (
+        &OUTPUT,
+        &[
+            key("report", Shape::Names, "The names to report, instead of all."),
+            key("draws", Shape::Names, "Names that vary by row, whose draws are written too."),
+        ],
+    ),
 ];
 
 /// What `word` means in `block`; nothing where the table above lacks it.
