@@ -259,3 +259,56 @@ fn latent_ar_is_fitted() {
     assert!(["ok", "corrected"].contains(&run.verdict().as_str()), "{}", run.json());
     assert_eq!(run.table("summary.parquet").n_rows, 4);
 }
+
+/// The ten cases of posteriordb as a user has them: tables and specs written by `tests/truth/prepare`.
+/// Means within 0.1 sds and sds within 10 % with a verdict that stands by them for eight at least; a
+/// run that is not within these must not be off by much more and called good.
+#[test]
+fn posteriordb_cases_hold() {
+    let Some(folder) = truth("posteriordb", "the ten cases of posteriordb") else { return };
+    let scratch = common::Scratch::new("posteriordb");
+    let script = workspace().join("tests/truth/prepare");
+    let done = std::process::Command::new("python3")
+        .arg(script)
+        .arg(folder.parent().unwrap())
+        .arg(scratch.path())
+        .status()
+        .expect("python3 runs the script");
+    assert!(done.success());
+    let mut good = 0;
+    let mut cases = 0;
+    let mut specs: Vec<PathBuf> =
+        std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    specs.retain(|p| p.extension().is_some_and(|e| e == "yaml"));
+    specs.sort();
+    for spec in specs {
+        let name = spec.file_stem().unwrap().to_string_lossy().into_owned();
+        let reference = Csv::read(&folder.join(&name).join("reference.csv"));
+        let out = common::run(scratch.path(), &[&spec.to_string_lossy(), "--out", &name]);
+        cases += 1;
+        if out.status.code() == Some(3) {
+            continue;
+        }
+        assert_eq!(out.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&out.stderr));
+        let posterior = tables::Table::read(
+            scratch.path().join(&name).join("posterior.parquet"),
+            &tables::ReadOptions::default(),
+        )
+        .unwrap();
+        let mut worst = (0.0f64, 0.0f64);
+        for row in 0..reference.n_rows() {
+            let parameter = reference.text(row, "parameter");
+            let x = posterior.column(parameter).unwrap_or_else(|_| panic!("{name} lacks {parameter}"));
+            let x = x.as_real().unwrap();
+            let n = x.len() as f64;
+            let mean = x.iter().sum::<f64>() / n;
+            let sd = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            let (rm, rs) = (reference.number(row, "mean"), reference.number(row, "sd"));
+            worst = (worst.0.max((mean - rm).abs() / rs), worst.1.max((sd / rs - 1.0).abs()));
+        }
+        assert!(worst.0 < 0.2 && worst.1 < 0.25, "{name}: {worst:?}");
+        good += usize::from(worst.0 < 0.1 && worst.1 < 0.1);
+    }
+    assert_eq!(cases, 10);
+    assert!(good >= 8, "{good} of ten");
+}

@@ -269,8 +269,7 @@ choice! {
         "auto" => Auto,
         "centred" => Centred,
         "non_centred" => NonCentred,
-        "learned" => Learned,
-    } later []
+    } later ["learned"]
 }
 
 choice! {
