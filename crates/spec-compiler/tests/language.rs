@@ -481,3 +481,57 @@ observe:
     assert!(mistakes(&text.replace("  a: ", "  homes.a: ")).contains("the left of a colon is a name"));
     assert!(mistakes(&text.replace("wide.y", "homes.y")).contains("twice"));
 }
+
+/// One mixture, four ways: components written out, along a dimension, and a discrete latent summed out,
+/// used as a level and as a condition.
+#[test]
+fn a_mixture_is_a_discrete_latent_summed_out() {
+    let model = |latent: &str, law: &str| {
+        format!(
+            "model: m\ndims: {{k: 2}}\ndata:\n  wards: {{file: wards.csv, rows: i}}\nlatent:\n  \
+             mu[k]: ordered(normal(0, 9))\n  p: beta(2, 3)\n{latent}let:\n  w[k]: [0, 1]\n  \
+             v: where(w == 0, p, 1 - p)\nobserve:\n  n: {law}\n"
+        )
+    };
+    let z = "  z[i]: categorical(v)\n";
+    let forms = [
+        model("", "mixture([p, 1 - p], normal(mu[k=1], 2), normal(mu[k=2], 2))"),
+        model("", "mixture(v, normal(mu, 2), over=k)"),
+        model(z, "normal(mu[z], 2)"),
+        model(z, "normal(where(z == 1, mu[k=1], mu[k=2]), 2)"),
+        model("  b[i]: bernoulli(1 - p)\n", "normal(where(b, mu[k=2], mu[k=1]), 2)"),
+    ];
+    let at = [2.0, 1.5, 0.3];
+    let mus = [2.0, 2.0 + 1.5f64.exp()];
+    let p = 1.0 / (1.0 + (-0.3f64).exp());
+    // Two orders of the means, of which one is looked at.
+    let prior = normal(mus[0], 0.0, 9.0) + normal(mus[1], 0.0, 9.0) + 2.0f64.ln();
+    let beta = p.ln() + 2.0 * (1.0 - p).ln() + 12.0f64.ln();
+    let likelihood: f64 = [10.0, 4.0]
+        .map(|n| (p * normal(n, mus[0], 2.0).exp() + (1.0 - p) * normal(n, mus[1], 2.0).exp()).ln())
+        .iter()
+        .sum();
+    for form in forms {
+        close(log_joint(&form, &at), prior + beta + likelihood);
+    }
+}
+
+/// A bound that is another latent, and a factor.
+#[test]
+fn bounds_may_be_latents() {
+    let text = "
+model: m
+latent:
+  a: uniform(0, 1)
+  b: uniform(0, 1 - a)
+  c: truncated(normal(0, 1), lower=b)
+factor:
+  pull: -2 * (a - 0.3)^2
+";
+    let (a, b) = (0.5, 0.25);
+    let c = b + 0.7f64.exp();
+    // P(Z > 1/4)
+    let tail = 0.401_293_674_317_076_2_f64;
+    let expected = -(1.0f64 - a).ln() + normal(c, 0.0, 1.0) - tail.ln() - 2.0 * (a - 0.3f64).powi(2);
+    close(log_joint(text, &[0.0, 0.0, 0.7]), expected);
+}
