@@ -14,7 +14,7 @@ fn every_mistake_has_its_message() {
         .filter(|n| n.ends_with(".yaml"))
         .collect();
     names.sort();
-    assert!(names.len() >= 15);
+    assert!(names.len() >= 60, "{}", names.len());
     let mut wrong = Vec::new();
     for name in &names {
         let out = common::run(&folder, &["check", name]);
@@ -22,6 +22,8 @@ fn every_mistake_has_its_message() {
         assert_eq!(out.status.code(), Some(2), "{name}: {said}");
         assert!(out.stdout.is_empty(), "{name}: mistakes go to standard error");
         assert!(said.contains(&format!("{name}:")), "{name} says where: {said}");
+        let (mistakes, helps) = (said.matches("  \u{d7} ").count(), said.matches("\n  help: ").count());
+        assert_eq!(mistakes, helps, "{name}: every message says what to write instead\n{said}");
         let snapshot = folder.join(name.replace(".yaml", ".txt"));
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
             std::fs::write(&snapshot, &said).unwrap();

@@ -32,6 +32,10 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
         }
     }
     near.sort_by_key(|&(distance, _)| distance);
+    // The same word in another spelling is what was meant.
+    if near.first().is_some_and(|&(distance, _)| distance == 0) {
+        near.retain(|&(distance, _)| distance == 0);
+    }
     near.truncate(MAX_SHOWN);
     near.into_iter().map(|(_, name)| name).collect()
 }
@@ -122,6 +126,7 @@ mod tests {
         check("vamx", "km vmax sigma", "vmax");
         check("halfnormal", "half_normal normal half_cauchy", "half_normal");
         check("HalfNormal", "half_normal normal", "half_normal");
+        check("Normal", "lognormal normal half_normal", "normal");
         check("sd_log", "log_mean log_sd", "log_sd");
         check("bern", "bernoulli beta", "bernoulli");
         check("lognorml", "normal lognormal", "lognormal");

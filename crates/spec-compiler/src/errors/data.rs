@@ -68,10 +68,15 @@ pub fn not_finite(span: Span, column: &str, place: &str, found: f64) -> Diagnost
 }
 
 pub fn text_column(span: Span, column: &str, example: Option<(String, String)>, mostly: bool) -> Diagnostic {
+    // Where decimals have commas.
+    let decimal = example.as_ref().map(|(_, text)| text.trim().replacen(',', ".", 1));
+    let decimal = decimal.filter(|text| text.contains('.') && text.parse::<f64>().is_ok());
     let at = example.map_or(String::new(), |(place, text)| format!(": {place} holds `{text}`"));
     let d = mistake("text_column", span, format!("column `{column}` is not numbers{at}"))
         .label("a number is needed here");
-    if mostly {
+    if let Some(text) = decimal {
+        d.help(format!("decimals are written with a point: `{text}`"))
+    } else if mostly {
         d.help("correct the cell, or leave it empty and say what a null means with `missing:`")
     } else {
         d.help(format!("a text column can look values up: `alpha[{column}]`"))

@@ -83,11 +83,12 @@ pub fn dot_needs_over(span: Span) -> Diagnostic {
 }
 
 /// `written` stands where a column should.
-pub fn lookup_by_column(span: Span, what: &str, dim: Option<&str>, written: &str) -> Diagnostic {
+/// `element`: how one element is written, `part=left, i=2`; empty where there is but one.
+pub fn lookup_by_column(span: Span, what: &str, element: &str) -> Diagnostic {
     let d = mistake("lookup", span, "a lookup names a column").label("not a column");
-    match dim {
-        Some(dim) => d.help(format!("for one element write `{what}[{dim}={written}]`")),
-        None => d,
+    match element {
+        "" => d,
+        element => d.help(format!("for one element write `{what}[{element}]`")),
     }
 }
 
@@ -104,7 +105,8 @@ pub fn element_is_constant(span: Span, dim: &str) -> Diagnostic {
 pub fn unknown_element(span: Span, label: &str, dim: &str, size: usize, labels: &[String]) -> Diagnostic {
     let d = mistake("unknown_element", span, format!("`{dim}` has no element `{}`", shown(label)));
     let s = if size == 1 { "" } else { "s" };
-    suggest(d.label(format!("`{dim}` has {size} element{s}")), label, labels)
+    let counted = if labels.first().is_some_and(|first| first == "1") { ", counted from 1" } else { "" };
+    suggest(d.label(format!("`{dim}` has {size} element{s}{counted}")), label, labels)
 }
 
 /// `10 million`

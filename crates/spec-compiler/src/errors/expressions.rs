@@ -18,10 +18,14 @@ pub fn missing_operand(span: Span, op: &str, op_span: Span, found: &str) -> Diag
         .also(op_span, "for this operator")
 }
 
-pub fn missing_operator(span: Span, found: &str) -> Diagnostic {
+/// `of_number`: a name stands behind a number.
+pub fn missing_operator(span: Span, found: &str, of_number: bool) -> Diagnostic {
     mistake("missing_operator", span, format!("expected an operator or the end, found {found}"))
         .label("an operator is missing before this")
-        .help("a product is written with `*`")
+        .help(match of_number {
+            true => "a product is written with `*`; a number stands without its unit",
+            false => "a product is written with `*`",
+        })
 }
 
 pub fn missing_argument(span: Span, after: Span) -> Diagnostic {
@@ -44,7 +48,7 @@ pub fn mismatched_close(span: Span, found: char, open: Span, wanted: char) -> Di
 pub fn unclosed(open: Span, bracket: char, close: char, end: Span) -> Diagnostic {
     let mistake =
         mistake("unclosed_bracket", open, format!("`{bracket}` is never closed")).label("opened here");
-    mistake.also(end, format!("expected `{close}` by here"))
+    mistake.also(end, format!("expected `{close}` by here")).help(format!("add `{close}`"))
 }
 
 pub fn unclosed_text(span: Span, quote: char) -> Diagnostic {
@@ -68,14 +72,24 @@ pub fn single_equals(span: Span) -> Diagnostic {
 pub fn foreign_operator(span: Span, found: &str, instead: &str) -> Diagnostic {
     let mistake =
         mistake("foreign_operator", span, format!("`{}` is not part of an expression", found.escape_debug()));
-    match instead {
-        "" => mistake,
-        instead => mistake.help(format!("use `{instead}`")),
+    match (instead, found) {
+        (_, "~") => mistake.help("a law stands after a colon: `y: normal(b0 + b * x, s)`"),
+        (_, ";") => mistake.help("leave it out: an entry ends with its line"),
+        (_, "?") => mistake.help("a choice is written `where(c, a, b)`"),
+        ("", _) => mistake,
+        (instead, _) => mistake.help(format!("use `{instead}`")),
     }
 }
 
 pub fn query_only(span: Span, found: &str) -> Diagnostic {
-    mistake("query_only", span, format!("{found} belongs to `queries:`, not to an expression"))
+    let d = mistake("query_only", span, format!("{found} belongs to `queries:`, not to an expression"));
+    match found {
+        "`|`" => d.help(
+            "a law given others stands after a colon, `y: normal(mu, s)`; a group's own intercept, `(1 | g)` in R, \
+             is a latent `a[g]`; a choice is `or`",
+        ),
+        _ => d,
+    }
 }
 
 /// `number` is followed by something glued to it; its first `valid` bytes are a number.
@@ -93,7 +107,9 @@ pub fn malformed_number(span: Span, number: &str, valid: usize) -> Diagnostic {
         return mistake.help(format!("write `{zero}{plain}`, or quote it if it is a label"));
     }
     if rest.starts_with(|c: char| c.is_alphabetic()) && !number.starts_with("0x") {
-        return mistake.help(format!("a product is written `{} * {rest}`", &number[..valid]));
+        let number = &number[..valid];
+        return mistake
+            .help(format!("a product is written `{number} * {rest}`; a number stands without its unit"));
     }
     mistake
 }
@@ -121,6 +137,13 @@ pub fn not_callable(open: Span, base: Span) -> Diagnostic {
         .help("a product is written with `*`")
 }
 
+/// `np.exp(x)`
+pub fn module_call(open: Span, base: Span, function: &str) -> Diagnostic {
+    mistake("not_callable", open, "functions have no module")
+        .also(base, "a point stands between a table and its column")
+        .help(format!("write `{function}(...)`"))
+}
+
 pub fn repeated_argument(again: &Ident, first: Span) -> Diagnostic {
     mistake("repeated_argument", again.span, format!("the argument `{}` is given twice", again.name))
         .label("again")
@@ -145,11 +168,25 @@ pub fn not_a_declaration(span: Span, found: String) -> Diagnostic {
         span,
         format!("the left of a colon is a name, with dimensions in brackets; found {found}"),
     )
-    .help("write `theta` or `theta[school]`")
+    .help(match found.as_str() {
+        "`<`" => "bounds come from the prior: `sigma: half_normal(1)`, `x: truncated(normal(0, 1), lower=0)`",
+        _ => "write `theta` or `theta[school]`",
+    })
 }
 
 pub fn expected_name(span: Span, expected: &str, found: &str) -> Diagnostic {
-    mistake("expected_name", span, format!("expected {expected}, found {found}"))
+    let d = mistake("expected_name", span, format!("expected {expected}, found {found}"));
+    let size = found.trim_matches('`');
+    if expected == "a dimension" && size.parse::<u32>().is_ok() {
+        return d.help(format!("dimensions have names: `dims: {{k: {size}}}`, and then `theta[k]`"));
+    }
+    d
+}
+
+/// `for i in 1:N: ...`
+pub fn no_loops(span: Span) -> Diagnostic {
+    mistake("no_loops", span, "there are no loops")
+        .help("`y: normal(mu, s)` holds for every row of `y`, and `theta[k]: ...` for every element of `k`")
 }
 
 pub fn unexpected_prime(span: Span, name: &str) -> Diagnostic {

@@ -3,7 +3,7 @@
 use distributions::{Distribution, DistributionError};
 use model::Support;
 
-use super::{mistake, suggest};
+use super::{habits, mistake, suggest};
 use crate::check::functions;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -14,18 +14,11 @@ fn distribution_names() -> Vec<&'static str> {
 
 pub fn unknown_function(span: Span, name: &str) -> Diagnostic {
     let d = mistake("unknown_function", span, format!("unknown function `{name}`"));
-    // What other languages call them.
-    let ours = match name {
-        "ln" => Some("log"),
-        "inv_logit" | "expit" | "logistic" => Some("sigmoid"),
-        "pow" => Some("a^b"),
-        "fabs" => Some("abs"),
-        "ifelse" | "if" => Some("where"),
-        "gammaln" | "lgam" => Some("lgamma"),
-        _ => None,
-    };
-    if let Some(ours) = ours {
-        return d.help(format!("it is called `{ours}` here"));
+    if let Some(ours) = habits::function(name) {
+        return d.help(format!("write `{ours}`"));
+    }
+    if name.ends_with("_lpdf") || name.ends_with("_lpmf") {
+        return d.help("a density is a law right of the colon, in `latent:` or `observe:`");
     }
     suggest(d, name, &functions::names())
 }
@@ -36,6 +29,9 @@ pub fn unknown_distribution(span: Span, name: &str) -> Diagnostic {
         return d.label("a function").help(
             "a law is a distribution; put the expression among its arguments, as in `normal(log(x), s)`",
         );
+    }
+    if let Some(ours) = habits::law(name) {
+        return d.help(format!("it is called `{ours}` here"));
     }
     suggest(d, name, &distribution_names())
 }
@@ -50,7 +46,8 @@ pub fn argument_count(span: Span, name: &str, expected: usize, found: usize) -> 
     let d = mistake("argument_count", span, format!("`{name}` takes {expected} argument{s}, found {found}"));
     match functions::signature(name) {
         Some(signature) => d.help(format!("the form is `{signature}`")),
-        None => d,
+        None if expected == 1 => d.help(format!("the form is `{name}(x)`")),
+        None => d.help(format!("the form is `{name}(a, b)`")),
     }
 }
 
@@ -63,7 +60,10 @@ pub fn unknown_argument(span: Span, word: &str, function: &str, allowed: &[&str]
 pub fn arguments(span: Span, error: &DistributionError, distribution: &dyn Distribution) -> Diagnostic {
     let d = mistake("arguments", span, error.to_string());
     if let DistributionError::UnknownParameter { parameter, known, .. } = error {
-        return suggest(d, parameter, known);
+        return match habits::parameter(parameter, known) {
+            Some(help) => d.help(help),
+            None => suggest(d, parameter, known),
+        };
     }
     let signature = distributions::signatures().into_iter().find(|s| s.name == distribution.name());
     match (error, signature) {

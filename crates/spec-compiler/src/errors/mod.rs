@@ -6,6 +6,7 @@
 mod data;
 mod dimensions;
 mod expressions;
+mod habits;
 mod includes;
 mod laws;
 mod names;
@@ -17,6 +18,7 @@ mod yaml;
 pub(crate) use data::*;
 pub(crate) use dimensions::*;
 pub(crate) use expressions::*;
+pub(crate) use habits::entry;
 pub(crate) use includes::*;
 pub(crate) use laws::*;
 pub(crate) use names::*;

@@ -3,6 +3,7 @@
 use super::{alternatives, mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
+use crate::nearest::nearest;
 use crate::source::Span;
 
 pub fn name_twice(span: Span, name: &str, first: Span) -> Diagnostic {
@@ -16,7 +17,10 @@ pub fn name_is_column(span: Span, name: &str, table: &str, at: Span) -> Diagnost
     mistake("name_twice", span, format!("`{name}` is also a column of `{table}`"))
         .label("defined here")
         .also(at, "the table")
-        .help(format!("use another name, or rename the column: `columns: {{new_name: \"{name}\"}}`"))
+        .help(format!(
+            "if it is the data's law, write it in `observe:`; else use another name, or rename the column: \
+             `columns: {{new_name: \"{name}\"}}`"
+        ))
 }
 
 /// Columns of `posterior.parquet` that every run has.
@@ -53,7 +57,26 @@ pub fn dim_twice(dim: &Ident) -> Diagnostic {
 
 pub fn unknown_name(span: Span, name: &str, names: &[String]) -> Diagnostic {
     let d = mistake("unknown_name", span, format!("unknown name `{name}`"));
-    suggest(d.label("not a latent, let, state or column"), name, names)
+    let d = d.label("not a latent, let, state or column");
+    let near = nearest(name, names.iter().map(String::as_str));
+    if near.is_empty() {
+        return d.help(format!(
+            "give it a prior in `latent:`, or say in `let:` what it is; known are {}",
+            listed(names)
+        ));
+    }
+    suggest(d, name, names)
+}
+
+/// The first few names.
+fn listed(names: &[String]) -> String {
+    const MAX: usize = 12;
+    let first: Vec<&str> = names.iter().take(MAX).map(String::as_str).collect();
+    match names.len() {
+        0 => "none".into(),
+        n if n > MAX => format!("`{}` and {} more", first.join("`, `"), n - MAX),
+        _ => alternatives(&first).replace(" or ", " and "),
+    }
 }
 
 pub fn unknown_reported(span: Span, name: &str, names: &[String]) -> Diagnostic {
@@ -67,8 +90,9 @@ pub fn unknown_observed(span: Span, name: &str, names: &[String]) -> Diagnostic 
 }
 
 pub fn observed_is_data(span: Span, name: &str) -> Diagnostic {
-    mistake("observed_is_data", span, format!("`{name}` is not data, so it cannot be observed"))
-        .help("left of the colon stands a column of a table, or a `let` of columns")
+    mistake("observed_is_data", span, format!("`{name}` is not data, so it cannot be observed")).help(
+        "left of the colon stands a column of a table, or a `let` of columns; a prior stands in `latent:`",
+    )
 }
 
 pub fn unknown_dim(span: Span, name: &str, names: &[String]) -> Diagnostic {
@@ -131,7 +155,9 @@ pub fn cycle(names: &[(String, Span)]) -> Diagnostic {
         path.push(first);
         format!("definitions go in a circle: {}", path.join(" needs "))
     };
-    let mut d = mistake("self_reference", *span, message).label("needs itself");
+    let mut d = mistake("self_reference", *span, message)
+        .label("needs itself")
+        .help("let one of them do without the others");
     for (name, at) in names.iter().take(MAX_IN_CIRCLE).skip(1) {
         d = d.also(*at, format!("`{name}` is needed on the way"));
     }

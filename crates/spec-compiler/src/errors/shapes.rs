@@ -1,6 +1,6 @@
 //! Mistakes of keys and shapes: what may stand where.
 
-use super::{mistake, shown, suggest};
+use super::{habits, mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
 use crate::source::Span;
@@ -8,7 +8,11 @@ use crate::source::Span;
 pub fn unknown_key(key: &str, span: Span, block: &str, candidates: &[&str]) -> Diagnostic {
     let text = shown(key);
     let message = format!("unknown key `{text}` in {block}");
-    suggest(mistake("unknown_key", span, message), key, candidates)
+    let d = mistake("unknown_key", span, message);
+    match habits::key(block, key) {
+        Some(help) => d.help(help),
+        None => suggest(d, key, candidates),
+    }
 }
 
 pub fn missing_key(key: &str, block: &str, span: Span) -> Diagnostic {
@@ -37,6 +41,44 @@ pub fn wrong_shape(span: Span, slot: &str, expected: &str, found: &str) -> Diagn
         found => format!("{slot} is {expected}, found {found}"),
     };
     mistake("wrong_shape", span, message)
+}
+
+/// A single value where entries belong; `line` is its first line.
+pub fn entries_expected(span: Span, slot: &str, expected: &str, line: &str) -> Diagnostic {
+    let d = wrong_shape(span, slot, expected, "a single value");
+    match habits::entry(line) {
+        Some(help) => d.help(help),
+        None if line.starts_with(['"', '\'']) => {
+            d.help("leave out the quotes, and write each entry on a line of its own below")
+        }
+        None if slot == "`data:`" => {
+            d.help(format!("write `data: {{name: {{file: {}, rows: row}}}}`", shown(line)))
+        }
+        None => d.help("entries stand on lines of their own below, each with its name and a colon"),
+    }
+}
+
+/// A list where entries belong.
+pub fn entries_listed(span: Span, slot: &str, expected: &str) -> Diagnostic {
+    wrong_shape(span, slot, expected, "a list").help("leave out the dashes: entries have names")
+}
+
+pub fn law_missing(span: Span, slot: &str) -> Diagnostic {
+    wrong_shape(span, slot, "a distribution", "nothing").help("write one, such as `normal(0, 1)`")
+}
+
+pub fn table_expected(span: Span, table: &str, path: &str) -> Diagnostic {
+    let slot = format!("the table `{}`", shown(table));
+    wrong_shape(span, &slot, "a mapping with its file and its rows", "a single value").help(format!(
+        "write `{}: {{file: {}, rows: row}}`",
+        shown(table),
+        shown(path)
+    ))
+}
+
+pub fn model_block(span: Span) -> Diagnostic {
+    mistake("wrong_shape", span, "`model:` is a name, found a mapping")
+        .help("it names the results; unknowns stand in `latent:`, columns with their laws in `observe:`")
 }
 
 pub fn not_a_name(span: Span, slot: &str, found: &str) -> Diagnostic {

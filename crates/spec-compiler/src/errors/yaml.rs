@@ -48,6 +48,23 @@ pub fn space_after_colon(colon: Span) -> Diagnostic {
     mistake("space_after_colon", colon, "a space is missing after the colon").help("write `name: value`")
 }
 
+/// `a ? b : c`
+pub fn question_mark(span: Span) -> Diagnostic {
+    mistake("second_colon", span, "a value on one line cannot hold a second `: `")
+        .help("a choice is written `where(c, a, b)`")
+}
+
+/// `mu ~ normal(0, 1)` above an entry with a colon.
+pub fn missing_colon(span: Span, help: &str) -> Diagnostic {
+    mistake("indentation", span, "this entry lacks the colon after its name").help(help)
+}
+
+/// `// text`
+pub fn foreign_comment(span: Span) -> Diagnostic {
+    mistake("indentation", span, "this line is neither an entry nor a comment")
+        .help("a comment begins with `#`")
+}
+
 pub fn second_colon(span: Span) -> Diagnostic {
     mistake("second_colon", span, "a value on one line cannot hold a second `: `")
         .help("quote the value, or indent the mapping on lines of its own")
@@ -72,7 +89,8 @@ pub fn bracket_in_flow(value: Span, source: &Source) -> Diagnostic {
 }
 
 pub fn comma_ended_value(piece: Span, whole: Span, source: &Source) -> Diagnostic {
-    let text = shown(source.slice(whole));
+    // A word processor's quotes do not quote.
+    let text = shown(source.slice(whole).trim_matches(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']));
     mistake("comma_ended_value", piece, "the comma ended this YAML value; quote it")
         .label("its bracket is still open here")
         .help(format!("inside `{{}}` and `[]`, quote a value that holds `, [ ] {{ }}`: \"{text}\""))

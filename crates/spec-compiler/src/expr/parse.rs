@@ -39,6 +39,9 @@ pub fn parse_declaration(text: &Text) -> Result<Declaration> {
         let span = text.span(0, text.as_str().len());
         return fail(errors::not_a_name(span, "the left of a colon", start));
     }
+    if start.starts_with("for ") || start.starts_with("for(") {
+        return fail(errors::no_loops(text.span(0, text.as_str().len())));
+    }
     let mut parser = Parser::new(text)?;
     let mut name = parser.ident("a name")?;
     let mut table = None;
@@ -156,7 +159,11 @@ impl<'t, 'a> Parser<'t, 'a> {
             Token::Assign => errors::single_equals(span),
             Token::Bar | Token::Open(Bracket::Curly) => errors::query_only(span, &self.shown()),
             Token::Comma => errors::stray_comma(span),
-            _ => errors::missing_operator(span, &self.shown()),
+            next => {
+                let before = self.at.checked_sub(1).map(|at| &self.tokens[at].0);
+                let of_number = matches!((before, next), (Some(Token::Number(_)), Token::Name(..)));
+                errors::missing_operator(span, &self.shown(), of_number)
+            }
         }
     }
 
@@ -235,6 +242,9 @@ impl<'t, 'a> Parser<'t, 'a> {
                     base = self.tree(kind, span, height)?;
                 }
                 Token::Open(Bracket::Round) => {
+                    if let ExprKind::Member { member, .. } = &base.expr.kind {
+                        return fail(errors::module_call(self.span(), base.expr.span, &member.name));
+                    }
                     return fail(errors::not_callable(self.span(), base.expr.span));
                 }
                 _ => return Ok(base),

@@ -15,6 +15,12 @@ pub(super) fn tables(reader: &mut Reader, node: Option<&Node>) -> Vec<Table> {
 
 fn table(reader: &mut Reader, entry: &Entry) -> Option<Table> {
     let name = reader.key(&entry.key, "a table");
+    if let Node::Scalar(scalar) = &entry.value
+        && !scalar.is_null()
+    {
+        reader.report(errors::table_expected(scalar.span, &entry.key.text, &scalar.text));
+        return None;
+    }
     let slot = format!("the table `{}`", entry.key.text);
     let fields = reader.fields(&entry.value, &slot, &words::TABLE, entry.key.span)?;
     let file = fields.get("file").and_then(|node| reader.path(node, "`file:`"));

@@ -61,17 +61,18 @@ impl<'a> Reader<'a> {
         result.map_err(|mistake| self.out.push(*mistake)).ok()
     }
 
+    /// The part of `span` on its first line: a whole mapping would bury its message under its lines.
+    fn first_line(&self, Span { start, end }: Span) -> Span {
+        Span::new(start as usize, self.source.line_at(start as usize).end.min(end) as usize)
+    }
+
     fn wrong_shape(&mut self, node: &Node, slot: &str, expected: &str) {
         if let Node::Bad(_) = node {
             return;
         }
         let span = match node {
             Node::Scalar(scalar) => scalar.span,
-            // A whole mapping would bury its message under its lines.
-            node => {
-                let Span { start, end } = node.span();
-                Span::new(start as usize, self.source.line_at(start as usize).end.min(end) as usize)
-            }
+            node => self.first_line(node.span()),
         };
         let mistake = errors::wrong_shape(span, slot, expected, node.kind());
         self.out.push(mistake);
@@ -137,11 +138,17 @@ impl<'a> Reader<'a> {
         match node {
             Some(Node::Map(map)) => &map.entries,
             Some(Node::Scalar(scalar)) if scalar.is_null() => &[],
-            Some(node) => {
-                self.wrong_shape(node, slot, expected);
+            Some(Node::Scalar(scalar)) => {
+                let line = self.source.slice(scalar.span).lines().next().unwrap_or_default();
+                self.report(errors::entries_expected(scalar.span, slot, expected, line));
                 &[]
             }
-            None => &[],
+            Some(node @ Node::Seq(_)) => {
+                let span = self.first_line(node.span());
+                self.report(errors::entries_listed(span, slot, expected));
+                &[]
+            }
+            Some(Node::Bad(_)) | None => &[],
         }
     }
 
@@ -213,6 +220,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn model_name(&mut self, node: &Node) -> Option<Ident> {
+        if let Node::Map(map) = node {
+            let span = self.first_line(map.span);
+            self.report(errors::model_block(span));
+            return None;
+        }
         let scalar = self.scalar(node, "`model:`", "a name")?;
         let allowed = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
         let fits = scalar.text.len() <= MAX_MODEL_NAME && !scalar.text.starts_with('-');
@@ -297,7 +309,7 @@ impl<'a> Reader<'a> {
         if let Node::Scalar(scalar) = node
             && scalar.is_null()
         {
-            self.wrong_shape(node, slot, "a distribution");
+            self.report(errors::law_missing(scalar.span, slot));
             return None;
         }
         let law = self.expr(node, slot)?;

@@ -69,7 +69,14 @@ pub(super) fn explain(
             return errors::space_after_colon(colon);
         }
     }
+    if let Some(span) = foreign_comment(source, line) {
+        return errors::foreign_comment(span);
+    }
+    if let (K::MappingValueNotAllowed, Some((span, help))) = (kind, entry_above(source, line)) {
+        return errors::missing_colon(span, &help);
+    }
     match kind {
+        K::MappingValueNotAllowed if after_question_mark(source, at) => errors::question_mark(here),
         K::MappingValueNotAllowed => match first_colon(source, here) {
             Some(key) => errors::deeper_than_above(key),
             None => errors::second_colon(here),
@@ -141,6 +148,35 @@ fn indenting_tab(source: &Source, at: usize) -> Option<Span> {
         // A blank line may hold anything.
         (indent < text.len()).then(|| Span::new(span.start as usize + tab, span.start as usize + tab + 1))
     })
+}
+
+/// The first of the lines above that are entries with another sign than a colon, and what to write.
+fn entry_above(source: &Source, line: usize) -> Option<(Span, String)> {
+    let entry = |line: usize| {
+        let span = source.line_span(line);
+        let text = source.slice(span);
+        let help = errors::entry(text.trim()).filter(|_| !text.contains(": "))?;
+        let start = span.start as usize + text.len() - text.trim_start().len();
+        Some((Span::new(start, span.end as usize), help))
+    };
+    (1..line).rev().map_while(entry).last()
+}
+
+/// The start of `// text` or `% text`, of a line or the one above it.
+fn foreign_comment(source: &Source, line: usize) -> Option<Span> {
+    [line, line.saturating_sub(1)].into_iter().find_map(|line| {
+        let span = source.line_span(line);
+        let text = source.slice(span);
+        let start = span.start as usize + text.len() - text.trim_start().len();
+        let marks = ["//", "/*", "%", "--"];
+        marks.iter().any(|mark| text.trim_start().starts_with(mark)).then(|| Span::new(start, start + 1))
+    })
+}
+
+/// Does ` ? ` stand before `colon` on its line?
+fn after_question_mark(source: &Source, colon: usize) -> bool {
+    let line = source.line_span(source.line_column(colon).0);
+    source.slice(Span::new(line.start as usize, colon)).contains(" ? ")
 }
 
 /// The key before the colon at `colon`, where no other colon stands before it on its line.

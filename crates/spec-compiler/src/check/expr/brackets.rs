@@ -106,12 +106,22 @@ fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &C
         return Some(By::Column { table, column });
     }
     let Some(name) = by.as_name() else {
-        let dim = base.dims.first().map(|&d| scope.dims[d].name.clone());
-        let element = match by.kind {
-            ExprKind::Number(_) | ExprKind::Text(_) => by.to_string(),
-            _ => "1".into(),
-        };
-        return scope.fail(errors::lookup_by_column(by.span, shown, dim.as_deref(), &element));
+        // What stands in the brackets is taken for the first dimension's element, by number or label.
+        let elements = base.dims.iter().enumerate().map(|(position, &d)| {
+            let dim = &scope.dims[d];
+            let number = match by.kind {
+                ExprKind::Number(n) if position == 0 && n >= 1.0 && n <= dim.size as f64 => n as usize,
+                _ => 1,
+            };
+            let label = match &by.kind {
+                ExprKind::Text(text) if position == 0 => text.clone(),
+                _ => dim.label(number - 1),
+            };
+            let plain = label.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if plain { format!("{}={label}", dim.name) } else { format!("{}='{label}'", dim.name) }
+        });
+        let element = elements.collect::<Vec<_>>().join(", ");
+        return scope.fail(errors::lookup_by_column(by.span, shown, &element));
     };
     if let [Symbol::Latent(i)] = *scope.lookup(name)
         && scope.is_discrete(i)
