@@ -62,10 +62,7 @@ const LAWS: &[(&[&str], &str)] = &[
 /// Functions: ours, as a call or an operator.
 const FUNCTIONS: &[(&[&str], &str)] = &[
     (&["ln"], "log(x)"),
-    (&["log10"], "log(x) / log(10)"),
-    (&["log2"], "log(x) / log(2)"),
     (&["inv_logit", "expit", "logistic", "plogis", "invlogit"], "sigmoid(x)"),
-    (&["logit"], "log(p / (1 - p))"),
     (&["pow", "power"], "a^b"),
     (&["fabs"], "abs(x)"),
     (&["ifelse", "if", "if_else", "cond", "switch"], "where(c, a, b)"),
