@@ -118,8 +118,7 @@ pub fn discrete_draws(
     let mut out: Vec<(String, Vec<f64>)> = Vec::new();
     for &k in &wanted {
         let d = &target.discrete[k];
-        let name = |l: &String| if l.is_empty() { d.name.clone() } else { format!("{}[{l}]", d.name) };
-        out.extend(d.labels.iter().map(|l| (name(l), Vec::new())));
+        out.extend(d.columns(d.labels.len()).into_iter().map(|name| (name, Vec::new())));
     }
     let all: Vec<u32> = (0..known.n_draws() as u32).collect();
     for block in all.chunks(80) {

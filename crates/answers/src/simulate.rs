@@ -64,12 +64,7 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
             }
         }
         for d in &target.discrete {
-            for e in 0..target.count(&d.dims) {
-                let column = match d.labels.get(e) {
-                    Some(l) if l.is_empty() => d.name.clone(),
-                    Some(l) => format!("{}[{l}]", d.name),
-                    None => format!("{}[{}]", d.name, e + 1),
-                };
+            for (e, column) in d.columns(target.count(&d.dims)).into_iter().enumerate() {
                 if column != *name && d.name != *name {
                     continue;
                 }
@@ -443,12 +438,7 @@ fn truth(
         out.extend(site.columns().into_iter().enumerate().map(|(e, name)| (name, reader.get(place, e % n))));
     }
     for (k, d) in target.discrete.iter().enumerate() {
-        for e in 0..target.count(&d.dims) {
-            let name = match d.labels.get(e) {
-                Some(l) if l.is_empty() => d.name.clone(),
-                Some(l) => format!("{}[{l}]", d.name),
-                None => format!("{}[{}]", d.name, e + 1),
-            };
+        for (e, name) in d.columns(target.count(&d.dims)).into_iter().enumerate() {
             out.push((name, d.first + world.discrete(k, e, lane) as f64));
         }
     }

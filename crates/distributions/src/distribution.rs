@@ -80,11 +80,17 @@ pub trait Distribution: Debug + Send + Sync {
         n
     }
 
-    /// The ends of the support that parameters are, as nodes, where [`support`](Distribution::support)
-    /// needs them constant.
-    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
-        let _ = params;
+    /// The slots whose values are the ends of the support, by their first alternative: a bijector may
+    /// stand on them where they are not constants.
+    fn ends(&self) -> (Option<usize>, Option<usize>) {
         (None, None)
+    }
+
+    /// The ends of the support that parameters are, as far as they are given.
+    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
+        let (lower, upper) = self.ends();
+        let of = |slot: Option<usize>| slot.and_then(|k| params.given(k)).map(|g| g.value);
+        (of(lower), of(upper))
     }
 
     /// Its location and scale, if it has both.

@@ -55,8 +55,8 @@ impl Distribution for Flat {
         }
     }
 
-    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
-        (params.given(0).map(|b| b.value), params.given(1).map(|b| b.value))
+    fn ends(&self) -> (Option<usize>, Option<usize>) {
+        (Some(0), Some(1))
     }
 
     fn log_prob(

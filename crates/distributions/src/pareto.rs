@@ -1,7 +1,5 @@
 //! Pareto: sizes above a threshold that fall as a power.
 
-use graph::ir::Binary;
-
 use crate::prelude::*;
 
 #[derive(Debug)]
@@ -35,6 +33,10 @@ impl Distribution for Pareto {
         Ok(Support::Interval { lower, upper: f64::INFINITY })
     }
 
+    fn ends(&self) -> (Option<usize>, Option<usize>) {
+        (Some(0), None)
+    }
+
     /// ln shape - ln x - shape ln(x / scale). A scale that depends on latents is compared with data too.
     fn log_prob(
         &self,
@@ -52,8 +54,7 @@ impl Distribution for Pareto {
             let support = Support::Interval { lower, upper: f64::INFINITY };
             return Ok(emit::within(g, x, support, density));
         }
-        let below = g.binary(Binary::Lt, x, scale);
-        Ok(emit::impossible_where(g, below, density))
+        Ok(emit::between(g, x, (Some(scale), None), density))
     }
 
     /// S = (scale / x)^shape, from x - scale: it keeps the digits of F beside scale.

@@ -47,8 +47,8 @@ impl Distribution for Uniform {
         }
     }
 
-    fn bounds(&self, params: &Params<NodeId>) -> (Option<NodeId>, Option<NodeId>) {
-        (Some(params.at(0)), Some(params.at(1)))
+    fn ends(&self) -> (Option<usize>, Option<usize>) {
+        (Some(0), Some(1))
     }
 
     /// -ln(upper - lower). Bounds that depend on latents are compared with data too.

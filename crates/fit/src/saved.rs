@@ -145,11 +145,10 @@ impl SavedRun {
                 continue;
             }
             let kept: Vec<Option<Vec<u32>>> = d
-                .labels
+                .columns(n)
                 .iter()
-                .map(|l| {
-                    let name = if l.is_empty() { d.name.clone() } else { format!("{}[{l}]", d.name) };
-                    let values = self.discrete.get(&name)?;
+                .map(|name| {
+                    let values = self.discrete.get(name)?;
                     Some(values.iter().map(|x| (x - d.first) as u32).collect())
                 })
                 .collect();

@@ -200,6 +200,16 @@ pub struct Discrete {
     pub reported: bool,
 }
 
+impl Discrete {
+    /// The names of its `n` elements; those that vary by row are counted from 1.
+    pub fn columns(&self, n: usize) -> Vec<String> {
+        if self.labels.is_empty() {
+            return (1..=n).map(|e| format!("{}[{e}]", self.name)).collect();
+        }
+        crate::target::element_names(&self.name, &self.labels)
+    }
+}
+
 /// Where the numbers of a column enter the graph.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Carrier {

@@ -16,4 +16,4 @@ pub use generate::{
     Stands, Uniforms, Variable,
 };
 pub use support::{Bijector, Support};
-pub use target::{Named, Site, Target};
+pub use target::{Named, Site, Target, element_names};

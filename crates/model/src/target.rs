@@ -49,17 +49,19 @@ pub struct Named {
 impl Named {
     /// The column of each element: `theta[Choate]`, `L[2,1]`, or the bare name of a scalar.
     pub fn columns(&self) -> Vec<String> {
-        columns(&self.name, &self.labels)
+        element_names(&self.name, &self.labels)
     }
 }
 
 impl Site {
     pub fn columns(&self) -> Vec<String> {
-        columns(&self.name, &self.labels)
+        element_names(&self.name, &self.labels)
     }
 }
 
-fn columns(name: &str, labels: &[String]) -> Vec<String> {
+/// What the elements of `name` with these labels are called: `theta[Choate]`, or the bare name where
+/// the label is empty.
+pub fn element_names(name: &str, labels: &[String]) -> Vec<String> {
     labels.iter().map(|l| if l.is_empty() { name.to_string() } else { format!("{name}[{l}]") }).collect()
 }
 

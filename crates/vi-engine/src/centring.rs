@@ -111,3 +111,44 @@ pub fn choose(
     };
     Ok(blocks.iter().map(|(name, block)| (name.clone(), snapped(block))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Silent;
+    use crate::testing::Function;
+
+    /// theta_j = mu + tau z_j seen as y_j ~ normal(theta_j, s_j) with tau known: lambda is
+    /// tau^2 / (tau^2 + s_j^2), wherever it is taken.
+    fn chosen(tau: f64, sds: &'static [f64]) -> Vec<f64> {
+        let y = [1.0, -2.0, 0.5];
+        let mut density = Function::new(1 + sds.len(), move |z: &[f64], g: &mut [f64]| {
+            let mut value = -0.5 * z[0] * z[0];
+            g[0] = -z[0];
+            for (j, s) in sds.iter().enumerate() {
+                let r = (y[j] - z[0] - tau * z[1 + j]) / s;
+                value -= 0.5 * (r * r + z[1 + j] * z[1 + j]);
+                g[0] += r / s;
+                g[1 + j] = tau * r / s - z[1 + j];
+            }
+            value
+        });
+        let blocks = BTreeMap::from([("theta".to_string(), 1..1 + sds.len())]);
+        choose(&mut density, &blocks, &Options::default(), &mut Silent).unwrap().remove("theta").unwrap()
+    }
+
+    #[test]
+    fn it_is_what_the_data_know_of_each_element() {
+        let sds: &[f64] = &[0.2, 1.0, 5.0];
+        for (found, s) in chosen(1.5, sds).iter().zip(sds) {
+            let expected = 1.5 * 1.5 / (1.5 * 1.5 + s * s);
+            assert!((found - expected).abs() < 1e-6, "{found}, exactly {expected}");
+        }
+    }
+
+    #[test]
+    fn near_the_ends_it_snaps() {
+        assert_eq!(chosen(1.5, &[0.2, 0.3]), [1.0, 1.0]);
+        assert_eq!(chosen(0.1, &[2.0, 3.0]), [0.0, 0.0]);
+    }
+}

@@ -69,8 +69,9 @@ pub fn signature(name: &str) -> Option<&'static str> {
 }
 
 /// Functions with forms of their own: name, form and meaning.
-pub fn with_forms() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    SPECIAL.iter().chain(COMPOSED).chain(MATRICES).chain(BASES)
+fn with_forms() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let read_by_table = COMPOSED.iter().chain(MATRICES).chain(BASES);
+    SPECIAL.iter().copied().chain(read_by_table.map(|f| (f.0, f.1, f.2)))
 }
 
 /// Distributions, now or later, and what modifies them.

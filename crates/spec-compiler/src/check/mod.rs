@@ -171,6 +171,10 @@ fn latent(scope: &mut Scope, i: usize) {
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let Some(law) = laws::law(scope, law, &context) else { return };
     let name = target.name.name.clone();
+    if let Form::Censored { .. } = law.form {
+        scope.tell(errors::censored_latent(law.span, &name));
+        return;
+    }
     let discrete = match law.support {
         Support::Integers { lower, upper } => match values_of(scope, &name, &law, lower, upper) {
             Some(discrete) => Some(discrete),
@@ -179,9 +183,9 @@ fn latent(scope: &mut Scope, i: usize) {
         _ => None,
     };
     if let (Some(error), false) = (&law.varies, has_ends(&law)) {
-        let call = law.only_call().expect("of one call");
-        let at =
-            laws::offender(error, call.distribution, &call.params).map_or(law.span, |i| call.args[i].span);
+        let calls = law.calls();
+        let found = calls.iter().find_map(|c| Some((*c, laws::offender(error, c.distribution, &c.params)?)));
+        let (call, at) = found.map_or((calls[0], law.span), |(c, i)| (c, c.args[i].span));
         scope.tell(errors::arguments(at, error, call.distribution));
         return;
     }
@@ -197,7 +201,7 @@ fn latent(scope: &mut Scope, i: usize) {
 fn has_ends(law: &Law) -> bool {
     match &law.form {
         Form::Truncated { bounds, .. } => bounds.constant.is_none(),
-        Form::Call(call) => ["uniform", "flat"].contains(&call.distribution.name()),
+        Form::Call(call) => call.distribution.ends() != (None, None),
         _ => false,
     }
 }

@@ -140,6 +140,11 @@ pub fn censored_form(span: Span) -> Diagnostic {
     .help("write `censored(weibull(shape, scale), right = event == 0)`, `left=` or `interval=[lo, hi]`")
 }
 
+pub fn censored_latent(span: Span, name: &str) -> Diagnostic {
+    mistake("censored_latent", span, format!("`{name}` is not observed, so nothing of it can be censored"))
+        .help("a censored law stands in `observe:`; for a latent between bounds write `truncated(...)`")
+}
+
 pub fn censoring_is_data(span: Span) -> Diagnostic {
     mistake("censoring_is_data", span, "how a row is censored follows from its columns alone")
         .label("depends on a latent")

@@ -24,10 +24,10 @@ pub enum Centring {
 }
 
 impl Lowering<'_> {
-    /// Gives a site of such a law the bijector that is asked for.
-    pub fn centre(&mut self, site: &mut Site, law: &Law) {
-        let Form::Call(call) = &law.form else { return };
-        let Some(parts) = call.distribution.location_scale() else { return };
+    /// Gives a site of such a law the bijector that is asked for; tells whether that is not its own.
+    pub fn centre(&mut self, site: &mut Site, law: &Law) -> bool {
+        let Form::Call(call) = &law.form else { return false };
+        let Some(parts) = call.distribution.location_scale() else { return false };
         let (location, scale) = (
             self.expr(&call.args[call.params.at(parts.location)]),
             self.expr(&call.args[call.params.at(parts.scale)]),
@@ -36,14 +36,14 @@ impl Lowering<'_> {
         site.centring = varies(location) || varies(scale);
         if !site.centring || self.has_discrete(location) || self.has_discrete(scale) {
             site.centring = false;
-            return;
+            return false;
         }
         let lambda = match self.centring {
-            Centring::Centred => return,
+            Centring::Centred => return false,
             Centring::NonCentred => None,
             Centring::Partial(by_name) => match by_name.get(&site.name) {
                 Some(l) if l.len() == site.labels.len() && l.iter().any(|&l| l != 1.0) => Some(l.clone()),
-                _ => return,
+                _ => return false,
             },
         };
         let lambda = match lambda {
@@ -54,6 +54,7 @@ impl Lowering<'_> {
             _ => None,
         };
         site.bijector = Arc::new(Affine { location, scale, lambda, exp: parts.log });
+        true
     }
 
     /// No density where a site's location or scale is no number, or its scale negative: taken from its

@@ -1,47 +1,34 @@
 //! Bases of functions of a column: splines and the Hilbert-space approximation of Gaussian processes.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, calls, is_data, needs_every_row};
+use crate::check::expr::{Context, Function, calls, is_data, needs_every_row};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind, Ident, constant};
 use crate::source::Span;
 use crate::typed::{Basis, DimRef, Kernel, Kind, Typed};
 
-/// Form and meaning of each.
-pub const BASES: &[(&str, &str, &str)] = &[
+/// A new one is a function and a line here.
+pub const BASES: &[Function] = &[
     (
         "bspline",
         "bspline(x, over=d, degree=3, knots=[...])",
         "B-splines of x, one an element of d; without `knots` at the quantiles of x",
+        bspline,
     ),
     (
         "hilbert_basis",
         "hilbert_basis(x, over=d, boundary=1.5)",
         "sines that approximate functions of x, one an element of d, on 1.5 times its range",
+        hilbert_basis,
     ),
     (
         "hilbert_scale",
         "hilbert_scale(x, length, over=d, kernel=squared_exponential, boundary=1.5)",
         "the standard deviations of their coefficients in a Gaussian process of unit variance",
+        hilbert_scale,
     ),
 ];
-
-/// The value of the function, if it is one of these.
-pub fn bases(
-    scope: &mut Scope,
-    function: &Ident,
-    args: &[Arg],
-    span: Span,
-    context: &Context,
-) -> Option<Option<Typed>> {
-    Some(match function.name.as_str() {
-        "bspline" => bspline(scope, function, args, span, context),
-        "hilbert_basis" => hilbert_basis(scope, function, args, span, context),
-        "hilbert_scale" => hilbert_scale(scope, function, args, span, context),
-        _ => return None,
-    })
-}
 
 /// The argument of a basis, and its dimension.
 fn column(scope: &mut Scope, x: &Typed, over: Option<&Expr>, f: &Ident, span: Span) -> Option<DimRef> {

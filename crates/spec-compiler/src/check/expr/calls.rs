@@ -2,7 +2,7 @@
 
 use crate::check::dims::union;
 use crate::check::expr::{
-    Context, bases, composed, contract, expr, matrices, must_not_vary_over_discrete, names, needs_every_row,
+    BASES, COMPOSED, Context, MATRICES, contract, expr, must_not_vary_over_discrete, names, needs_every_row,
     operators,
 };
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
@@ -54,27 +54,22 @@ pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context
         "new" => names::new(scope, e, args, context),
         "lag" => lags::lag(scope, e, function, args, context),
         "lags" => lags::lags(scope, e, function, args, context),
-        _ if let Some(found) = composed::composed(scope, function, args, span, context)
-            .or_else(|| whole(matrices::matrices(scope, function, args, span, context), scope, function))
-            .or_else(|| whole(bases::bases(scope, function, args, span, context), scope, function)) =>
-        {
-            found
+        _ if let Some((.., read)) = COMPOSED.iter().find(|f| f.0 == name) => {
+            read(scope, function, args, span, context)
+        }
+        _ if let Some((.., read)) = MATRICES.iter().chain(BASES).find(|f| f.0 == name) => {
+            let value = read(scope, function, args, span, context)?;
+            // A rate cannot have such a value step by step.
+            if value.runs() {
+                return scope.fail(errors::function_in_rate(function.span, name));
+            }
+            Some(value)
         }
         _ if functions::is_law(name) => scope.fail(errors::distribution_here(function.span, name)),
         _ if functions::LATER.contains(&name) => {
             scope.fail(errors::later_version(function.span, &format!("`{name}`")))
         }
         _ => scope.fail(errors::unknown_function(function.span, name)),
-    }
-}
-
-/// A value that a rate cannot have step by step.
-fn whole(value: Option<Option<Typed>>, scope: &mut Scope, function: &Ident) -> Option<Option<Typed>> {
-    match value {
-        Some(Some(t)) if t.runs() => {
-            Some(scope.fail(errors::function_in_rate(function.span, &function.name)))
-        }
-        other => other,
     }
 }
 

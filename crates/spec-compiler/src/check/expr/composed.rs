@@ -1,62 +1,83 @@
 //! Functions that are short for an expression: each is written out in those of the graph.
 
+use std::f64::consts::{LN_2, LN_10};
+
 use graph::ir::{Binary, Unary};
 
-use crate::check::expr::{Context, calls, contract, operators};
+use crate::check::expr::{Context, Function, calls, contract, operators};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Ident};
 use crate::source::Span;
 use crate::typed::{DimRef, Kind, Reducer, Typed};
 
-/// The value of the function `name`, if it is one of these.
-pub fn composed(
-    scope: &mut Scope,
-    function: &Ident,
-    args: &[Arg],
-    span: Span,
-    context: &Context,
-) -> Option<Option<Typed>> {
-    let e = Maker { span };
-    Some(match function.name.as_str() {
-        "logit" => unary(scope, function, args, context, |x| {
-            // Both logarithms keep their digits near their end.
+/// A new one is a function and a line here.
+pub const COMPOSED: &[Function] = &[
+    ("logit", "logit(p)", "log(p / (1 - p))", |scope, f, args, span, context| {
+        // Both logarithms keep their digits near their end.
+        unary(scope, f, args, span, context, |e, x| {
             let minus = e.neg(x.clone());
             e.sub(e.one(Unary::Ln, x), e.one(Unary::Log1p, minus))
-        }),
-        "log10" => unary(scope, function, args, context, |x| {
-            e.div(e.one(Unary::Ln, x), e.number(std::f64::consts::LN_10))
-        }),
-        "log2" => unary(scope, function, args, context, |x| {
-            e.div(e.one(Unary::Ln, x), e.number(std::f64::consts::LN_2))
-        }),
-        "tan" => unary(scope, function, args, context, |x| {
-            e.div(e.one(Unary::Sin, x.clone()), e.one(Unary::Cos, x))
-        }),
-        "normal_cdf" => {
-            unary(scope, function, args, context, |x| e.one(Unary::Exp, e.one(Unary::LogNdtr, x)))
-        }
-        "softmax" => softmax(scope, function, args, span, context),
-        "squared_exponential" => kernel(scope, function, args, span, context, |r| {
-            let half = e.times(-0.5, e.one(Unary::Square, r));
-            e.one(Unary::Exp, half)
-        }),
-        "matern12" => kernel(scope, function, args, span, context, |r| e.one(Unary::Exp, e.neg(r))),
-        "matern32" => kernel(scope, function, args, span, context, |r| {
-            let s = e.times(3.0f64.sqrt(), r);
-            let decay = e.one(Unary::Exp, e.neg(s.clone()));
-            e.mul(e.add(e.number(1.0), s), decay)
-        }),
-        "matern52" => kernel(scope, function, args, span, context, |r| {
-            let s = e.times(5.0f64.sqrt(), r);
-            let decay = e.one(Unary::Exp, e.neg(s.clone()));
-            let third = e.times(1.0 / 3.0, e.one(Unary::Square, s.clone()));
-            e.mul(e.add(e.add(e.number(1.0), s), third), decay)
-        }),
-        "periodic" => periodic(scope, function, args, span, context),
-        _ => return None,
-    })
-}
+        })
+    }),
+    ("log10", "log10(x)", "logarithm to base 10", |scope, f, args, span, context| {
+        unary(scope, f, args, span, context, |e, x| e.div(e.one(Unary::Ln, x), e.number(LN_10)))
+    }),
+    ("log2", "log2(x)", "logarithm to base 2", |scope, f, args, span, context| {
+        unary(scope, f, args, span, context, |e, x| e.div(e.one(Unary::Ln, x), e.number(LN_2)))
+    }),
+    ("tan", "tan(x)", "tangent (radians)", |scope, f, args, span, context| {
+        unary(scope, f, args, span, context, |e, x| e.div(e.one(Unary::Sin, x.clone()), e.one(Unary::Cos, x)))
+    }),
+    ("normal_cdf", "normal_cdf(x)", "the standard normal's cdf", |scope, f, args, span, context| {
+        unary(scope, f, args, span, context, |e, x| e.one(Unary::Exp, e.one(Unary::LogNdtr, x)))
+    }),
+    ("softmax", "softmax(e, over=d)", "e^e / sum(e^e)", softmax),
+    (
+        "squared_exponential",
+        "squared_exponential(x, length)",
+        "exp(-r^2 / 2), r the distance of two rows' x in lengths",
+        |scope, f, args, span, context| {
+            kernel(scope, f, args, span, context, |e, r| {
+                e.one(Unary::Exp, e.times(-0.5, e.one(Unary::Square, r)))
+            })
+        },
+    ),
+    ("matern12", "matern12(x, length)", "exp(-r)", |scope, f, args, span, context| {
+        kernel(scope, f, args, span, context, |e, r| e.one(Unary::Exp, e.neg(r)))
+    }),
+    (
+        "matern32",
+        "matern32(x, length)",
+        "(1 + sqrt(3) r) exp(-sqrt(3) r)",
+        |scope, f, args, span, context| {
+            kernel(scope, f, args, span, context, |e, r| {
+                let s = e.times(3.0f64.sqrt(), r);
+                let decay = e.one(Unary::Exp, e.neg(s.clone()));
+                e.mul(e.add(e.number(1.0), s), decay)
+            })
+        },
+    ),
+    (
+        "matern52",
+        "matern52(x, length)",
+        "(1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r)",
+        |scope, f, args, span, context| {
+            kernel(scope, f, args, span, context, |e, r| {
+                let s = e.times(5.0f64.sqrt(), r);
+                let decay = e.one(Unary::Exp, e.neg(s.clone()));
+                let third = e.times(1.0 / 3.0, e.one(Unary::Square, s.clone()));
+                e.mul(e.add(e.add(e.number(1.0), s), third), decay)
+            })
+        },
+    ),
+    (
+        "periodic",
+        "periodic(x, length, period)",
+        "exp(-2 sin(pi d / period)^2 / length^2), d the difference of two rows' x",
+        periodic,
+    ),
+];
 
 /// Builds typed expressions at one place.
 #[derive(Clone, Copy)]
@@ -102,11 +123,12 @@ fn unary(
     scope: &mut Scope,
     function: &Ident,
     args: &[Arg],
+    span: Span,
     context: &Context,
-    value: impl Fn(Typed) -> Typed,
+    value: fn(Maker, Typed) -> Typed,
 ) -> Option<Typed> {
     let ([x], []) = calls::arguments(scope, function, args, [], context)?;
-    Some(value(x))
+    Some(value(Maker { span }, x))
 }
 
 /// `softmax(e, over=d)`
@@ -133,7 +155,7 @@ fn kernel(
     args: &[Arg],
     span: Span,
     context: &Context,
-    correlation: impl Fn(Typed) -> Typed,
+    correlation: fn(Maker, Typed) -> Typed,
 ) -> Option<Typed> {
     let ([x, length], []) = calls::arguments(scope, function, args, [], context)?;
     let e = Maker { span };
@@ -143,7 +165,7 @@ fn kernel(
     if by_feature {
         let apart = e.div(e.sub(x, other), length);
         let squared = e.sum(e.one(Unary::Square, apart), inner.into_iter().collect());
-        return Some(correlation(distance(e, squared)));
+        return Some(correlation(e, distance(e, squared)));
     }
     let apart = e.sub(x, other);
     // Of one number the distance is exact; and it is data where `x` is.
@@ -151,7 +173,7 @@ fn kernel(
         None => e.one(Unary::Abs, apart),
         Some(d) => e.one(Unary::Sqrt, e.sum(e.one(Unary::Square, apart), vec![d])),
     };
-    Some(correlation(e.div(r, length)))
+    Some(correlation(e, e.div(r, length)))
 }
 
 /// The root of a squared distance that is not data; where it is zero its derivative has no say.
@@ -210,26 +232,3 @@ fn points(scope: &mut Scope, x: &Typed, span: Span) -> Option<(DimRef, DimRef, O
     let primed = scope.dims.prime(rows);
     Some((rows, primed, inner))
 }
-
-/// Forms and meanings of the functions here, in the order of the documentation.
-pub const COMPOSED: &[(&str, &str, &str)] = &[
-    ("logit", "logit(p)", "log(p / (1 - p))"),
-    ("log10", "log10(x)", "logarithm to base 10"),
-    ("log2", "log2(x)", "logarithm to base 2"),
-    ("tan", "tan(x)", "tangent (radians)"),
-    ("normal_cdf", "normal_cdf(x)", "the standard normal's cdf"),
-    ("softmax", "softmax(e, over=d)", "e^e / sum(e^e)"),
-    (
-        "squared_exponential",
-        "squared_exponential(x, length)",
-        "exp(-r^2 / 2), r the distance of two rows' x in lengths",
-    ),
-    ("matern12", "matern12(x, length)", "exp(-r)"),
-    ("matern32", "matern32(x, length)", "(1 + sqrt(3) r) exp(-sqrt(3) r)"),
-    ("matern52", "matern52(x, length)", "(1 + sqrt(5) r + 5 r^2 / 3) exp(-sqrt(5) r)"),
-    (
-        "periodic",
-        "periodic(x, length, period)",
-        "exp(-2 sin(pi d / period)^2 / length^2), d the difference of two rows' x",
-    ),
-];

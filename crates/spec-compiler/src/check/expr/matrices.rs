@@ -1,43 +1,31 @@
 //! Functions of matrices over a dimension and its prime, and running sums.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, calls, must_not_vary_over_discrete, needs_every_row};
+use crate::check::expr::{Context, Function, calls, must_not_vary_over_discrete, needs_every_row};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Ident};
 use crate::source::Span;
 use crate::typed::{DimRef, Kind, Typed};
 
-/// Form and meaning of each.
-pub const MATRICES: &[(&str, &str, &str)] = &[
-    ("cholesky", "cholesky(K)", "the lower Cholesky factor of a matrix over d and d'"),
+/// A new one is a function and a line here.
+pub const MATRICES: &[Function] = &[
+    ("cholesky", "cholesky(K)", "the lower Cholesky factor of a matrix over d and d'", cholesky),
     (
         "solve_triangular",
         "solve_triangular(L, b)",
         "y with L @ y = b, for a lower triangular L over d and d'",
+        solve_triangular,
     ),
-    ("identity", "identity(d)", "1 where d and d' agree, else 0"),
-    ("diagonal", "diagonal(M)", "the elements of M where d and d' agree"),
-    ("cumulative_sum", "cumulative_sum(e, over=d)", "the sum of the elements so far, the last one included"),
+    ("identity", "identity(d)", "1 where d and d' agree, else 0", identity),
+    ("diagonal", "diagonal(M)", "the elements of M where d and d' agree", diagonal),
+    (
+        "cumulative_sum",
+        "cumulative_sum(e, over=d)",
+        "the sum of the elements so far, the last one included",
+        cumulative_sum,
+    ),
 ];
-
-/// The value of the function, if it is one of these.
-pub fn matrices(
-    scope: &mut Scope,
-    function: &Ident,
-    args: &[Arg],
-    span: Span,
-    context: &Context,
-) -> Option<Option<Typed>> {
-    Some(match function.name.as_str() {
-        "cholesky" => cholesky(scope, function, args, span, context),
-        "solve_triangular" => solve_triangular(scope, function, args, span, context),
-        "identity" => identity(scope, function, args, span),
-        "diagonal" => diagonal(scope, function, args, span, context),
-        "cumulative_sum" => cumulative_sum(scope, function, args, span, context),
-        _ => return None,
-    })
-}
 
 /// The pair of dimensions of a square matrix, whose elements are mixed.
 fn square(scope: &mut Scope, x: &Typed, span: Span) -> Option<(DimRef, DimRef)> {
@@ -79,7 +67,7 @@ fn solve_triangular(
 }
 
 /// `identity(d)`
-fn identity(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span) -> Option<Typed> {
+fn identity(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span, _: &Context) -> Option<Typed> {
     let [Arg { name: None, value }] = args else {
         return scope.fail(errors::argument_count(f.span, &f.name, 1, args.len()));
     };

@@ -18,7 +18,8 @@ use crate::check::scope::Scope;
 use crate::check::series::Series;
 use crate::check::solve;
 use crate::errors;
-use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::expr::{Arg, BinaryOp, Expr, ExprKind, Ident};
+use crate::source::Span;
 use crate::typed::{DimRef, Kind, Typed};
 
 pub use bases::BASES;
@@ -31,6 +32,14 @@ pub use matrices::MATRICES;
 pub use names::{called, observed, observed_column};
 pub use nulls::{Dropped, dropped, gap_rows, known_along, needs_every_row};
 pub use operators::{apply1, apply2, truth};
+
+/// A function with a form of its own: its name, form and meaning, and how a call of it is read.
+pub type Function = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&mut Scope, &Ident, &[Arg], Span, &Context) -> Option<Typed>,
+);
 
 /// Where an expression stands.
 #[derive(Debug, Default)]

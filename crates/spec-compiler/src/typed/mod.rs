@@ -1,0 +1,300 @@
+//! The typed model: every name resolved, every expression with its dimensions.
+
+mod dims;
+mod expr;
+mod law;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::ast;
+use crate::core::Origin;
+
+pub use dims::{DimRef, Labels, ModelDim, Positions};
+pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Reducer, SeriesRef, Typed, Variable};
+pub use law::{Bounds, Call, Form, Law};
+
+/// A text or integer column that points into a dimension.
+#[derive(Clone, Debug)]
+pub struct IndexDef {
+    pub table: usize,
+    pub column: usize,
+    pub dim: DimRef,
+    /// Zero-based, one a row of the table; 0 where the cell is a null, whose row is left out.
+    pub values: Vec<u32>,
+}
+
+/// `latent: k[row]: categorical(p)`: summed out exactly.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Discrete {
+    /// The dimension of its values.
+    pub dim: DimRef,
+    /// The value of its first element.
+    pub first: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Latent {
+    pub name: String,
+    /// As written.
+    pub dims: Vec<DimRef>,
+    pub law: Law,
+    /// Where it is one of finitely many values.
+    pub discrete: Option<Discrete>,
+    pub origin: Origin,
+}
+
+/// `factor: name: expression`: added to the log density.
+#[derive(Clone, Debug)]
+pub struct FactorDef {
+    pub name: String,
+    pub value: Typed,
+    pub origin: Origin,
+}
+
+/// A column whose nulls are inferred, by the law it is observed under.
+#[derive(Clone, Debug)]
+pub struct Imputed {
+    pub table: usize,
+    pub column: usize,
+    /// The dimension of the rows where it is null.
+    pub dim: DimRef,
+    /// Its likelihood, by position.
+    pub observe: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct LetDef {
+    pub name: String,
+    /// As written, where they are.
+    pub dims: Vec<DimRef>,
+    pub value: Typed,
+    /// Depends on no latent.
+    pub data_only: bool,
+    /// The discrete variables it depends on.
+    pub discrete: BTreeSet<Variable>,
+    pub origin: Origin,
+}
+
+/// An initial value problem. Parameters of the rates are whatever in them does not run. Rates may
+/// hold values over dimensions that are not rows, but are single numbers themselves.
+#[derive(Clone, Debug)]
+pub struct SolveDef {
+    pub name: String,
+    /// The dimension of the rows at which the solution is wanted.
+    pub rows: DimRef,
+    pub at: Typed,
+    pub start: f64,
+    pub states: Vec<StateDef>,
+    /// Lets over running states, in order of use.
+    pub rate_lets: Vec<Typed>,
+    pub solver: ast::Solver,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub struct StateDef {
+    pub name: String,
+    pub initial: Typed,
+    pub rate: Typed,
+}
+
+/// States from row to row of a table.
+#[derive(Clone, Debug)]
+pub struct RecurrenceDef {
+    pub name: String,
+    pub rows: DimRef,
+    pub table: usize,
+    pub series: crate::check::series::Series,
+    pub states: Vec<SeriesState>,
+    /// The states, each after those whose `new` value it needs.
+    pub order: Vec<usize>,
+    /// Lets over states at the row before, in order of use.
+    pub lets: Vec<Typed>,
+    /// Where the continuous states are marginalised exactly.
+    pub linear: Option<crate::check::linear::Linear>,
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub struct SeriesState {
+    pub name: String,
+    /// With the rows, sorted.
+    pub dims: Vec<DimRef>,
+    /// Without the rows, as written.
+    pub own: Vec<DimRef>,
+    pub initial: Step,
+    pub next: Step,
+    pub kind: SeriesKind,
+}
+
+/// What a state is at a row.
+#[derive(Clone, Debug)]
+pub enum Step {
+    Value(Typed),
+    Law(Box<Law>),
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum SeriesKind {
+    /// A function of what was before.
+    Determined,
+    /// Location plus scale times noise, which is the latent.
+    Noise,
+    /// A latent at each row.
+    Centred,
+    /// One of finitely many values, with a second dimension of values for the row before.
+    Discrete { values: Discrete, before: DimRef },
+}
+
+impl Step {
+    pub fn law(&self) -> Option<&Law> {
+        match self {
+            Step::Law(law) => Some(law),
+            Step::Value(_) => None,
+        }
+    }
+
+    /// The expressions in it.
+    pub fn args(&self) -> Vec<&Typed> {
+        match self {
+            Step::Law(law) => law.args().into_iter().map(|(arg, _)| arg).collect(),
+            Step::Value(value) => vec![value],
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct ObserveDef {
+    pub name: String,
+    pub value: Typed,
+    /// Rows that count; all where absent.
+    pub mask: Option<Typed>,
+    /// In whose nulls a row does not count.
+    pub dropped: BTreeSet<Gap>,
+    pub law: Law,
+    pub origin: Origin,
+}
+
+/// What is evaluated when: latents, lets, solves and recurrences in dependency order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Def {
+    Latent(usize),
+    Let(usize),
+    Solve(usize),
+    Recurrence(usize),
+}
+
+/// The whole typed model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub name: String,
+    pub dims: Vec<ModelDim>,
+    pub tables: Vec<crate::check::data::LoadedTable>,
+    pub indices: Vec<IndexDef>,
+    pub latents: Vec<Latent>,
+    pub lets: Vec<LetDef>,
+    pub solves: Vec<SolveDef>,
+    pub recurrences: Vec<RecurrenceDef>,
+    pub lags: Vec<LagDef>,
+    pub observes: Vec<ObserveDef>,
+    pub factors: Vec<FactorDef>,
+    pub imputed: Vec<Imputed>,
+    pub order: Vec<Def>,
+    /// Names to report instead of all.
+    pub report: Option<BTreeSet<String>>,
+    /// Names whose draws are wanted row by row.
+    pub drawn: BTreeSet<String>,
+    pub inference: ast::Inference,
+}
+
+impl Model {
+    /// `[school, k]`, or nothing for a scalar.
+    pub fn show_dims(&self, dims: &[DimRef]) -> String {
+        show_dims(&self.dims, dims)
+    }
+}
+
+impl Model {
+    /// Does a let depend on states that are summed out by a filter, which then have no draws?
+    pub fn is_summed_out(&self, i: usize) -> bool {
+        self.recurrences.iter().any(|r| r.linear.as_ref().is_some_and(|l| l.lets[i]))
+    }
+
+    fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {
+        let (n, rows) = (r.series.count(), &self.dims[r.rows.0].name);
+        writeln!(f, "  recur   {} over {rows}: {n} series", r.name)?;
+        for s in &r.states {
+            let law = |step: &Step| step.law().map_or("an expression".to_string(), |l| l.name().to_string());
+            let how = match s.kind {
+                _ if r.linear.is_some() => "marginalised by a Kalman filter".to_string(),
+                SeriesKind::Determined => "determined".into(),
+                SeriesKind::Noise => "by its noise".into(),
+                SeriesKind::Centred => "a latent at each row".into(),
+                SeriesKind::Discrete { values, .. } => {
+                    format!("{} values, summed out by the forward algorithm", self.dims[values.dim.0].size)
+                }
+            };
+            let (dims, first, then) = (self.show_dims(&s.own), law(&s.initial), law(&s.next));
+            writeln!(f, "    {}{dims} first {first}, then {then}: {how}", s.name)?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn show_dims(all: &[ModelDim], dims: &[DimRef]) -> String {
+    if dims.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = dims.iter().map(|d| all[d.0].name.as_str()).collect();
+    format!("[{}]", names.join(", "))
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "model {}", self.name)?;
+        for d in &self.dims {
+            write!(f, "  dim     {}: {}", d.name, d.size)?;
+            match (&d.labels, d.rows_of) {
+                (Some(l), _) if l.len() <= 8 => writeln!(f, " ({})", l.join(", "))?,
+                (Some(l), _) => writeln!(f, " ({}, ..., {})", l[0], l[l.len() - 1])?,
+                (None, Some(t)) => writeln!(f, " rows of {}", self.tables[t].name)?,
+                (None, None) => writeln!(f)?,
+            }
+        }
+        for def in &self.order {
+            match *def {
+                Def::Latent(i) => {
+                    let l = &self.latents[i];
+                    let law = l.law.name();
+                    writeln!(
+                        f,
+                        "  latent  {}{} ~ {law}: {}",
+                        l.name,
+                        self.show_dims(&l.dims),
+                        l.law.support
+                    )?;
+                }
+                Def::Let(i) => {
+                    let l = &self.lets[i];
+                    let of = if l.data_only { " (data only)" } else { "" };
+                    writeln!(f, "  let     {}{}{of}", l.name, self.show_dims(&l.dims))?;
+                }
+                Def::Solve(i) => {
+                    let s = &self.solves[i];
+                    let names: Vec<&str> = s.states.iter().map(|s| s.name.as_str()).collect();
+                    let dims = self.show_dims(&[s.rows]);
+                    writeln!(f, "  solve   {}: {}{dims} from {}", s.name, names.join(", "), s.start)?;
+                }
+                Def::Recurrence(i) => self.show_recurrence(f, &self.recurrences[i])?,
+            }
+        }
+        for o in &self.observes {
+            writeln!(f, "  observe {}{} ~ {}", o.name, self.show_dims(&o.value.dims), o.law.name())?;
+        }
+        for x in &self.factors {
+            writeln!(f, "  factor  {}{}", x.name, self.show_dims(&x.value.dims))?;
+        }
+        Ok(())
+    }
+}
