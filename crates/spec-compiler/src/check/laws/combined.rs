@@ -22,6 +22,9 @@ pub fn ordered(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
             }
         },
     };
+    if base.has_atom() {
+        return scope.fail(errors::atom(base.span, base.name(), "ordered"));
+    }
     let Support::Interval { lower, upper } = base.support else {
         return scope.fail(errors::ordered_form(base.span));
     };
@@ -79,7 +82,9 @@ pub fn mixture(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
     };
     let mut support = first.support;
     for other in &laws[1..] {
-        let Some(both) = hull(support, other.support).filter(|_| other.event == first.event) else {
+        let Some(both) = hull(support, other.support)
+            .filter(|_| other.event == first.event && other.has_atom() == first.has_atom())
+        else {
             return scope.fail(errors::mixed_supports(other.span, other.name(), first.name()));
         };
         support = both;
