@@ -36,6 +36,14 @@ fn the_examples_compile() {
     tables.add("../datasets/counties.csv", "county,uranium\na,0.5\nb,2\nc,1\n");
     tables.add("../datasets/logreg.parquet", "x1,x2,x10,outcome\n1,0,2,1\n0,-1,0.5,0\n");
     tables.add("../datasets/nile.csv", "year_no,flow\n1872,1160\n1871,1120\n1873,963\n");
+    tables.add(
+        "../datasets/trips.csv",
+        "lake,hours,caught,kept,weight\nb,1,0,0,0\na,2.5,3,1,1.5\na,0.5,0,2,0\n",
+    );
+    tables.add("../datasets/homes_x.csv", "county,x1,x2,y\nb,1,2,0.5\na,3,-1,1.5\nb,0.5,4,-1\n");
+    tables.add("../datasets/pupils.csv", "school,score\ns2,0.5\ns1,1.5\ns3,-1\n");
+    tables.add("../datasets/schools.csv", "school,district,size\ns1,south,3\ns3,north,1\ns2,south,2\n");
+    tables.add("../datasets/districts.csv", "district,income\nnorth,0.4\nsouth,-0.6\n");
     tables.add("walks.csv", "day,dog,speed\n2,b,1.5\n1,a,0.5\n1,b,0.7\n2,a,\n");
     let mut wrong = Vec::new();
     for (path, text) in support::files("good", "yaml") {
