@@ -64,7 +64,9 @@ fn tables() -> [(&'static str, String); 3] {
     for (form, meaning) in functions::forms() {
         let _ = writeln!(calls, "| `{form}` | {} |", cell(meaning));
     }
+    // Markdown wants lines of their own around a table.
     [("distributions", laws), ("laws of laws", modifiers), ("functions", calls)]
+        .map(|(n, t)| (n, format!("\n{t}\n")))
 }
 
 #[test]
