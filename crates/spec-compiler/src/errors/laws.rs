@@ -230,6 +230,12 @@ pub fn mixture_weights(span: Span, found: usize, components: usize) -> Diagnosti
     mistake("mixture_weights", span, format!("{found} weights for {components} components"))
 }
 
+pub fn mixture_weight(span: Span, found: f64, place: &str) -> Diagnostic {
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+    let message = format!("a weight of `mixture` must be zero or a positive number, found {found}{place}");
+    mistake("mixture_weights", span, message)
+}
+
 pub fn mixed_supports(span: Span, law: &str, first: &str) -> Diagnostic {
     mistake("mixed_supports", span, format!("`{law}` and `{first}` cannot be parts of one mixture"))
         .help("components are all continuous or all discrete, of values of one kind")

@@ -1,6 +1,6 @@
 //! Values known before any draw: what a law may be given and may produce, row by row.
 
-use distributions::{Parameter, Shape};
+use distributions::Shape;
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Varies};
 use graph::value::{Bindings, Value};
 
@@ -89,41 +89,6 @@ impl Lowering<'_> {
         false
     }
 
-    /// Every observed vector or matrix, as the last.
-    fn whole_outcomes_are_possible(&mut self, o: &ObserveDef, x: NodeId, counts: Option<&[f64]>) -> bool {
-        let Form::Call(call) = &o.law.form else { return true };
-        let own = &o.law.event;
-        let over: Vec<DimRef> = o.value.dims.iter().copied().filter(|d| !own.contains(d)).collect();
-        let values = self.wholes(x, &over, own);
-        let argument = |l: &mut Self, arg: &Typed| {
-            let n = l.expr(arg);
-            let (along, others): (Vec<DimRef>, _) =
-                l.dims_of(n).into_iter().partition(|d| call.event.contains(d));
-            let known = l.graph.varies(n) == Varies::Data && others.iter().all(|d| over.contains(d));
-            known.then(|| l.wholes(n, &over, &along))
-        };
-        let arguments: Vec<Option<Vec<Vec<f64>>>> = call.args.iter().map(|arg| argument(self, arg)).collect();
-        let possible = |e: usize| {
-            let here = call.params.map(|i| arguments[i].as_ref().map(|wholes| &wholes[e][..]));
-            let each = values[e].iter().all(|&x| call.distribution.observable(o.law.support, x));
-            each && call.distribution.observable_value(&here, &values[e])
-        };
-        let Some(e) = (0..values.len()).find(|&e| does_count(counts, e) && !possible(e)) else {
-            return true;
-        };
-        let place = self.place(&over, e);
-        let mistake = errors::unsupported_value(
-            o.origin.span,
-            &o.name,
-            &place,
-            &values[e],
-            o.law.name(),
-            o.law.support,
-        );
-        self.mistakes.push(mistake);
-        false
-    }
-
     /// The values of each argument that is data, over `dims`.
     fn data_arguments(&mut self, call: &Call, dims: &[DimRef]) -> Vec<Option<Vec<f64>>> {
         let nodes: Vec<NodeId> = call.args.iter().map(|a| self.expr(a)).collect();
@@ -133,8 +98,31 @@ impl Lowering<'_> {
 
     /// Every argument that is data must lie in its parameter's domain, for each element over `dims`.
     pub fn arguments_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
-        let calls: Vec<Call> = law.calls().into_iter().cloned().collect();
-        calls.iter().all(|call| self.call_is_good(call, dims, counts))
+        law.calls().into_iter().all(|call| self.call_is_good(call, dims, counts))
+            && self.weights_are_good(law, dims, counts)
+    }
+
+    /// The weights of mixtures, which may add up to anything.
+    fn weights_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
+        let weights: &[Typed] = match &law.form {
+            Form::Mixture { weights, .. } => weights,
+            Form::MixtureOver { weights, .. } => std::slice::from_ref(weights),
+            _ => &[],
+        };
+        for weight in weights {
+            let n = self.expr(weight);
+            let over = self.dims_of(n).filter(|_| self.graph.varies(n) == Varies::Data);
+            let Some(over) = over else { continue };
+            let counts = counts.filter(|_| over.len() == dims.len() && dims.iter().all(|d| over.contains(d)));
+            let values = self.data_over(n, &over);
+            let is_weight = |x: f64| x >= 0.0 && x.is_finite();
+            if let Some(e) = (0..values.len()).find(|&e| !is_weight(values[e]) && does_count(counts, e)) {
+                let place = self.place(&over, e);
+                self.mistakes.push(errors::mixture_weight(weight.span, values[e], &place));
+                return false;
+            }
+        }
+        law.parts().iter().all(|part| self.weights_are_good(part, dims, counts))
     }
 
     fn call_is_good(&mut self, call: &Call, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
@@ -153,7 +141,8 @@ impl Lowering<'_> {
             }
             // Over its own dimensions too, where rows cannot be left out one by one.
             let mut over = dims.to_vec();
-            over.extend(self.dims_of(n).into_iter().filter(|d| !dims.contains(d)));
+            let own = self.dims_of(n).unwrap_or_else(|| arg.dims.clone());
+            over.extend(own.into_iter().filter(|d| !dims.contains(d)));
             let counts = counts.filter(|_| over.len() == dims.len());
             let values = self.data_over(n, &over);
             let bad =
@@ -174,84 +163,9 @@ impl Lowering<'_> {
         true
     }
 
-    /// The elements of an argument that belong together must be a value together, wherever they count.
-    fn whole_is_good(
-        &mut self,
-        call: &Call,
-        parameter: Parameter,
-        arg: &Typed,
-        dims: &[DimRef],
-        counts: Option<&[f64]>,
-    ) -> bool {
-        let own = match parameter.shape {
-            Shape::Square => &call.event[..],
-            _ => &call.event[..1],
-        };
-        let n = self.expr(arg);
-        let has = self.dims_of(n);
-        // Where it lacks one of them the density says so.
-        if parameter.shape == Shape::Square && !own.iter().all(|d| has.contains(d)) {
-            return true;
-        }
-        let over: Vec<DimRef> = has.into_iter().filter(|d| !own.contains(d)).collect();
-        let plates = dims.iter().filter(|d| !own.contains(d));
-        let counts = counts
-            .filter(|_| plates.clone().count() == over.len() && plates.clone().all(|d| over.contains(d)));
-        let wholes = self.wholes(n, &over, own);
-        let fault = wholes.iter().enumerate().find_map(|(e, whole)| {
-            let fault = parameter.domain.fault(whole).filter(|_| does_count(counts, e));
-            fault.map(|fault| (e, fault))
-        });
-        let Some((e, fault)) = fault else { return true };
-        let labels = |k: usize| own.iter().map(|d| self.model.dims[d.0].label(k)).next().unwrap_or_default();
-        let place = match &over[..] {
-            [] => None,
-            over => Some(self.place(over, e)),
-        };
-        let law = call.distribution.name();
-        let mistake =
-            errors::whole_domain(arg.span, (parameter.name, law), parameter.domain, &fault, &labels, place);
-        self.mistakes.push(mistake);
-        false
-    }
-
-    /// The elements of a draw-free node: for each place over `dims`, in memory order, those along `own`,
-    /// the last of them varying fastest.
-    fn wholes(&mut self, n: NodeId, dims: &[DimRef], own: &[DimRef]) -> Vec<Vec<f64>> {
-        let all: Vec<DimRef> = dims.iter().chain(own).copied().collect();
-        let values = self.data_over(n, &all);
-        let in_memory = self.graph.canonical(self.dim_ids(&all));
-        let stride_of = |l: &Self, d: DimId| -> usize {
-            let after = in_memory.iter().skip_while(|&&x| x != d).skip(1);
-            after.map(|&d| l.size_of(d)).product()
-        };
-        let positions = |l: &Self, dims: &[DimId]| {
-            dims.iter().fold(vec![0], |starts: Vec<usize>, &d| {
-                let (n, stride) = (l.size_of(d), stride_of(l, d));
-                starts.iter().flat_map(|s| (0..n).map(move |i| s + i * stride)).collect()
-            })
-        };
-        let places = positions(self, &self.graph.canonical(self.dim_ids(dims)));
-        let elements = positions(self, &self.dim_ids(own));
-        places.iter().map(|p| elements.iter().map(|e| values[p + e]).collect()).collect()
-    }
-
-    fn size_of(&self, d: DimId) -> usize {
-        self.model.dims[self.model_dim(d).0].size
-    }
-
-    fn model_dim(&self, d: DimId) -> DimRef {
-        DimRef(self.dims.iter().position(|x| *x == d).expect("a model dimension"))
-    }
-
-    /// The dimensions of a node, those of the values of discrete variables among them.
-    fn dims_of(&self, n: NodeId) -> Vec<DimRef> {
-        self.graph.ty(n).dims.iter().map(|&d| self.model_dim(d)).collect()
-    }
-
     /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
     pub fn place(&self, dims: &[DimRef], e: usize) -> String {
-        let of_id = |d: &DimId| self.model_dim(*d);
+        let of_id = |d: &DimId| self.model_dim(*d).expect("a model dimension");
         let mut rest = e;
         let mut parts = Vec::new();
         for d in self.graph.canonical(self.dim_ids(dims)).iter().map(of_id).rev() {
@@ -280,7 +194,7 @@ impl Lowering<'_> {
     }
 }
 
-fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
+pub fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
     counts.is_none_or(|c| c.get(e) != Some(&0.0))
 }
 
