@@ -147,3 +147,24 @@ fn matrices_of_latents() {
     let found = out(&text, &[("m", &memory(m)), ("n", &memory(n))]);
     close(found, p(1, 0) + 10.0 * p(0, 1));
 }
+
+/// What the data say of a Gaussian process where they are, by solves with a factor: K (K + 0.1)^-1 y.
+#[test]
+fn solves_with_a_matrix() {
+    let text = spec(
+        "  s: normal(0, 1)\n",
+        "  K: (1 + s) * exp(-0.5 * (x1 - prime(x1))^2)\n  L: cholesky(K + 0.1 * identity(home))\n  \
+         f: transpose(solve_triangular(L, K)) @ solve_triangular(L, y)\n  out: sum(f * x2)\n",
+    );
+    let y = [0.5, 1.5, -1.0];
+    let k = |i: usize, j: usize| 1.3 * (-0.5 * (X[i][0] - X[j][0]).powi(2)).exp();
+    let s = |i: usize, j: usize| k(i, j) + if i == j { 0.1 } else { 0.0 };
+    // By Cramer's rule.
+    let det = |m: &dyn Fn(usize, usize) -> f64| {
+        m(0, 0) * (m(1, 1) * m(2, 2) - m(1, 2) * m(2, 1)) - m(0, 1) * (m(1, 0) * m(2, 2) - m(1, 2) * m(2, 0))
+            + m(0, 2) * (m(1, 0) * m(2, 1) - m(1, 1) * m(2, 0))
+    };
+    let a: Vec<f64> = (0..3).map(|c| det(&|i, j| if j == c { y[i] } else { s(i, j) }) / det(&s)).collect();
+    let f = |i: usize| (0..3).map(|j| k(i, j) * a[j]).sum::<f64>();
+    close(out(&text, &[("s", &[0.3])]), (0..3).map(|i| f(i) * X[i][1]).sum());
+}

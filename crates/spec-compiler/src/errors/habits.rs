@@ -57,6 +57,15 @@ const LAWS: &[(&[&str], &str)] = &[
     (&["ddirch", "ddirich"], "dirichlet"),
     (&["cumulative", "orderedlogit"], "ordered_logistic"),
     (&["improper", "halfflat"], "flat"),
+    (&["dnbinom", "negbin", "negbinomial", "negbinomial2", "nbinom"], "negative_binomial"),
+    (&["mvn", "mvnormal", "multinormal", "multinormalcholesky", "dmnorm"], "multivariate_normal"),
+    (
+        &["zip", "zinb", "zeroinflatedpoisson", "zeroinflatednegbinomial"],
+        "zero_inflated(poisson(rate), zero=p)",
+    ),
+    (&["zeroinflatedbinomial", "zib"], "zero_inflated(binomial(n, p), zero=z)"),
+    (&["hurdlepoisson", "hurdlenegbinomial"], "hurdle(poisson(rate), zero=p)"),
+    (&["hurdlegamma", "hurdlelognormal"], "hurdle(gamma(shape, rate), zero=p)"),
 ];
 
 /// Functions: ours, as a call or an operator.

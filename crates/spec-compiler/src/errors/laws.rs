@@ -92,7 +92,10 @@ pub fn not_modifiable(span: Span, error: &DistributionError) -> Diagnostic {
         {
             d.help("where a zero is one value among numbers that are not counts, write `hurdle(d, zero=p)`")
         }
-        _ => d,
+        DistributionError::NotModifiable { modifier: "hurdle", .. } => {
+            d.help("write `hurdle(poisson(rate), zero=p)` or `hurdle(lognormal(m, s), zero=p)`")
+        }
+        _ => d.help("write `zero_inflated(poisson(rate), zero=p)`"),
     }
 }
 
@@ -124,6 +127,9 @@ pub fn latent_domain(
         }
         Domain::Unit => {
             d.help(format!("give `{name}` a prior such as `beta(1, 1)`, or write `sigmoid({name})`"))
+        }
+        Domain::Probabilities => {
+            d.help(format!("give `{name}` the prior `dirichlet(1)`, or write `{distribution}(logit={name})`"))
         }
         _ => d,
     }
@@ -234,6 +240,7 @@ pub fn mixture_weight(span: Span, found: f64, place: &str) -> Diagnostic {
     let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
     let message = format!("a weight of `mixture` must be zero or a positive number, found {found}{place}");
     mistake("mixture_weights", span, message)
+        .help("weights are taken in proportion: `mixture([1, 3], d1, d2)`, `mixture([p, 1 - p], d1, d2)`")
 }
 
 pub fn mixed_supports(span: Span, law: &str, first: &str) -> Diagnostic {
