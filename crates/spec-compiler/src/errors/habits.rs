@@ -60,12 +60,10 @@ const LAWS: &[(&[&str], &str)] = &[
     (&["dnbinom", "negbin", "negbinomial", "negbinomial2", "nbinom"], "negative_binomial"),
     (&["mvn", "mvnormal", "multinormal", "multinormalcholesky", "dmnorm"], "multivariate_normal"),
     (
-        &["zip", "zinb", "zeroinflatedpoisson", "zeroinflatednegbinomial"],
-        "zero_inflated(poisson(rate), zero=p)",
+        &["zip", "zinb", "zib", "zeroinflatedpoisson", "zeroinflatednegbinomial", "zeroinflatedbinomial"],
+        "zero_inflated",
     ),
-    (&["zeroinflatedbinomial", "zib"], "zero_inflated(binomial(n, p), zero=z)"),
-    (&["hurdlepoisson", "hurdlenegbinomial"], "hurdle(poisson(rate), zero=p)"),
-    (&["hurdlegamma", "hurdlelognormal"], "hurdle(gamma(shape, rate), zero=p)"),
+    (&["hurdlepoisson", "hurdlenegbinomial", "hurdlegamma", "hurdlelognormal"], "hurdle"),
 ];
 
 /// Functions: ours, as a call or an operator.
