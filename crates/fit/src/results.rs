@@ -54,7 +54,7 @@ pub struct Run<'a> {
     pub source: &'a Source,
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
-    pub centring: Option<&'a Recentred>,
+    pub recentred: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -112,8 +112,8 @@ impl Run<'_> {
         posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
-        let written = match self.centring {
-            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+        let written = match self.recentred {
+            Some(recentred) => Some(recentred.as_written(target, z, self.machine)?),
             None => None,
         };
         let u = written.as_ref().unwrap_or(z);
@@ -204,7 +204,7 @@ impl Run<'_> {
         json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
-            "centring": self.centring.map(Recentred::json),
+            "centring": self.recentred.map(Recentred::json),
             "model": model.name,
             "spec": self.source.text(),
             "includes": self.includes(),

@@ -269,7 +269,8 @@ choice! {
         "auto" => Auto,
         "centred" => Centred,
         "non_centred" => NonCentred,
-    } later ["learned"]
+        "learned" => Learned,
+    } later []
 }
 
 choice! {

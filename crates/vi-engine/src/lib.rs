@@ -49,7 +49,7 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | parameterise | `centring` | centred or non-centred, for each element of a hierarchy |
+//! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
@@ -109,5 +109,5 @@ pub const BLOCK: usize = 80;
 /// Names of a family's base noise: the coordinates', then its own.
 fn base_names(coordinates: &[String], n_base: usize) -> Vec<String> {
     let own = (0..n_base.saturating_sub(coordinates.len())).map(|j| format!("(factor {j})"));
-    coordinates.iter().cloned().chain(own).collect()
+    coordinates.iter().take(n_base).cloned().chain(own).collect()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
 use crate::centring;
 use crate::cli;
@@ -26,12 +26,12 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
-    let centring = centring::choose(&mut compiled, &options, &machine, &mut watch)?;
-    let target = &compiled.target;
-    let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
+    let centring::Chosen { mut density, recentred, begun: trial } =
+        centring::choose(&mut compiled, &options, &machine, &mut watch)?;
+    let target = &compiled.target;
 
-    let fitted = match saved {
+    let fitted = match saved.or(trial) {
         None => vi_engine::fit(&mut density, &options, &mut watch),
         Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
     };
@@ -54,7 +54,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         base,
         source: &source,
         compiled: &compiled,
-        centring: centring.as_ref(),
+        recentred: recentred.as_ref(),
         options: &options,
         machine: &machine,
         fit: &fit,

@@ -23,7 +23,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Gap, Model, ObserveDef, SeriesKind, SeriesRef};
-pub use centring::Centring;
+pub use centring::{CENTRING, Centring};
 use discrete::Term;
 pub use remembered::Remembered;
 
@@ -102,6 +102,8 @@ pub(crate) struct Lowering<'a> {
     /// By latent.
     sites: Vec<Option<Site>>,
     imputed_sites: Vec<Site>,
+    /// Inputs that say how far latents are centred, where these are free.
+    centrings: Vec<Site>,
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
@@ -152,6 +154,7 @@ impl<'a> Lowering<'a> {
             imputed: Vec::new(),
             sites: Vec::new(),
             imputed_sites: Vec::new(),
+            centrings: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
@@ -522,6 +525,7 @@ impl<'a> Lowering<'a> {
             .flatten()
             .chain(self.series_sites.iter().map(|(_, site)| site.clone()))
             .chain(self.imputed_sites.drain(..))
+            .chain(self.centrings.drain(..))
             .collect();
         let (discrete, variables) = self.drawn(&weights, &sites);
         let tables = self.rows();
