@@ -252,7 +252,7 @@ fn chains(chains: &Chains) -> Value {
         "warmup": chains.warmup,
         "draws": chains.draws,
         "divergences": chains.divergences,
-        "gradients": chains.gradients,
+        "evaluations": chains.evaluations,
         "step_sizes": chains.step_sizes,
         "r_hat": number(chains.worst_r_hat()),
     })

@@ -35,9 +35,6 @@ pub enum FitError {
         .reason.as_ref().map(|r| format!("; most often: {r}")).unwrap_or_default()
     )]
     NoFiniteDraw { reason: Option<String> },
-    /// The sampler failed in a way that it should not.
-    #[error("the sampler stopped: {0}")]
-    Sampler(String),
     /// A saved state that does not fit this model and these options.
     #[error("the saved state cannot be resumed: {0}")]
     State(#[from] StateError),

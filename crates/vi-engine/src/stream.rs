@@ -24,7 +24,9 @@ pub enum Purpose {
     Walk,
     /// Draws and directions that tell centred from non-centred.
     Centring,
-    /// Starts and choices of the chains of a sampler.
+    /// Starting points of the chains of a sampler.
+    ChainStart,
+    /// Momenta and choices of the chains.
     Chain,
 }
 
@@ -40,6 +42,7 @@ impl Purpose {
             Purpose::Resample => "resample".into(),
             Purpose::Walk => "walk".into(),
             Purpose::Centring => "centring".into(),
+            Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),
         }
     }
