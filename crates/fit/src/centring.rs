@@ -15,12 +15,14 @@ use vi_engine::{CompileError, CompiledDensity, FitError, Observer, Options};
 
 use crate::outcome::Problem;
 
+/// By latent, for each element: 1 where it is centred, 0 where it is not.
+type Lambda = BTreeMap<String, Vec<f64>>;
+
 /// A model that is not fitted in the coordinates it is written in.
 pub struct Recentred {
     /// The model as it is written: every coordinate the value itself.
     written: Target,
-    /// By latent, for each element: 1 where it is centred, 0 where it is not.
-    lambda: BTreeMap<String, Vec<f64>>,
+    lambda: Lambda,
 }
 
 /// Gives the hierarchies of a model the coordinates they are fitted in, if these are not the values.
@@ -44,12 +46,23 @@ pub fn choose(
         }
         first += site.coordinates.len();
     }
+    let non_centred: Lambda = blocks.iter().map(|(n, b)| (n.clone(), vec![0.0; b.len()])).collect();
     let lambda = match choice {
-        ast::Centring::NonCentred => blocks.into_iter().map(|(n, b)| (n, vec![0.0; b.len()])).collect(),
+        ast::Centring::NonCentred => non_centred,
         _ => {
             let mut density = CompiledDensity::new(&apart, machine).map_err(Problem::failed)?;
-            match vi_engine::centring::choose(&mut density, &blocks, options, observer) {
-                Ok(lambda) => lambda,
+            let chosen = vi_engine::centring::choose(&mut density, &blocks, options, observer);
+            let worth = chosen
+                .and_then(|lambda| Ok((lambda, vi_engine::start_elbo(&mut density, options, observer)?)));
+            match worth {
+                Ok((lambda, worth)) => {
+                    let target = recentred(&Centring::Partial(lambda.clone()))?;
+                    let mut density = CompiledDensity::new(&target, machine).map_err(Problem::failed)?;
+                    match vi_engine::start_elbo(&mut density, options, observer) {
+                        Ok(own) if !is_astray(own, worth) => lambda,
+                        _ => non_centred,
+                    }
+                }
                 Err(e @ FitError::InterruptedAtStart) => {
                     return Err(Problem::interrupted(format!("{e}: nothing was written")));
                 }
@@ -64,6 +77,13 @@ pub fn choose(
     let target = recentred(&Centring::Partial(lambda.clone()))?;
     let written = std::mem::replace(&mut compiled.target, target);
     Ok(Some(Recentred { written, lambda }))
+}
+
+/// Whether the search for a start went astray in these coordinates, though not in the non-centred ones: where
+/// a scale goes to zero, every other form has a spike of no mass that draws the search in. Both are the ELBO of
+/// a start with its standard error, of one evidence.
+fn is_astray(own: (f64, f64), non_centred: (f64, f64)) -> bool {
+    own.0 < non_centred.0 - 1.0 - 3.0 * own.1.hypot(non_centred.1)
 }
 
 impl Recentred {

@@ -120,6 +120,24 @@ fn run(
     answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
 }
 
+/// ELBO of the normal that a fit would begin with, and its standard error: what coordinates of one model can be
+/// compared by before they are fitted, since its evidence is the same in all.
+///
+/// # Errors
+/// No point with a finite density; cancelled; no coordinates.
+pub fn start_elbo(
+    density: &mut dyn LogDensity,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<(f64, f64), FitError> {
+    if density.dim() == 0 {
+        return Err(FitError::NoCoordinates);
+    }
+    let family = families::build(options.family_for(density.dim()), density.dim());
+    let (_, report) = start::find(&mut Target::new(density), &*family, options.seed, observer)?;
+    Ok((report.elbo, report.elbo_mcse))
+}
+
 /// The state before the first step.
 fn begin(
     target: &mut Target,

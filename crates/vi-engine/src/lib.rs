@@ -98,7 +98,7 @@ pub use diagnostics::check::ParameterCheck;
 pub use diagnostics::mixing::Mixing;
 pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
-pub use fit::{Fit, fit, resume};
+pub use fit::{Fit, fit, resume, start_elbo};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
