@@ -329,9 +329,7 @@ fn posteriordb_cases_hold() {
             let parameter = reference.text(row, "parameter");
             let x = posterior.column(parameter).unwrap_or_else(|_| panic!("{name} lacks {parameter}"));
             let x = x.as_real().unwrap();
-            let n = x.len() as f64;
-            let mean = x.iter().sum::<f64>() / n;
-            let sd = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            let (mean, sd) = common::mean_and_sd(&x);
             let (rm, rs) = (reference.number(row, "mean"), reference.number(row, "sd"));
             worst = (worst.0.max((mean - rm).abs() / rs), worst.1.max((sd / rs - 1.0).abs()));
         }
