@@ -1,4 +1,5 @@
-"""Makes the exact references by quadrature: of models that are normal given a few parameters, or have only two.
+"""Makes the exact references by sums and quadrature: of models that are of a known form given a few parameters or a
+discrete latent, or have only two.
 
     python make_exact.py [FOLDER]
 
@@ -10,7 +11,7 @@ import os
 import sys
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import betaln, gammaln, logsumexp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "..", "..", "datasets", "textbook")
@@ -115,9 +116,62 @@ def gp_regression():
     return dict(zip(["length", "amplitude", "sigma"], moments(w, [l * ones, a * ones, s * ones])))
 
 
+def mixed(log_p, means, variances):
+    """Mean and sd of a mixture, and its weights."""
+    w = np.exp(log_p - logsumexp(log_p))
+    mean = w @ means
+    return mean, np.sqrt(w @ (variances + (means - mean) ** 2)), w
+
+
+def capture_recapture():
+    """p is beta given how many hares were never seen; over their number."""
+    (captures,) = read("hares", "captures")
+    seen, caught, unseen = captures.size, captures.sum(), np.arange(233.0)
+    a, b = 1 + caught, 1 + 6 * (seen + unseen) - caught
+    log_p = gammaln(seen + unseen + 1) - gammaln(unseen + 1) + betaln(a, b)
+    mean, sd, w = mixed(log_p, a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1)))
+    return {"p": (mean, sd), "unseen": moments(w, [unseen])[0]}
+
+
+def change_point():
+    """Both rates are gamma given the year of the change; over the years."""
+    (disasters,) = read("coal", "disasters")
+    changed = np.arange(disasters.size)
+    before = np.concatenate([[0], np.cumsum(disasters)[:-1]])
+    early, late = (1 + before, 0.3 + changed), (1 + disasters.sum() - before, 0.3 + disasters.size - changed)
+    log_p = sum(gammaln(shape) - shape * np.log(rate) for shape, rate in [early, late])
+    found = [mixed(log_p, shape / rate, shape / rate**2) for shape, rate in [early, late]]
+    changed = moments(found[0][2], [changed])[0]
+    return dict(zip(["early", "late", "changed"], [f[:2] for f in found] + [changed]))
+
+
+def hierarchical_binomial():
+    """The rates are integrated out; over the logit of their mean and log(a + b), with the Jacobian a b."""
+    n, y = read("rats", "rats", "tumours")
+    rate = 1 / (1 + np.exp(-np.linspace(-2.8, -0.8, 801)))[:, None]
+    log_size = np.linspace(0.2, 9, 1401)[None, :]
+    a, b = rate * np.exp(log_size), (1 - rate) * np.exp(log_size)
+    log_p = -2.5 * log_size + np.log(a) + np.log(b)
+    for trials, successes in zip(n, y):
+        log_p += betaln(a + successes, b + trials - successes) - betaln(a, b)
+    ones = np.ones_like(a)
+    return dict(zip(["rate", "log_size"], moments(weights(log_p), [rate * ones, log_size * ones])))
+
+
+MODELS = [
+    ar2,
+    bioassay,
+    local_level,
+    gp_regression,
+    capture_recapture,
+    change_point,
+    hierarchical_binomial,
+]
+
+
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else HERE
-    for model in [ar2, bioassay, local_level, gp_regression]:
+    for model in MODELS:
         with open(os.path.join(folder, model.__name__ + ".csv"), "w") as file:
             file.write("name,mean,sd,mcse\n")
             file.writelines(f"{name},{m:.6e},{s:.6e},0\n" for name, (m, s) in model().items())
