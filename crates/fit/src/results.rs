@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, TableError, write_parquet};
-use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
+use vi_engine::nuts::Chains;
+use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
@@ -131,7 +132,7 @@ impl Run<'_> {
 
         let rows = summary::rows(fit, &columns);
         let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
-        let table = [
+        let mut table = vec![
             ("name".to_string(), ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
             ("mean".to_string(), real(|r| r.mean)),
             ("sd".to_string(), real(|r| r.sd)),
@@ -143,6 +144,15 @@ impl Run<'_> {
             ("k_hat".to_string(), real(|r| r.k_hat)),
             ("shift".to_string(), real(|r| r.shift)),
         ];
+        if let Some(chains) = &fit.chains {
+            // A constant has nothing to mix.
+            let of = |f: fn(&Mixing) -> f64| {
+                ColumnData::Real(chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f)).collect())
+            };
+            table.push(("r_hat".to_string(), of(|m| m.r_hat)));
+            table.push(("ess_bulk".to_string(), of(|m| m.ess_bulk)));
+            table.push(("ess_tail".to_string(), of(|m| m.ess_tail)));
+        }
         write_parquet(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;
@@ -217,11 +227,12 @@ impl Run<'_> {
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
-            "family": fit.state.family,
+            "family": fit.chains.is_none().then_some(&fit.state.family),
+            "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": number(fit.k_hat),
-            "k_hat_q": number(fit.k_hat_q),
+            "k_hat": fit.chains.is_none().then(|| number(fit.k_hat)),
+            "k_hat_q": fit.chains.is_none().then(|| number(fit.k_hat_q)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -232,6 +243,19 @@ impl Run<'_> {
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
         })
     }
+}
+
+/// What was run.
+fn chains(chains: &Chains) -> Value {
+    json!({
+        "sampler": "no-u-turn, diagonal mass matrix in whitened coordinates",
+        "warmup": chains.warmup,
+        "draws": chains.draws,
+        "divergences": chains.divergences,
+        "evaluations": chains.evaluations,
+        "step_sizes": chains.step_sizes,
+        "r_hat": number(chains.worst_r_hat()),
+    })
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.

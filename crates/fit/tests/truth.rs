@@ -49,6 +49,35 @@ fn puromycin_agrees_with_quadrature() {
     println!("truth: ran puromycin posterior");
 }
 
+#[test]
+fn radon_agrees_with_quadrature() {
+    holds(&fit("radon"), &Csv::read(&ours("radon.csv")), str::to_string);
+    println!("truth: ran radon posterior");
+}
+
+#[test]
+fn logistic_regression_agrees_with_importance_sampling() {
+    let run = fit("logistic_regression");
+    holds(&run, &Csv::read(&ours("logistic_regression.csv")), str::to_string);
+    println!("truth: ran logistic_regression posterior");
+}
+
+/// x ~ normal(0, 1) and y ~ normal(x, 0.5): the posterior is normal, its precision 1 + n / 0.5^2. The
+/// family contains it, so what is left is the error of 4,000 draws.
+#[test]
+fn conjugate_agrees_with_its_closed_form() {
+    let data = Csv::read(&workspace().join("datasets/y.csv"));
+    let sum: f64 = (0..data.n_rows()).map(|r| data.number(r, "y")).sum();
+    let precision = 1.0 + data.n_rows() as f64 / 0.25;
+    let run = fit("conjugate");
+    assert_eq!(run.verdict(), "ok");
+    let (mean, sd) = run.moments("x");
+    let (expected_mean, expected_sd) = (sum / 0.25 / precision, precision.powf(-0.5));
+    assert!((mean - expected_mean).abs() < 4.0 * expected_sd / 4000f64.sqrt(), "{mean} {expected_mean}");
+    assert!((sd / expected_sd - 1.0).abs() < 4.0 / 8000f64.sqrt(), "{sd} {expected_sd}");
+    println!("truth: ran conjugate posterior");
+}
+
 const LYNX: &str = "posteriordb/hudson_lynx_hare-lotka_volterra";
 const SCHOOLS: &str = "posteriordb/eight_schools-eight_schools_noncentered";
 
@@ -209,9 +238,7 @@ fn posteriordb_cases_hold() {
             let parameter = reference.text(row, "parameter");
             let x = posterior.column(parameter).unwrap_or_else(|_| panic!("{name} lacks {parameter}"));
             let x = x.as_real().unwrap();
-            let n = x.len() as f64;
-            let mean = x.iter().sum::<f64>() / n;
-            let sd = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            let (mean, sd) = common::mean_and_sd(&x);
             let (rm, rs) = (reference.number(row, "mean"), reference.number(row, "sd"));
             worst = (worst.0.max((mean - rm).abs() / rs), worst.1.max((sd / rs - 1.0).abs()));
         }

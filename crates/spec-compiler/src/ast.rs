@@ -259,8 +259,8 @@ choice! {
 
 choice! {
     /// `inference: {method: ...}`
-    Method in "method" { "auto" => Auto, "vi" => Vi }
-    later ["laplace", "pathfinder", "nuts", "map"]
+    Method in "method" { "auto" => Auto, "vi" => Vi, "nuts" => Nuts }
+    later ["laplace", "pathfinder", "map"]
 }
 
 choice! {

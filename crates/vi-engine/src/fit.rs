@@ -8,6 +8,7 @@ use crate::error::{FitError, StateError};
 use crate::estimator::{Estimator, mean_and_mcse};
 use crate::families::{self, Family};
 use crate::log_density::LogDensity;
+use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
 use crate::options::{Method, Objective, Options};
 use crate::refine::{self, Climb};
@@ -29,7 +30,7 @@ pub struct Fit {
     /// The model's log density at `draws`, over the unconstrained vector.
     pub log_joint: Vec<f64>,
     /// Log density there of what the draws were first drawn from: q, or a wider proposal in its
-    /// place.
+    /// place. NaN for chains, as whatever else speaks of q.
     pub log_q: Vec<f64>,
     /// Of q itself, on the draws of the check.
     pub elbo: f64,
@@ -38,11 +39,13 @@ pub struct Fit {
     pub k_hat: f64,
     /// k-hat of q's own weights.
     pub k_hat_q: f64,
-    /// Effective sample size of the weights of the answer.
+    /// Effective sample size of the weights of the answer; of chains, the smallest of a parameter's ranks.
     pub ess: f64,
     /// One for every reported name.
     pub parameters: Vec<ParameterCheck>,
     pub interrupted: bool,
+    /// What a sampler did; `None` for an approximation.
+    pub chains: Option<Chains>,
     /// The family used, and its gradient steps with their trace: in `state`.
     pub state: State,
     /// Evaluations of all stages.
@@ -96,6 +99,9 @@ fn run(
         }
         None => begin(&mut target, family, options, observer)?,
     };
+    if options.method == Method::Nuts {
+        return nuts::sample(&mut target, options, state, observer);
+    }
     let ending = climb(&mut target, family, options, &mut state, observer);
     state.tally = target.tally.clone();
     // What follows is a function of the state, so a resumed fit repeats it to the same bits.
@@ -118,6 +124,9 @@ pub(crate) fn begun(
     steps: u64,
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
+    // How a model is parameterised for a sampler, too, is found out by a climb.
+    let method = if options.method == Method::Nuts { Method::Auto } else { options.method };
+    let options = &Options { method, ..options.clone() };
     let family = family(density, options)?;
     let family = &*family;
     let mut target = Target::new(density);
@@ -205,7 +214,8 @@ fn climb(
     observer: &mut dyn Observer,
 ) -> Climb {
     match (options.method, options.objective) {
-        (Method::Laplace, _) => {
+        // A sampler does not climb.
+        (Method::Laplace | Method::Nuts, _) => {
             state.finished = true;
             state.converged = state.start.converged;
             Climb::Finished

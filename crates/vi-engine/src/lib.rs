@@ -55,6 +55,9 @@
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
+//! `nuts` is another way from the start on: chains instead of an approximation, judged by
+//! `diagnostics::mixing`.
+//!
 //! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
 //! and [`Options`] give the same bits, through any interruption ([`resume`]).
@@ -75,6 +78,7 @@ mod fixed_draws;
 mod lbfgs;
 mod log_density;
 mod not_finite;
+pub mod nuts;
 mod observe;
 mod options;
 mod proposal;
@@ -91,6 +95,7 @@ mod unconstrain;
 
 pub use compiled::{CompileError, CompiledDensity, gradient_graph, per_draw};
 pub use diagnostics::check::ParameterCheck;
+pub use diagnostics::mixing::Mixing;
 pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
 pub use fit::{Fit, fit, resume};

@@ -53,7 +53,14 @@ fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Con
     let dim = scope.dims.find(&dim_name).filter(|d| base.dims.contains(d));
     let Some(dim) = dim else {
         let has = scope.dims.show(&base.dims);
-        return scope.fail(errors::not_over(by.span, shown, &has, &dim_name));
+        let t = &scope.tables[table];
+        if t.data.columns[column].name != dim_name {
+            return scope.fail(errors::not_over(by.span, shown, &has, &dim_name));
+        }
+        let levels = base.dims.iter().map(|&d| &scope.dims[d]).find(|d| d.rows_of.is_none());
+        let levels = levels.map(|d| d.name.as_str());
+        let mistake = errors::not_over_levels(by.span, shown, &has, (&dim_name, &t.name), levels);
+        return scope.fail(mistake);
     };
     let rows = scope.tables[table].rows;
     // The table's own key: its rows are in that order already. The left side's own dimension, not
