@@ -109,6 +109,16 @@ impl LawUnits {
         self.parameters.iter().find(|(known, _)| *known == name).map(|(_, unit)| *unit)
     }
 
+    /// Is `found` right for the parameter of this name, of a variable in this unit? Literals and what is
+    /// unlabelled always are; so is a plain mean of what is counted (`cells: poisson(exp(a))`).
+    pub fn check(&self, parameter: &str, variable: &State, found: &State) -> Result<(), CheckError> {
+        let Some(unit) = self.parameter(parameter) else { return Ok(()) };
+        match (self.variable, unit, found) {
+            (VariableUnit::Count, ParameterUnit::Same, State::Known(found)) if found.is_one() => Ok(()),
+            _ => unit.check(variable, found),
+        }
+    }
+
     /// May the variable carry this unit?
     pub fn variable(&self, variable: &State) -> Result<(), CheckError> {
         match (self.variable, variable) {
@@ -159,8 +169,8 @@ impl ParameterUnit {
         })
     }
 
-    /// Is `found` right for a variable in this unit? Literals and what is unlabelled always are.
-    pub fn check(self, variable: &State, found: &State) -> Result<(), CheckError> {
+    /// Is `found` right for a variable in this unit?
+    fn check(self, variable: &State, found: &State) -> Result<(), CheckError> {
         let State::Known(unit) = found else { return Ok(()) };
         match (self, variable) {
             (ParameterUnit::Dimensionless | ParameterUnit::LogOf, _) => plain(found),
@@ -184,8 +194,7 @@ mod tests {
     fn right(name: &str, variable: &str, parameter: &str, found: &str) -> bool {
         let law = of(name).unwrap();
         let variable = u(variable);
-        law.variable(&variable).is_ok()
-            && law.parameter(parameter).unwrap().check(&variable, &u(found)).is_ok()
+        law.variable(&variable).is_ok() && law.check(parameter, &variable, &u(found)).is_ok()
     }
 
     #[test]
@@ -201,6 +210,7 @@ mod tests {
         assert!(right("multivariate_normal", "m/s", "precision", "s^2/m^2"));
         assert!(right("multivariate_normal", "m/s", "cholesky", "m/s"));
         assert!(right("poisson", "counts", "rate", "counts"));
+        assert!(right("poisson", "counts", "rate", "1"));
         assert!(!right("poisson", "counts", "rate", "1/min"));
         assert!(!right("poisson", "counts/min", "rate", "counts/min"));
         assert!(!right("poisson", "1e6 cells", "rate", "1e6 cells"));

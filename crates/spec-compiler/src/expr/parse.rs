@@ -267,7 +267,11 @@ impl<'t, 'a> Parser<'t, 'a> {
                 self.take();
                 if primes == 0 && *self.peek() == Token::Open(Bracket::Round) {
                     let open = self.take().1;
-                    let (args, below) = self.args(open)?;
+                    let (mut args, below) = self.args(open)?;
+                    if let ("convert", Some(Arg { name: None, value })) = (name.as_str(), args.get_mut(1)) {
+                        let (span, unit) = (value.span, Box::new(value.clone()));
+                        *value = Expr { kind: ExprKind::Unit(unit), span };
+                    }
                     let function = Ident { name, span };
                     return self.tree(ExprKind::Call { function, args }, self.since(span), below);
                 }

@@ -10,6 +10,7 @@ impl fmt::Display for Expr {
             ExprKind::Number(value) => f.write_str(&number(*value)),
             ExprKind::Text(text) => f.write_str(&quoted(text)),
             ExprKind::Name(name) => name.fmt(f),
+            ExprKind::Unit(unit) => unit.fmt(f),
             ExprKind::Member { base, member } => {
                 match base.kind {
                     // `3.mu` would be read as a number.

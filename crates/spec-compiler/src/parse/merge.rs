@@ -116,6 +116,8 @@ fn add_section(whole: &mut Map, Entry { key, value }: Entry, out: &mut Vec<Diagn
                 }
             }
         }
+        // Names of units.
+        (Node::Seq(seq), Node::Seq(more)) => seq.items.extend(more.items),
         (Node::Bad(_), _) => {}
         // The reader says what is wrong with a section that is no mapping.
         (known, value) if matches!(known, Node::Map(_)) => *known = value,

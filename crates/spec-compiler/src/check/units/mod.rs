@@ -1,0 +1,477 @@
+//! Units: those of expressions from those of their parts, and whether equations agree in them.
+//!
+//! Columns, latents, lets and states may be declared to have a unit. What carries none is unknown, not
+//! dimensionless, and agrees with everything; but where it stands beside what is known, in a sum, as an
+//! argument of a law, as a state that is observed, its unit follows and is known from there on ([`follow`]).
+//! That goes on until nothing new follows; then every expression is read once more, and what does not
+//! agree is told. What a mistake was found in is unknown, so that one mistake has one message.
+
+mod declared;
+mod follow;
+mod laws;
+mod walk;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use units::Unit;
+use units::check::State;
+
+use crate::core::{Core, ItemKind};
+use crate::diagnostic::{Diagnostic, Label};
+use crate::errors::{self, Side};
+use crate::expr::Expr;
+use crate::source::Span;
+use crate::typed::{Def, Kind, Model, SeriesRef, Step, Typed, Units};
+use laws::Variable;
+
+/// A unit that follows from another goes against the order of definitions at most so often.
+const MAX_ROUNDS: usize = 16;
+/// Parts of an expression whose units a message tells.
+const MAX_PARTS: usize = 4;
+
+/// Fills `model.units` and the factors of conversions, and returns what is wrong.
+pub fn check(model: &mut Model, core: &Core) -> Vec<Diagnostic> {
+    let mut checker = Checker::new(model, core);
+    checker.declare();
+    if checker.known.is_empty() && model.conversions.is_empty() {
+        return checker.mistakes;
+    }
+    // What is observed tells a state's unit rather than what it begins with.
+    for by_value in [false, true] {
+        checker.states_by_value = by_value;
+        for _ in 0..MAX_ROUNDS {
+            checker.changed = false;
+            checker.forwards();
+            checker.backwards();
+            if !checker.changed {
+                break;
+            }
+        }
+    }
+    checker.telling = true;
+    checker.forwards();
+    let (units, factors) = (checker.units(), std::mem::take(&mut checker.factors));
+    let mistakes = checker.mistakes;
+    model.units = units;
+    for (conversion, factor) in model.conversions.iter_mut().zip(factors) {
+        conversion.factor = factor;
+    }
+    mistakes
+}
+
+/// What has a unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Slot {
+    Latent(usize),
+    Let(usize),
+    Column {
+        table: usize,
+        column: usize,
+    },
+    State {
+        solve: usize,
+        state: usize,
+    },
+    Series(SeriesRef),
+    /// Lets over running states, and over states at the row before.
+    RateLet {
+        solve: usize,
+        position: usize,
+    },
+    StepLet {
+        block: usize,
+        position: usize,
+    },
+}
+
+/// A unit, and the place that says so.
+#[derive(Clone, Debug)]
+struct Known {
+    unit: Unit,
+    declared: bool,
+    at: Span,
+}
+
+struct Checker<'m> {
+    model: &'m Model,
+    core: &'m Core,
+    /// Declared, or found so far.
+    known: HashMap<Slot, Known>,
+    /// Of lets, by their values in this round.
+    values: HashMap<Slot, State>,
+    /// What lets, whose unit is unknown, should be in.
+    wanted: HashMap<Slot, Unit>,
+    /// The let that a value is that of, by its place.
+    let_at: HashMap<Span, usize>,
+    /// In whose rates, and the unit of its time.
+    solve: Option<(usize, State)>,
+    /// Does an expression only say its unit, without telling anybody?
+    silent: bool,
+    telling: bool,
+    /// Does the unit of a state follow from its values and rates?
+    states_by_value: bool,
+    changed: bool,
+    factors: Vec<Option<f64>>,
+    mistakes: Vec<Diagnostic>,
+    told: HashSet<Span>,
+}
+
+impl<'m> Checker<'m> {
+    fn new(model: &'m Model, core: &'m Core) -> Checker<'m> {
+        Checker {
+            model,
+            core,
+            known: HashMap::new(),
+            values: HashMap::new(),
+            wanted: HashMap::new(),
+            let_at: model.lets.iter().enumerate().map(|(i, l)| (l.value.span, i)).collect(),
+            solve: None,
+            silent: false,
+            telling: false,
+            states_by_value: false,
+            changed: false,
+            factors: vec![None; model.conversions.len()],
+            mistakes: Vec::new(),
+            told: HashSet::new(),
+        }
+    }
+
+    /// Reads every expression of the model, each after what it mentions.
+    fn forwards(&mut self) {
+        let model = self.model;
+        self.wanted.clear();
+        for def in &model.order {
+            match *def {
+                Def::Latent(i) => {
+                    let latent = &model.latents[i];
+                    let discrete = latent.discrete.is_some();
+                    self.law(&latent.law, &Variable::named(&latent.name, Slot::Latent(i), discrete));
+                }
+                Def::Let(i) => self.define(Slot::Let(i), &model.lets[i].value),
+                Def::Solve(i) => self.solve(i),
+                Def::Recurrence(i) => self.recurrence(i),
+            }
+        }
+        for o in &model.observes {
+            if let Some(mask) = &o.mask {
+                self.state(mask);
+            }
+            self.law(&o.law, &Variable::observed(&o.name, &o.value));
+        }
+        for factor in &model.factors {
+            let found = self.state(&factor.value);
+            if let (Err(_), State::Known(unit)) = (units::check::plain(&found), &found) {
+                self.wrong(factor.value.span, |c| errors::factor_unit(&c.side(&factor.value, unit)));
+            }
+        }
+    }
+
+    /// A let, or one that runs along.
+    fn define(&mut self, slot: Slot, value: &Typed) {
+        let found = self.state(value);
+        // A let that runs along is declared as the let itself is.
+        let of = self.let_at.get(&value.span).map_or(slot, |&i| Slot::Let(i));
+        let declared = self.known.get(&of).filter(|known| known.declared).cloned();
+        if let Some(known) = declared {
+            let name = self.name(of);
+            self.must_be(&name, &known, value, &found);
+            self.values.insert(slot, State::Known(known.unit));
+        } else {
+            self.values.insert(slot, found);
+        }
+    }
+
+    /// A value must be in a unit that is known for its name.
+    fn must_be(&mut self, name: &str, known: &Known, value: &Typed, found: &State) {
+        match found {
+            State::Known(unit) => {
+                if units::check::agree(&known.unit, unit).is_err() {
+                    self.wrong(value.span, |c| {
+                        errors::declared_unit(name, (known.at, &known.unit), &c.side(value, unit))
+                    });
+                }
+            }
+            State::Unlabelled => self.follows(value, &known.unit),
+            State::Number(_) => {}
+        }
+    }
+
+    /// The state of a solve or recurrence has the unit of its value.
+    fn is(&mut self, slot: Slot, value: &Typed) {
+        let found = self.state(value);
+        match (self.known.get(&slot).cloned(), &found) {
+            (Some(known), found) => {
+                let name = self.name(slot);
+                self.must_be(&name, &known, value, found);
+            }
+            (None, State::Known(unit)) if self.states_by_value => self.found(slot, unit, value.span),
+            (None, _) => {}
+        }
+    }
+
+    fn solve(&mut self, solve: usize) {
+        let def = &self.model.solves[solve];
+        let time = self.state(&def.at);
+        let mut wrong: Option<(Unit, Unit)> = None;
+        self.solve = Some((solve, time.clone()));
+        for (position, value) in def.rate_lets.iter().enumerate() {
+            self.define(Slot::RateLet { solve, position }, value);
+        }
+        for (state, s) in def.states.iter().enumerate() {
+            let slot = Slot::State { solve, state };
+            self.is(slot, &s.initial);
+            let found = self.state(&s.rate);
+            let (of, State::Known(t)) = (self.unit_of(slot), &time) else { continue };
+            match (&of, &found) {
+                (State::Known(of), State::Known(unit)) => {
+                    let wanted = of.over(t);
+                    let same = |told: &(Unit, Unit)| told.0.same_unit(&wanted) && told.1.same_unit(unit);
+                    if units::check::agree(&wanted, unit).is_err() && wrong.as_ref().is_some_and(same) {
+                        self.and_here(s.rate.span);
+                    } else if units::check::agree(&wanted, unit).is_err() {
+                        wrong = Some((wanted.clone(), unit.clone()));
+                        self.wrong(s.rate.span, |c| {
+                            let state = Side { source: c.source(slot), ..c.side(&s.initial, of) };
+                            errors::rate_unit(&c.side(&s.rate, unit), &state, &c.side(&def.at, t), &wanted)
+                        });
+                    }
+                }
+                (State::Known(of), State::Unlabelled) => self.follows(&s.rate, &of.over(t)),
+                (_, State::Known(unit)) if self.states_by_value => {
+                    self.found(slot, &unit.times(t), s.rate.span);
+                }
+                _ => {}
+            }
+        }
+        self.solve = None;
+    }
+
+    fn recurrence(&mut self, block: usize) {
+        let def = &self.model.recurrences[block];
+        for (position, value) in def.lets.iter().enumerate() {
+            self.define(Slot::StepLet { block, position }, value);
+        }
+        for (state, s) in def.states.iter().enumerate() {
+            let slot = Slot::Series(SeriesRef { block, state });
+            for step in [&s.initial, &s.next] {
+                match step {
+                    Step::Value(value) => self.is(slot, value),
+                    Step::Law(law) => {
+                        let discrete = law.support.is_discrete();
+                        self.law(law, &Variable::named(&s.name, slot, discrete));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What lets should be in goes on to what they are made of.
+    fn backwards(&mut self) {
+        let model = self.model;
+        for (solve, def) in model.solves.iter().enumerate() {
+            self.solve = Some((solve, State::Unlabelled));
+            for (position, value) in def.rate_lets.iter().enumerate().rev() {
+                self.hand_on(Slot::RateLet { solve, position }, value);
+            }
+        }
+        self.solve = None;
+        for (block, def) in model.recurrences.iter().enumerate() {
+            for (position, value) in def.lets.iter().enumerate().rev() {
+                self.hand_on(Slot::StepLet { block, position }, value);
+            }
+        }
+        for def in model.order.iter().rev() {
+            if let Def::Let(i) = *def {
+                self.hand_on(Slot::Let(i), &model.lets[i].value);
+            }
+        }
+    }
+
+    fn hand_on(&mut self, slot: Slot, value: &Typed) {
+        if let Some(unit) = self.wanted.remove(&slot) {
+            self.follows(value, &unit);
+        }
+    }
+
+    fn unit_of(&self, slot: Slot) -> State {
+        match self.known.get(&slot) {
+            Some(known) => State::Known(known.unit.clone()),
+            None => self.values.get(&slot).cloned().unwrap_or(State::Unlabelled),
+        }
+    }
+
+    /// The unit of `slot` follows from what stands at `at`.
+    fn found(&mut self, slot: Slot, unit: &Unit, at: Span) {
+        if !self.silent && !self.known.contains_key(&slot) {
+            self.known.insert(slot, Known { unit: unit.clone(), declared: false, at });
+            self.changed = true;
+        }
+    }
+
+    /// Tells a mistake of what stands at `at`, once; what it is in is unknown.
+    fn wrong(&mut self, at: Span, mistake: impl FnOnce(&Self) -> Diagnostic) -> State {
+        if self.telling && !self.silent && self.told.insert(at) {
+            let mistake = mistake(self);
+            self.mistakes.push(mistake);
+        }
+        State::Unlabelled
+    }
+
+    /// The last mistake is made here as well.
+    fn and_here(&mut self, at: Span) {
+        if let (true, Some(mistake)) = (self.telling, self.mistakes.last_mut()) {
+            mistake.secondary.push(Label { span: at, text: "and here".into() });
+        }
+    }
+
+    /// What an expression that is a name, looked up or not, is the name of.
+    fn slot_of(&self, t: &Typed) -> Option<Slot> {
+        Some(match &t.kind {
+            Kind::Latent(i) => Slot::Latent(*i),
+            Kind::Let(i) => Slot::Let(*i),
+            Kind::Column { table, column } => Slot::Column { table: *table, column: *column },
+            Kind::Stack { table, stack } => {
+                let column = *self.model.tables[*table].stacks[*stack].columns.first()?;
+                Slot::Column { table: *table, column }
+            }
+            Kind::State { solve, state } => Slot::State { solve: *solve, state: *state },
+            Kind::Running(state) => Slot::State { solve: self.solve.as_ref()?.0, state: *state },
+            Kind::RateLet(position) => Slot::RateLet { solve: self.solve.as_ref()?.0, position: *position },
+            Kind::Time => return self.slot_of(&self.model.solves[self.solve.as_ref()?.0].at),
+            Kind::Series(s) | Kind::Previous(s) | Kind::Current(s) => Slot::Series(*s),
+            Kind::StepLet { block, position } => Slot::StepLet { block: *block, position: *position },
+            Kind::Lag { base, .. }
+            | Kind::Lookup { base, .. }
+            | Kind::At { base, .. }
+            | Kind::Element { base, .. }
+            | Kind::Rename { base, .. }
+            | Kind::Spread(base) => return self.slot_of(base),
+            _ => return None,
+        })
+    }
+
+    /// A let that runs along as the let itself.
+    fn itself(&self, slot: Slot) -> Slot {
+        let value = match slot {
+            Slot::RateLet { solve, position } => &self.model.solves[solve].rate_lets[position],
+            Slot::StepLet { block, position } => &self.model.recurrences[block].lets[position],
+            _ => return slot,
+        };
+        self.let_at.get(&value.span).map_or(slot, |&i| Slot::Let(i))
+    }
+
+    fn name(&self, slot: Slot) -> String {
+        let m = self.model;
+        match self.itself(slot) {
+            Slot::Latent(i) => m.latents[i].name.clone(),
+            Slot::Let(i) => m.lets[i].name.clone(),
+            Slot::Column { table, column } => m.tables[table].data.columns[column].name.clone(),
+            Slot::State { solve, state } => m.solves[solve].states[state].name.clone(),
+            Slot::Series(s) => m.recurrences[s.block].states[s.state].name.clone(),
+            Slot::RateLet { .. } | Slot::StepLet { .. } => "this".into(),
+        }
+    }
+
+    /// Where the unit of `slot` comes from, with the words for there.
+    fn source(&self, slot: Slot) -> Option<(Span, String)> {
+        let name = self.name(slot);
+        if let Some(Known { unit, declared, at }) = self.known.get(&self.itself(slot)) {
+            let how = if *declared { "" } else { ", which follows from here" };
+            return Some((*at, format!("`{name}` is in {unit}{how}")));
+        }
+        let (State::Known(unit), Slot::Let(i)) = (self.unit_of(slot), self.itself(slot)) else { return None };
+        let is = if unit.is_one() { "is a plain number".into() } else { format!("is in {unit}") };
+        let mut parts = Vec::new();
+        self.parts(&self.model.lets[i].value, &mut parts);
+        let parts: Vec<String> = parts.iter().map(|(_, name, unit)| format!("`{name}` in {unit}")).collect();
+        let from = if parts.is_empty() { String::new() } else { format!(", from {}", parts.join(", ")) };
+        Some((self.model.lets[i].origin.span, format!("`{name}` {is}{from}")))
+    }
+
+    /// `t`, which is in `unit`, for a message.
+    fn side(&self, t: &Typed, unit: &Unit) -> Side {
+        let slot = self.slot_of(t);
+        let mut parts = Vec::new();
+        if slot.is_none() {
+            self.parts(t, &mut parts);
+        }
+        // Of one name alone it is told where its unit comes from.
+        let only = if let [(slot, ..)] = parts[..] { Some(slot) } else { slot };
+        let parts = parts.into_iter().map(|(_, name, unit)| (name, unit)).collect();
+        Side {
+            span: t.span,
+            unit: unit.clone(),
+            text: self.text(t.span),
+            parts,
+            source: only.and_then(|slot| self.source(slot)),
+        }
+    }
+
+    /// The names in `t` with their units.
+    fn parts(&self, t: &Typed, out: &mut Vec<(Slot, String, String)>) {
+        if let Some(slot) = self.slot_of(t) {
+            if let State::Known(unit) = self.unit_of(slot) {
+                let part = (self.itself(slot), self.name(slot), unit.to_string());
+                if out.len() < MAX_PARTS && !out.contains(&part) {
+                    out.push(part);
+                }
+            }
+            return;
+        }
+        t.parts().into_iter().for_each(|part| self.parts(part, out));
+    }
+
+    /// What is written at `span`.
+    fn text(&self, span: Span) -> String {
+        let mut exprs: Vec<&Expr> = Vec::new();
+        for item in &self.core.items {
+            match &item.kind {
+                ItemKind::Sample { law, .. } => exprs.push(law),
+                ItemKind::Let { value, .. } | ItemKind::Factor { value, .. } => exprs.push(value),
+                ItemKind::Observe { law, rows, .. } => exprs.extend([law].into_iter().chain(rows)),
+                ItemKind::Solve(block) => {
+                    exprs.push(&block.at);
+                    exprs.extend(block.states.iter().flat_map(|s| [&s.initial, &s.rate]));
+                }
+                ItemKind::Recur(block) => {
+                    exprs.extend(block.states.iter().flat_map(|s| [&s.initial, &s.next]))
+                }
+            }
+        }
+        while let Some(e) = exprs.pop() {
+            if e.span == span {
+                return e.to_string();
+            }
+            exprs.extend(e.children());
+        }
+        "x".into()
+    }
+
+    /// What is known in the end.
+    fn units(&mut self) -> Units {
+        let mut named = BTreeMap::new();
+        let mut columns = BTreeMap::new();
+        for (slot, known) in &self.known {
+            match slot {
+                Slot::Column { table, column } => {
+                    columns.insert((*table, *column), known.unit.clone());
+                }
+                slot => {
+                    named.insert(self.name(*slot), known.unit.clone());
+                }
+            }
+        }
+        for (i, l) in self.model.lets.iter().enumerate() {
+            if let State::Known(unit) = self.unit_of(Slot::Let(i)) {
+                named.insert(l.name.clone(), unit);
+            }
+        }
+        let model = self.model;
+        let observed = model.observes.iter().enumerate().filter_map(|(i, o)| {
+            let State::Known(unit) = self.quietly(&o.value) else { return None };
+            Some((i, unit))
+        });
+        let observed = observed.collect();
+        Units { named, columns, observed }
+    }
+}
