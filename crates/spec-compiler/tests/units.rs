@@ -334,3 +334,47 @@ fn one_mistake_has_one_message() {
     assert_eq!(shown.matches("[unit_scale]").count(), 1, "{shown}");
     assert_eq!(shown.matches("\u{d7}").count(), 1, "{shown}");
 }
+
+/// A stack has a unit where its columns have one in common; an element has its column's.
+#[test]
+fn stacks_of_columns() {
+    let text = |units: &str| {
+        format!(
+            "
+model: m
+data:
+  wide: {{file: wide.csv, rows: i, stack: {{x: {{columns: 'x*', dim: feature}}}}, units: {units}}}
+latent:
+  b[feature]: normal(0, 1)
+  c: normal(0, 1)
+  s: half_normal(1)
+let:
+  one: 2 * x[feature=x2]
+observe:
+  y: normal(x @ b + c * x[feature=x1], s)
+"
+        )
+    };
+    let found = units(&text("{x: mg, y: L}"));
+    assert_eq!([&found["one"], &found["b"], &found["c"]], ["mg", "L/mg", "L/mg"]);
+    // With two units a design matrix is no mistake, and its coefficients have none in common.
+    let found = units(&text("{x1: mg, x2: h, x10: K, y: L}"));
+    assert_eq!([&found["one"], &found["c"]], ["h", "L/mg"]);
+    assert!(!found.contains_key("b"), "{found:?}");
+}
+
+/// Large models with units are read in time.
+#[test]
+fn units_of_large_models_cost_little() {
+    let chain: String = (1..3000).map(|i| format!("  a{i}: a{0} + a{0}\n", i - 1)).collect();
+    let long = "a0 * a0 / a0 + ".repeat(100);
+    let wide: String = (0..300).map(|i| format!("  w{i}: {long}{}\n", i % 7)).collect();
+    let text = format!(
+        "model: m\ndata:\n  doses: {{file: doses.csv, rows: i, units: {{dose: mg}}}}\nlatent:\n  a0: normal(0, 1)\n\
+         let:\n{chain}{wide}observe:\n  dose: normal(a2999 + w1, 1)\n"
+    );
+    let begun = std::time::Instant::now();
+    let found = units(&text);
+    assert_eq!([&found["a0"], &found["w299"]], ["mg", "mg"]);
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}

@@ -220,12 +220,16 @@ impl Model {
 }
 
 impl Model {
-    /// The units of latents, lets, states and observed variables.
+    /// The units of latents, lets, states, observed variables and columns with inferred nulls.
     pub fn units_by_name(&self) -> BTreeMap<String, String> {
         let named = self.units.named.iter().map(|(name, unit)| (name.clone(), unit.to_string()));
         let observed =
             self.units.observed.iter().map(|(&i, unit)| (self.observes[i].name.clone(), unit.to_string()));
-        named.chain(observed).collect()
+        let imputed = self.imputed.iter().filter_map(|x| {
+            let unit = self.units.columns.get(&(x.table, x.column))?;
+            Some((self.tables[x.table].data.columns[x.column].name.clone(), unit.to_string()))
+        });
+        named.chain(observed).chain(imputed).collect()
     }
 
     /// Does a let depend on states that are summed out by a filter, which then have no draws?

@@ -4,7 +4,7 @@ use graph::ir::{Binary, Unary};
 use units::Unit;
 use units::check::{self, State};
 
-use crate::check::units::{Checker, Slot};
+use crate::check::units::{Checker, MAX_WORK, Slot};
 use crate::typed::{Kind, Reducer, Typed};
 
 impl Checker<'_> {
@@ -21,11 +21,14 @@ impl Checker<'_> {
     /// Of a product the one factor follows if the others are known.
     pub(super) fn follows(&mut self, t: &Typed, unit: &Unit) {
         // That something is used as a plain number says little: an unlabelled `x` in `1 + x`.
-        if self.silent || unit.is_one() || !matches!(self.quietly(t), State::Unlabelled) {
+        if self.silent
+            || unit.is_one()
+            || self.work > MAX_WORK
+            || !matches!(self.quietly(t), State::Unlabelled)
+        {
             return;
         }
-        let slot = if let Kind::Stack { .. } = t.kind { None } else { self.slot_of(t) };
-        match (slot, &t.kind) {
+        match (self.slot_of(t), &t.kind) {
             (Some(slot @ (Slot::Let(_) | Slot::RateLet { .. } | Slot::StepLet { .. })), _) => {
                 self.wanted.entry(slot).or_insert_with(|| unit.clone());
             }
@@ -72,13 +75,14 @@ impl Checker<'_> {
 
     fn of_operands(&mut self, op: Binary, (a, b): (&Typed, &Typed), unit: &Unit) {
         let whole = State::Known(unit.clone());
+        if let Binary::Add | Binary::Sub | Binary::Max | Binary::Min = op {
+            self.follows(a, unit);
+            self.follows(b, unit);
+            return;
+        }
         let (left, right) = (self.quietly(a), self.quietly(b));
         let unknown = |s: &State| matches!(s, State::Unlabelled);
         match op {
-            Binary::Add | Binary::Sub | Binary::Max | Binary::Min => {
-                self.follows(a, unit);
-                self.follows(b, unit);
-            }
             // What is converted may have been in any unit.
             Binary::Mul if matches!(b.kind, Kind::Factor(_)) => {}
             Binary::Mul if unknown(&left) => self.state_follows(a, &check::div(&whole, &right)),
@@ -90,7 +94,7 @@ impl Checker<'_> {
                     self.power_follows(a, unit, power.recip());
                 }
             }
-            Binary::Lt | Binary::Le | Binary::Eq => {}
+            _ => {}
         }
     }
 

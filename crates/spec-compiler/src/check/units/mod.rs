@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use units::Unit;
 use units::check::State;
 
+use crate::check::MAX_MISTAKES;
 use crate::core::{Core, ItemKind};
 use crate::diagnostic::{Diagnostic, Label};
 use crate::errors::{self, Side};
@@ -26,6 +27,9 @@ use laws::Variable;
 
 /// A unit that follows from another goes against the order of definitions at most so often.
 const MAX_ROUNDS: usize = 16;
+/// Expressions and parts of them that are read: nothing follows any more beyond so many, which only a
+/// file that is made for it has.
+const MAX_WORK: usize = 20_000_000;
 /// Parts of an expression whose units a message tells.
 const MAX_PARTS: usize = 4;
 
@@ -108,6 +112,8 @@ struct Checker<'m> {
     /// Does an expression only say its unit, without telling anybody?
     silent: bool,
     telling: bool,
+    /// Expressions read so far.
+    work: usize,
     /// Does the unit of a state follow from its values and rates?
     states_by_value: bool,
     changed: bool,
@@ -128,6 +134,7 @@ impl<'m> Checker<'m> {
             solve: None,
             silent: false,
             telling: false,
+            work: 0,
             states_by_value: false,
             changed: false,
             factors: vec![None; model.conversions.len()],
@@ -310,7 +317,8 @@ impl<'m> Checker<'m> {
 
     /// Tells a mistake of what stands at `at`, once; what it is in is unknown.
     fn wrong(&mut self, at: Span, mistake: impl FnOnce(&Self) -> Diagnostic) -> State {
-        if self.telling && !self.silent && self.told.insert(at) {
+        let full = self.mistakes.len() >= MAX_MISTAKES;
+        if self.telling && !self.silent && !full && self.told.insert(at) {
             let mistake = mistake(self);
             self.mistakes.push(mistake);
         }
@@ -330,20 +338,23 @@ impl<'m> Checker<'m> {
             Kind::Latent(i) => Slot::Latent(*i),
             Kind::Let(i) => Slot::Let(*i),
             Kind::Column { table, column } => Slot::Column { table: *table, column: *column },
-            Kind::Stack { table, stack } => {
-                let column = *self.model.tables[*table].stacks[*stack].columns.first()?;
-                Slot::Column { table: *table, column }
-            }
             Kind::State { solve, state } => Slot::State { solve: *solve, state: *state },
             Kind::Running(state) => Slot::State { solve: self.solve.as_ref()?.0, state: *state },
             Kind::RateLet(position) => Slot::RateLet { solve: self.solve.as_ref()?.0, position: *position },
             Kind::Time => return self.slot_of(&self.model.solves[self.solve.as_ref()?.0].at),
             Kind::Series(s) | Kind::Previous(s) | Kind::Current(s) => Slot::Series(*s),
             Kind::StepLet { block, position } => Slot::StepLet { block: *block, position: *position },
+            Kind::Element { base, dim, at } => match base.kind {
+                Kind::Stack { table, stack } => {
+                    let stack = &self.model.tables[table].stacks[stack];
+                    let column = *stack.columns.get(*at).filter(|_| stack.dim == *dim)?;
+                    Slot::Column { table, column }
+                }
+                _ => return self.slot_of(base),
+            },
             Kind::Lag { base, .. }
             | Kind::Lookup { base, .. }
             | Kind::At { base, .. }
-            | Kind::Element { base, .. }
             | Kind::Rename { base, .. }
             | Kind::Spread(base) => return self.slot_of(base),
             _ => return None,
@@ -417,6 +428,13 @@ impl<'m> Checker<'m> {
                 }
             }
             return;
+        }
+        if let Kind::Stack { table, stack } = t.kind
+            && let State::Known(unit) = self.stack(table, stack)
+        {
+            let stack = &self.model.tables[table].stacks[stack];
+            let slot = Slot::Column { table, column: stack.columns[0] };
+            out.push((slot, stack.name.clone(), unit.to_string()));
         }
         t.parts().into_iter().for_each(|part| self.parts(part, out));
     }

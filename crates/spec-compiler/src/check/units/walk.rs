@@ -15,9 +15,8 @@ type Rule = fn(&State) -> Checked;
 impl Checker<'_> {
     /// The unit of `t`; what is wrong inside is told.
     pub(super) fn state(&mut self, t: &Typed) -> State {
-        if !matches!(t.kind, Kind::Stack { .. })
-            && let Some(slot) = self.slot_of(t)
-        {
+        self.work += 1;
+        if let Some(slot) = self.slot_of(t) {
             return self.unit_of(slot);
         }
         match &t.kind {
@@ -97,7 +96,7 @@ impl Checker<'_> {
     }
 
     /// Of columns side by side: theirs, where they have one in common.
-    fn stack(&self, table: usize, stack: usize) -> State {
+    pub(super) fn stack(&self, table: usize, stack: usize) -> State {
         let columns = &self.model.tables[table].stacks[stack].columns;
         let mut units = columns.iter().map(|&column| self.unit_of(super::Slot::Column { table, column }));
         let Some(State::Known(first)) = units.next() else { return State::Unlabelled };
