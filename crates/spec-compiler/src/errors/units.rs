@@ -1,10 +1,10 @@
 //! Mistakes of units: names that are none, and equations whose sides do not agree.
 
 use units::check::CheckError;
-use units::{ConversionError, Problem, Unit};
+use units::{Base, ConversionError, Problem, Unit, Vocabulary};
 
 use super::{alternatives_of, mistake, shown};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Label};
 use crate::source::Span;
 
 /// What is wrong with the text of a unit, or with the name that one declares.
@@ -12,9 +12,13 @@ pub fn unit(span: Span, problem: &Problem) -> Diagnostic {
     let code = match problem {
         Problem::Unknown { name, near } => {
             let d = mistake("unknown_unit", span, format!("unknown unit `{}`", shown(name)));
+            let own = match Vocabulary::new([name]) {
+                Ok(_) => format!("what is counted and has no unit here is declared: `units: [{name}]`"),
+                Err(_) => "`crates/units/units.md` lists all units".into(),
+            };
             return match near.is_empty() {
-                true => d.help("units of one's own, of what is counted, are declared: `units: [fish]`"),
-                false => d.help(format!("did you mean {}?", alternatives_of(near))),
+                true => d.help(own),
+                false => d.help(format!("did you mean {}? Else {own}", alternatives_of(near))),
             };
         }
         Problem::Refused { name, reason } => {
@@ -58,8 +62,12 @@ impl Side {
     /// With the place that its unit comes from.
     fn from(&self, d: Diagnostic) -> Diagnostic {
         match &self.source {
-            Some((span, text)) if *span != self.span => d.also(*span, text.clone()),
-            _ => d,
+            Some((span, text)) => {
+                let has = |label: &Label| label.span == *span;
+                let known = *span == self.span || has(&d.primary) || d.secondary.iter().any(has);
+                if known { d } else { d.also(*span, text.clone()) }
+            }
+            None => d,
         }
     }
 }
@@ -90,14 +98,26 @@ fn measure(unit: &Unit) -> String {
     if unit.is_dimensionless() { "a plain number".into() } else { unit.dimensions().to_string() }
 }
 
+/// Both kelvin and degrees Celsius are left, which do not cancel.
+fn mixes_temperatures(unit: &Unit) -> bool {
+    let has = |wanted: &Base| unit.dimensions().powers().any(|(base, _)| base == wanted);
+    has(&Base::Temperature) && has(&Base::Celsius)
+}
+
+const CELSIUS: &str = "kelvin and degrees Celsius do not cancel; a temperature `t` in degC is \
+                       `(t / convert(1, degC) + 273.15) * convert(1, K)` in K";
+
 /// What to write so that `found` is in `wanted`.
 fn remedy(wanted: &Unit, found: &Side) -> Option<String> {
     let text = shown(&found.text);
+    if mixes_temperatures(&wanted.over(&found.unit)) {
+        return Some(CELSIUS.into());
+    }
     if wanted.same_dimensions(&found.unit) {
         return Some(format!("write `convert({text}, {})`", argument(wanted)));
     }
     if found.unit.is_one() {
-        let text = if found.text.contains(' ') { format!("({text})") } else { text };
+        let text = in_product(&found.text);
         return Some(format!(
             "a plain number times a unit has that unit: `{text} * convert(1, {})`",
             argument(wanted)
@@ -128,10 +148,28 @@ pub fn units_disagree(doing: &str, left: &Side, right: &Side) -> Diagnostic {
     let names = |unit: &Unit| if unit.is_one() { "a plain number".into() } else { format!("`{unit}`") };
     let message = format!("{} and {} {doing}: {}", names(a), names(b), why(a, b));
     let d = left.at(right.from(mistake(code(a, b), right.span, message).label(right.label())));
-    match remedy(a, right).or_else(|| remedy(b, left)) {
+    let help = match (a.is_one(), b.is_one()) {
+        _ if a.same_dimensions(b) || mixes_temperatures(&a.over(b)) => remedy(a, right),
+        (true, _) => Some(plain_or_not(left, right)),
+        (_, true) => Some(plain_or_not(right, left)),
+        _ => None,
+    };
+    match help {
         Some(help) => d.help(help),
         None => d,
     }
+}
+
+/// A plain number beside a quantity.
+fn plain_or_not(plain: &Side, quantity: &Side) -> String {
+    let unit = argument(&quantity.unit);
+    let (number, quantity) = (in_product(&plain.text), in_product(&quantity.text));
+    format!("write `{quantity} / convert(1, {unit})` for a plain number, or `{number} * convert(1, {unit})`")
+}
+
+/// As a factor of a product.
+fn in_product(text: &str) -> String {
+    if text.contains(' ') { format!("({})", shown(text)) } else { shown(text) }
 }
 
 /// A bare number beside a percentage or degrees.
@@ -156,9 +194,14 @@ pub fn plain_wanted(what: &str, found: &Side) -> Diagnostic {
     let (text, unit) = (shown(&found.text), argument(&found.unit));
     found.from(d.label(found.label())).help(match found.unit.is_dimensionless() {
         true => format!("write `convert({text}, 1)`"),
+        false if mixes_temperatures(&found.unit) => CELSIUS.into(),
         false => {
-            let text = if found.text.contains(' ') { format!("({text})") } else { text };
-            format!("divide by a reference, such as one of its unit: `{text} / convert(1, {unit})`")
+            let text = in_product(&found.text);
+            let ratio = match what.starts_with("`log") {
+                true => " (the logarithm of a ratio, `log(a / b)`, needs none)",
+                false => "",
+            };
+            format!("divide by a reference, such as one of its unit: `{text} / convert(1, {unit})`{ratio}")
         }
     })
 }
@@ -179,7 +222,7 @@ pub fn power(span: Span, base: &Side, error: &CheckError) -> Diagnostic {
         }
         other => other.to_string(),
     };
-    let text = if base.text.contains(' ') { format!("({})", shown(&base.text)) } else { shown(&base.text) };
+    let text = in_product(&base.text);
     base.at(mistake("unit_power", span, message))
         .help(format!("divide by a reference first: `({text} / convert(1, {}))^n`", argument(&base.unit)))
 }
@@ -214,12 +257,14 @@ pub fn nothing_to_convert(span: Span, text: &str, to: &Unit) -> Diagnostic {
 }
 
 /// What `name` is said to be in, and what its value is in.
-pub fn declared_unit(name: &str, declared: (Span, &Unit), found: &Side) -> Diagnostic {
-    let (at, unit) = declared;
+///
+/// `said_at` is the place that says so, and how.
+pub fn declared_unit(name: &str, unit: &Unit, said_at: (Span, String), found: &Side) -> Diagnostic {
+    let (at, how) = said_at;
     let message =
         format!("`{name}` is {}, but this is {}: {}", said(unit), said(&found.unit), why(unit, &found.unit));
     let d = mistake(code(unit, &found.unit), found.span, message).label(found.label());
-    found.from(d.also(at, format!("`{name}` is {}", said(unit)))).help(remedy_or_factor(unit, found))
+    found.from(d.also(at, how)).help(remedy_or_factor(unit, found))
 }
 
 /// The unit of a rate is not that of its state by time.

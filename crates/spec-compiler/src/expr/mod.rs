@@ -8,6 +8,7 @@ mod token;
 use crate::source::Span;
 pub use constant::{NotConstant, constant};
 pub use parse::{parse_declaration, parse_dim_name, parse_expr};
+pub(crate) use print::written_unit;
 
 /// Brackets and prefix operators inside each other.
 pub const MAX_NESTING: usize = 100;

@@ -6,7 +6,7 @@ use units::Problem;
 use crate::check::expr::{Context, expr, operators};
 use crate::check::scope::Scope;
 use crate::errors;
-use crate::expr::{Arg, Expr, ExprKind, Ident};
+use crate::expr::{Arg, Expr, ExprKind, Ident, written_unit};
 use crate::source::Span;
 use crate::typed::{Conversion, Kind, Typed};
 
@@ -38,7 +38,7 @@ pub fn convert(
 fn text(unit: &Expr) -> String {
     match &unit.kind {
         ExprKind::Text(text) => text.clone(),
-        _ => unit.to_string().chars().filter(|c| !c.is_whitespace()).collect(),
+        _ => written_unit(unit),
     }
 }
 

@@ -116,10 +116,14 @@ impl Checker<'_> {
         if let State::Unlabelled = variable
             && !v.discrete
         {
-            variable = units.infer(parameters.iter().map(|&(name, i)| (name, &found[i])));
+            let told =
+                parameters.iter().map(|&(name, i)| (units.infer([(name, &found[i])]), call.args[i].span));
+            let told = told.into_iter().find(|(unit, _)| unit.unit().is_some());
+            let (unit, at) = told.unwrap_or((State::Unlabelled, span));
+            variable = unit;
             if let State::Known(unit) = &variable {
                 match v.of {
-                    Of::Slot(slot) => self.found(slot, unit, span),
+                    Of::Slot(slot) => self.found(slot, unit, at),
                     Of::Value(value) => self.follows(value, unit),
                 }
             }

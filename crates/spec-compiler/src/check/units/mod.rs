@@ -180,8 +180,7 @@ impl<'m> Checker<'m> {
         let of = self.let_at.get(&value.span).map_or(slot, |&i| Slot::Let(i));
         let declared = self.known.get(&of).filter(|known| known.declared).cloned();
         if let Some(known) = declared {
-            let name = self.name(of);
-            self.must_be(&name, &known, value, &found);
+            self.must_be(of, &known, value, &found);
             self.values.insert(slot, State::Known(known.unit));
         } else {
             self.values.insert(slot, found);
@@ -189,12 +188,13 @@ impl<'m> Checker<'m> {
     }
 
     /// A value must be in a unit that is known for its name.
-    fn must_be(&mut self, name: &str, known: &Known, value: &Typed, found: &State) {
+    fn must_be(&mut self, slot: Slot, known: &Known, value: &Typed, found: &State) {
         match found {
             State::Known(unit) => {
                 if units::check::agree(&known.unit, unit).is_err() {
                     self.wrong(value.span, |c| {
-                        errors::declared_unit(name, (known.at, &known.unit), &c.side(value, unit))
+                        let at = c.source(slot).unwrap_or((known.at, String::new()));
+                        errors::declared_unit(&c.name(slot), &known.unit, at, &c.side(value, unit))
                     });
                 }
             }
@@ -208,8 +208,7 @@ impl<'m> Checker<'m> {
         let found = self.state(value);
         match (self.known.get(&slot).cloned(), &found) {
             (Some(known), found) => {
-                let name = self.name(slot);
-                self.must_be(&name, &known, value, found);
+                self.must_be(slot, &known, value, found);
             }
             (None, State::Known(unit)) if self.states_by_value => self.found(slot, unit, value.span),
             (None, _) => {}
@@ -387,8 +386,9 @@ impl<'m> Checker<'m> {
     fn source(&self, slot: Slot) -> Option<(Span, String)> {
         let name = self.name(slot);
         if let Some(Known { unit, declared, at }) = self.known.get(&self.itself(slot)) {
+            let is = if unit.is_one() { "is a plain number".into() } else { format!("is in {unit}") };
             let how = if *declared { "" } else { ", which follows from here" };
-            return Some((*at, format!("`{name}` is in {unit}{how}")));
+            return Some((*at, format!("`{name}` {is}{how}")));
         }
         let (State::Known(unit), Slot::Let(i)) = (self.unit_of(slot), self.itself(slot)) else { return None };
         let is = if unit.is_one() { "is a plain number".into() } else { format!("is in {unit}") };
