@@ -308,15 +308,21 @@ let:
 ode:
   decay: {{at: day, states: {{left: {{initial: a, rate: \"-{a}\"}}}}}}
 recurrence:
-  sum: {{over: i, states: {{z: {{initial: 0, next: \"z + {z}\", unit: ug}}}}}}
+  sum: {{over: i, states: {{z: {{initial: 0, next: \"{z}\", unit: ug}}}}}}
 observe:
   grams: normal({dose}, {sd})
   caught: normal(left, 1)
+  id: normal(z, 1)
 "
         )
     };
-    let converted = spec("convert(dose, g)", "convert(k, 1/h) * left", "convert(a, ug)", "convert(a, g)");
-    let by_hand = spec("0.001 * dose", "60 * k * left", "1000 * a", "0.001 * a")
+    let converted = spec(
+        "convert(dose, g)",
+        "convert(k, 1/h) * convert(convert(left, g), mg)",
+        "convert(convert(convert(z, kg), mg) + a / convert(2, 1), ug)",
+        "convert(a, g)",
+    );
+    let by_hand = spec("0.001 * dose", "60 * k * left", "z + 1000 * a / 2", "0.001 * a")
         .replace(", unit: mg", "")
         .replace(", unit: 1/min", "")
         .replace(", unit: ug", "")
@@ -377,4 +383,31 @@ fn units_of_large_models_cost_little() {
     let found = units(&text);
     assert_eq!([&found["a0"], &found["w299"]], ["mg", "mg"]);
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+/// The example of the reference: what it says that follows does.
+#[test]
+fn the_example_of_the_reference() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/spec-language.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let section = page.split("\n## Units\n").nth(1).unwrap();
+    let example = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = example.replace("../datasets/michaelis_menten.csv", "assay.csv");
+    let model = compiled(&example).model.to_string();
+    let expected = "\
+model progress_curve
+  dim     sample: 4 rows of assay
+  column  assay.time, in min
+  column  assay.product, in mM
+  latent  vmax ~ lognormal: a positive number, in mM/min
+  latent  km ~ lognormal: a positive number, in mM
+  latent  sigma ~ half_normal: a positive number, in mM
+  solve   reaction: substrate, product_made[sample] from 0
+    substrate in mM
+    product_made in mM
+  let     flux[sample], in mM/min
+  let     log_left[sample], in 1
+  observe product[sample] ~ normal, in mM
+";
+    assert_eq!(model, expected);
 }
