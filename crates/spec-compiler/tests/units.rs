@@ -411,3 +411,33 @@ model progress_curve
 ";
     assert_eq!(model, expected);
 }
+
+#[test]
+fn gaussian_processes() {
+    let text = "
+model: m
+dims: {k: 5}
+data:
+  rates: {file: rates.csv, rows: run, units: {temperature: K, rate: mM}}
+latent:
+  length: {prior: 'lognormal(3, 1)', unit: K}
+  amplitude: {prior: 'half_normal(1)', unit: mM}
+  w[k]: {prior: 'normal(0, 1)', unit: 1}
+  z[run]: {prior: 'normal(0, 1)', unit: 1}
+  s: half_normal(1)
+let:
+  smooth: hilbert_basis(temperature, over=k) @ (hilbert_scale(temperature, length, over=k) * w)
+  splines: bspline(temperature, over=k) @ w
+  covariance: amplitude^2 * matern32(temperature, length) + 1e-6 * identity(run)
+  exact: cholesky(covariance) @ z
+  white: solve_triangular(cholesky(covariance), exact)
+observe:
+  rate: normal(exact + amplitude * smooth, s)
+";
+    let found = units(text);
+    let of = ["smooth", "splines", "covariance", "exact", "white", "s"].map(|name| found[name].as_str());
+    assert_eq!(of, ["1", "1", "mM^2", "mM", "1", "mM"]);
+    let shown = mistakes(&text.replace("unit: K", "unit: s"));
+    assert_eq!(shown.matches("\u{d7}").count(), 2, "{shown}");
+    assert!(shown.contains("`matern32` takes a plain number, this is in `K/s`"), "{shown}");
+}
