@@ -1,5 +1,7 @@
 //! Mistakes of an expression's grammar.
 
+use units::Unit;
+
 use super::{mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{DimName, Ident};
@@ -19,12 +21,15 @@ pub fn missing_operand(span: Span, op: &str, op_span: Span, found: &str) -> Diag
 }
 
 /// `of_number`: a name stands behind a number.
-pub fn missing_operator(span: Span, found: &str, of_number: bool) -> Diagnostic {
+/// `quantity` is the number before it and the unit that it may have been meant to be: `(10, mM)`.
+pub fn missing_operator(span: Span, found: &str, quantity: Option<(f64, &str)>) -> Diagnostic {
     mistake("missing_operator", span, format!("expected an operator or the end, found {found}"))
         .label("an operator is missing before this")
-        .help(match of_number {
-            true => "a product is written with `*`; a number stands without its unit",
-            false => "a product is written with `*`",
+        .help(match quantity {
+            Some((number, unit)) if Unit::parse(unit).is_ok() => {
+                format!("a number in a unit is `convert({number}, {unit})`; a product is written with `*`")
+            }
+            _ => "a product is written with `*`".into(),
         })
 }
 

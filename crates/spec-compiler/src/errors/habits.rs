@@ -26,6 +26,13 @@ const KEYS: &[(&str, &[&str], &str)] = &[
         &["sampler", "sampling", "fit", "options", "settings"],
         "choices of the fit stand in `inference:`",
     ),
+    ("a likelihood", &["unit", "units"], "units of columns stand with their table: `units: {y: mM}`"),
+    ("a stack", &["unit", "units"], "units of columns and stacks stand with their table: `units: {x: mM}`"),
+    (
+        "an `ode:` block",
+        &["unit", "units"],
+        "the time has the unit of its column, a state its own: `{initial: 10, rate: -k * s, unit: mM}`",
+    ),
     (
         "`inference:`",
         &["samples", "iter", "iterations", "num_samples", "n_samples", "sample"],

@@ -161,8 +161,11 @@ impl<'t, 'a> Parser<'t, 'a> {
             Token::Comma => errors::stray_comma(span),
             next => {
                 let before = self.at.checked_sub(1).map(|at| &self.tokens[at].0);
-                let of_number = matches!((before, next), (Some(Token::Number(_)), Token::Name(..)));
-                errors::missing_operator(span, &self.shown(), of_number)
+                let quantity = match (before, next) {
+                    (Some(Token::Number(number)), Token::Name(unit, 0)) => Some((*number, unit.as_str())),
+                    _ => None,
+                };
+                errors::missing_operator(span, &self.shown(), quantity)
             }
         }
     }
