@@ -16,6 +16,7 @@ fn tables() -> Tables {
     tables.add("assay.csv", "time,product\n2,3.5\n0,0.1\n1,1.9\n2,3.7\n");
     tables.add("rates.csv", "temperature,rate,batch\n298,0.2,a\n310,0.5,b\n320,1.1,a\n");
     tables.add("batches.csv", "batch,strength\na,1.5\nb,2.5\n");
+    tables.add("ode.csv", "hours,concentration\n1,0.5\n2,0.9\n4,1.1\n");
     tables.add("doses.csv", "id,dose,day,caught\n1,5,1,3\n2,7,2,4\n");
     tables
 }
@@ -410,6 +411,39 @@ model progress_curve
   observe product[sample] ~ normal, in mM
 ";
     assert_eq!(model, expected);
+}
+
+/// The logarithm that is a parameter of the law of y is of a number in the unit of y.
+#[test]
+fn multiplicative_noise() {
+    let text = "
+model: m
+data:
+  rates: {file: rates.csv, rows: run, units: {temperature: K, rate: mM/min}}
+  doses: {file: doses.csv, rows: i, units: {caught: counts}}
+latent:
+  level: lognormal(log(base), 1)
+  base: lognormal(0, 1)
+  ponds: lognormal(0, 1)
+  s: half_normal(1)
+observe:
+  rate: lognormal(log(level), s)
+  caught: poisson(log_rate = log(ponds))
+";
+    let found = units(text);
+    assert_eq!([&found["level"], &found["base"], &found["ponds"]], ["mM/min", "mM/min", "counts"]);
+    let shown =
+        mistakes(&text.replace("base: lognormal(0, 1)", "base: {prior: 'lognormal(0, 1)', unit: mM}"));
+    assert!(shown.contains("[unit_mismatch]") && shown.contains("divided by something in `min`"), "{shown}");
+}
+
+/// A model of `fit new` in which nearly all units follow.
+#[test]
+fn the_template_of_a_drug() {
+    let found = units(include_str!("../../fit/templates/ode.yaml"));
+    let of = ["gut", "blood_amount", "uptake", "absorption", "elimination", "level", "volume"];
+    let of = of.map(|name| found[name].as_str());
+    assert_eq!(of, ["mg", "mg", "mg/h", "1/h", "1/h", "mg/L", "L"]);
 }
 
 #[test]

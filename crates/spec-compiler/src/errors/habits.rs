@@ -165,7 +165,8 @@ mod tests {
             assert!(known || ours.contains(['^', '@']), "{ours}");
             assert!(words.iter().all(|word| !functions::names().contains(word)), "{words:?}");
         }
-        let blocks = [&crate::words::SPEC, &crate::words::INFERENCE];
+        use crate::words::{INFERENCE, OBSERVE, ODE, SPEC, STACK};
+        let blocks = [&SPEC, &INFERENCE, &OBSERVE, &ODE, &STACK];
         for (block, words, _) in KEYS {
             let block = blocks.iter().find(|known| known.name == *block).unwrap();
             assert!(words.iter().all(|word| block.status(word).is_none()), "{words:?}");

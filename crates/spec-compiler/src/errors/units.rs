@@ -211,7 +211,9 @@ pub fn log_wanted((parameter, law): (&str, &str), found: &Side) -> Diagnostic {
     let message = format!("`{parameter}` of `{law}` is a logarithm, this is in `{}`", found.unit);
     let d = mistake("unit_not_plain", found.span, message).label(found.label());
     let (text, unit) = (shown(&found.text), argument(&found.unit));
-    found.from(d).help(format!("write `log({text} / convert(1, {unit}))`"))
+    found.from(d).help(format!(
+        "write `log({text})`; elsewhere a logarithm is of a plain number, `log({text} / convert(1, {unit}))`"
+    ))
 }
 
 /// A power of a quantity that has no unit.

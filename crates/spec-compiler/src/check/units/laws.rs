@@ -1,12 +1,13 @@
 //! Laws: which units their parameters have, given that of their variable.
 
+use graph::ir::Unary;
 use units::check::{CheckError, State, agree};
 use units::laws::{LawUnits, ParameterUnit};
 
 use crate::check::units::{Checker, Slot};
 use crate::errors;
 use crate::source::Span;
-use crate::typed::{Call, Form, Law, Typed};
+use crate::typed::{Call, Form, Kind, Law, Typed};
 
 /// What stands left of the colon.
 pub(super) struct Variable<'v> {
@@ -14,6 +15,16 @@ pub(super) struct Variable<'v> {
     of: Of<'v>,
     /// Its values are positions in a dimension, or counts of its own.
     discrete: bool,
+}
+
+/// An argument of a law, with its rule; of a logarithm, what is under it.
+struct Parameter<'t> {
+    name: &'static str,
+    /// For a message.
+    what: String,
+    rule: ParameterUnit,
+    arg: &'t Typed,
+    found: State,
 }
 
 enum Of<'v> {
@@ -105,20 +116,17 @@ impl Checker<'_> {
 
     fn call(&mut self, span: Span, call: &Call, v: &Variable) {
         let law = call.distribution.name();
-        let found: Vec<State> = call.args.iter().map(|arg| self.state(arg)).collect();
-        let Some(units) = units::laws::of(law) else { return };
-        let slots = call.distribution.slots();
-        let named = |(k, given): (usize, distributions::Given<usize>)| {
-            (slots[k].alternatives[given.alternative].name, given.value)
+        let Some(units) = units::laws::of(law) else {
+            call.args.iter().for_each(|arg| _ = self.state(arg));
+            return;
         };
-        let parameters: Vec<(&str, usize)> = call.params.iter().map(named).collect();
+        let parameters = self.parameters(call, units);
         let mut variable = self.unit_of_variable(v);
         if let State::Unlabelled = variable
             && !v.discrete
         {
-            let told =
-                parameters.iter().map(|&(name, i)| (units.infer([(name, &found[i])]), call.args[i].span));
-            let told = told.into_iter().find(|(unit, _)| unit.unit().is_some());
+            let told = parameters.iter().map(|p| (units.infer([(p.rule, &p.found)]), p.arg.span));
+            let told = { told }.find(|(unit, _)| unit.unit().is_some());
             let (unit, at) = told.unwrap_or((State::Unlabelled, span));
             variable = unit;
             if let State::Known(unit) = &variable {
@@ -132,41 +140,52 @@ impl Checker<'_> {
             self.wrong(span, |c| errors::law_unit(span, law, (v.name, c.place(v)), &error));
             return;
         }
-        for (name, i) in parameters {
-            self.parameter((units, name), (&call.args[i], &found[i]), (v, &variable));
+        for parameter in &parameters {
+            self.parameter(units, parameter, v, &variable);
         }
     }
 
-    fn parameter(
-        &mut self,
-        (law, name): (&LawUnits, &str),
-        (arg, found): (&Typed, &State),
-        (v, variable): (&Variable, &State),
-    ) {
-        let Some(rule) = law.parameter(name) else { return };
-        let result = law.check(name, variable, found);
-        let plain = matches!(rule, ParameterUnit::Dimensionless | ParameterUnit::LogOf);
-        match (result, found) {
+    fn parameters<'t>(&mut self, call: &'t Call, units: &LawUnits) -> Vec<Parameter<'t>> {
+        let slots = call.distribution.slots();
+        let parameter = |(k, given): (usize, distributions::Given<usize>)| {
+            let name = slots[k].alternatives[given.alternative].name;
+            let (rule, arg) = (units.parameter(name)?, &call.args[given.value]);
+            // In `lognormal(log(level), s)` the level is in the unit of the variable.
+            let (rule, arg, what) = match (rule, &arg.kind) {
+                (ParameterUnit::LogOf, Kind::Apply1(Unary::Ln, number)) => {
+                    (ParameterUnit::Same, &**number, "what has its logarithm in ")
+                }
+                _ => (rule, arg, ""),
+            };
+            let what = format!("{what}`{name}` of `{}`", units.name);
+            Some(Parameter { name, what, rule, arg, found: self.state(arg) })
+        };
+        call.params.iter().filter_map(parameter).collect()
+    }
+
+    fn parameter(&mut self, law: &LawUnits, p: &Parameter, v: &Variable, variable: &State) {
+        let plain = matches!(p.rule, ParameterUnit::Dimensionless | ParameterUnit::LogOf);
+        match (law.check(p.rule, variable, &p.found), &p.found) {
             (Ok(()), State::Unlabelled) if !plain => {
                 if let State::Known(unit) = variable
-                    && let Ok(Some(wanted)) = rule.given(unit)
+                    && let Ok(Some(wanted)) = p.rule.given(unit)
                 {
-                    self.follows(arg, &wanted);
+                    self.follows(p.arg, &wanted);
                 }
             }
             (Ok(()), _) => {}
             (Err(error), State::Known(unit)) => {
-                self.wrong(arg.span, |c| {
-                    let (side, what) = (c.side(arg, unit), format!("`{name}` of `{}`", law.name));
-                    match (rule, &error, variable) {
-                        (ParameterUnit::LogOf, ..) => errors::log_wanted((name, law.name), &side),
+                self.wrong(p.arg.span, |c| {
+                    let side = c.side(p.arg, unit);
+                    match (p.rule, &error, variable) {
+                        (ParameterUnit::LogOf, ..) => errors::log_wanted((p.name, law.name), &side),
                         (
                             _,
                             CheckError::Different { left: wanted, .. }
                             | CheckError::Scale { left: wanted, .. },
                             State::Known(of),
-                        ) => errors::parameter_unit(&what, &side, (v.name, c.place(v), of), wanted),
-                        _ => errors::plain_wanted(&what, &side),
+                        ) => errors::parameter_unit(&p.what, &side, (v.name, c.place(v), of), wanted),
+                        _ => errors::plain_wanted(&p.what, &side),
                     }
                 });
             }
