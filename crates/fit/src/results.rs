@@ -8,7 +8,7 @@ use numerics::lanes::Lanes;
 use serde_json::{Value, json};
 use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
-use tables::{ColumnData, TableError, write_parquet};
+use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
@@ -130,30 +130,34 @@ impl Run<'_> {
             write_parquet(folder.join(DISCRETE), &discrete)?;
         }
 
-        let rows = summary::rows(fit, &columns);
-        let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
+        let rows = summary::rows(fit, &columns, target);
+        let real = |name: &str, f: fn(&Row) -> f64| {
+            Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
+        };
         let mut table = vec![
-            ("name".to_string(), ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
-            ("mean".to_string(), real(|r| r.mean)),
-            ("sd".to_string(), real(|r| r.sd)),
-            ("q05".to_string(), real(|r| r.q05)),
-            ("q50".to_string(), real(|r| r.q50)),
-            ("q95".to_string(), real(|r| r.q95)),
-            ("mcse".to_string(), real(|r| r.mcse)),
-            ("ess".to_string(), real(|r| r.ess)),
-            ("k_hat".to_string(), real(|r| r.k_hat)),
-            ("shift".to_string(), real(|r| r.shift)),
+            Output::whole("name", ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
+            Output::texts("unit", rows.iter().map(|r| r.unit.clone()).collect()),
+            real("mean", |r| r.mean),
+            real("sd", |r| r.sd),
+            real("q05", |r| r.q05),
+            real("q50", |r| r.q50),
+            real("q95", |r| r.q95),
+            real("mcse", |r| r.mcse),
+            real("ess", |r| r.ess),
+            real("k_hat", |r| r.k_hat),
+            real("shift", |r| r.shift),
         ];
         if let Some(chains) = &fit.chains {
             // A constant has nothing to mix.
-            let of = |f: fn(&Mixing) -> f64| {
-                ColumnData::Real(chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f)).collect())
+            let of = |name: &str, f: fn(&Mixing) -> f64| {
+                let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
+                Output::whole(name, ColumnData::Real(values.collect()))
             };
-            table.push(("r_hat".to_string(), of(|m| m.r_hat)));
-            table.push(("ess_bulk".to_string(), of(|m| m.ess_bulk)));
-            table.push(("ess_tail".to_string(), of(|m| m.ess_tail)));
+            table.push(of("r_hat", |m| m.r_hat));
+            table.push(of("ess_bulk", |m| m.ess_bulk));
+            table.push(of("ess_tail", |m| m.ess_tail));
         }
-        write_parquet(folder.join("summary.parquet"), &table)?;
+        write_table(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;
         let trace = [
@@ -205,10 +209,17 @@ impl Run<'_> {
         let data: Vec<Value> = model
             .tables
             .iter()
-            .map(|t| {
+            .enumerate()
+            .map(|(i, t)| {
+                let units: serde_json::Map<String, Value> = (0..t.data.columns.len())
+                    .filter_map(|c| {
+                        let unit = model.units.columns.get(&(i, c))?;
+                        Some((t.data.columns[c].name.clone(), json!(unit.to_string())))
+                    })
+                    .collect();
                 let schema: serde_json::Map<String, Value> =
                     t.data.columns.iter().map(|c| (c.name.clone(), json!(c.cells.kind()))).collect();
-                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema})
+                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
         json!({
@@ -222,6 +233,7 @@ impl Run<'_> {
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
+            "units": self.compiled.target.units,
             "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},

@@ -544,6 +544,7 @@ impl<'a> Lowering<'a> {
             tables,
             factors,
             drawn: self.model.drawn.clone(),
+            units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,
         })
