@@ -77,7 +77,7 @@ pub fn write(
     let total: usize = items.iter().map(|i| i.n).sum();
     let draws = evenly(known.n_draws(), (budget.work / total).clamp(budget.least_draws, budget.most_draws));
     // Whole tiles, so that a block leaves no lane idle.
-    let lanes = (budget.block / (nodes.n_out() + known_size(target)).max(1)).clamp(8, 80) / 8 * 8;
+    let lanes = (budget.block / (nodes.n_out() + target.n_inputs()).max(1)).clamp(8, 80) / 8 * 8;
     let mut files = Files::new(folder);
     let mut start = 0;
     while start < total {
@@ -134,10 +134,6 @@ pub fn discrete_draws(
         }
     }
     Ok(out)
-}
-
-fn known_size(target: &Target) -> usize {
-    target.sites.iter().map(|s| s.coordinates.len()).sum()
 }
 
 /// At most about `n` of `all` draws, evenly spaced: neighbours may be alike.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use answers::{DiscreteKnown, Known};
-use model::{Role, Target};
+use model::{Back, Discrete, Role, Target};
 use numerics::lanes::Lanes;
 use spec_compiler::{Earlier, lower::Remembered};
 use tables::{ReadOptions, Table};
@@ -141,7 +141,9 @@ impl SavedRun {
             let n = target.count(&d.dims);
             let rows = d.dims.iter().any(|&x| target.graph.is_row(x));
             if rows {
-                discrete.push(DiscreteKnown { is_new: vec![is_new_row(&d.dims); n], kept: vec![None; n] });
+                // States of a recurrence, and what depends on them, are drawn given what is seen of them.
+                let is_new = is_new_row(&d.dims) && !along_rows(target, d);
+                discrete.push(DiscreteKnown { is_new: vec![is_new; n], kept: vec![None; n] });
                 continue;
             }
             let kept: Vec<Option<Vec<u32>>> = d
@@ -156,4 +158,11 @@ impl SavedRun {
         }
         (Known::of(&self.z, columns, discrete), new)
     }
+}
+
+/// Is it a state of a recurrence, or drawn back by the value of one?
+fn along_rows(target: &Target, d: &Discrete) -> bool {
+    let is_state = |d: &Discrete| matches!(d.back, Back::Computed(_));
+    let by = &target.graph.ty(d.back.node()).dims;
+    is_state(d) || target.discrete.iter().any(|other| is_state(other) && by.contains(&other.values))
 }

@@ -216,11 +216,6 @@ impl Model {
 }
 
 impl Model {
-    /// Does a let depend on states that are summed out by a filter, which then have no draws?
-    pub fn is_summed_out(&self, i: usize) -> bool {
-        self.recurrences.iter().any(|r| r.linear.as_ref().is_some_and(|l| l.lets[i]))
-    }
-
     fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {
         let (n, rows) = (r.series.count(), &self.dims[r.rows.0].name);
         writeln!(f, "  recur   {} over {rows}: {n} series", r.name)?;
