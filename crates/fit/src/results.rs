@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
-use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, TableError, write_parquet};
 use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
@@ -14,6 +13,7 @@ use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
 use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
+use crate::texts::Texts;
 
 /// The file that marks a folder as a run of ours.
 pub const MARKER: &str = "fit.json";
@@ -172,22 +172,6 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// The included files, as the spec's folder sees them, with their texts.
-    fn includes(&self) -> Vec<Value> {
-        let files = self.source.files().iter();
-        let include = |file: &spec_compiler::source::File| match file.role() {
-            Role::Included(path) => Some(json!({"file": path, "text": file.text()})),
-            Role::Spec | Role::Override => None,
-        };
-        files.filter_map(include).collect()
-    }
-
-    /// What `--set` said.
-    fn overrides(&self) -> Vec<&str> {
-        let files = self.source.files().iter();
-        files.filter(|file| *file.role() == Role::Override).map(|file| file.text()).collect()
-    }
-
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         let levels: serde_json::Map<String, Value> =
@@ -201,14 +185,11 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema})
             })
             .collect();
-        json!({
+        let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
             "centring": self.centring.map(Recentred::json),
             "model": model.name,
-            "spec": self.source.text(),
-            "includes": self.includes(),
-            "overrides": self.overrides(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
@@ -230,7 +211,13 @@ impl Run<'_> {
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
             "isa": self.machine.isa.to_string(),
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
-        })
+        });
+        if let (Some(all), Ok(Value::Object(texts))) =
+            (json.as_object_mut(), serde_json::to_value(Texts::of(self.source)))
+        {
+            all.extend(texts);
+        }
+        json
     }
 }
 

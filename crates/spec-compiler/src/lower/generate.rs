@@ -134,7 +134,7 @@ impl Lowering<'_> {
 
     /// The discrete variables as they are drawn back, and every variable; `states` are those that filters
     /// sum out.
-    pub fn drawn(
+    pub(in crate::lower) fn drawn(
         &mut self,
         summed_out: &[SummedOut],
         sites: &[Site],
@@ -359,7 +359,7 @@ impl Lowering<'_> {
 
     /// The probabilities of the values of discrete variables, each after those that it depends on: a
     /// quantity to report for each value.
-    pub fn probabilities(&mut self, summed_out: &[SummedOut]) -> Vec<Named> {
+    pub(in crate::lower) fn probabilities(&mut self, summed_out: &[SummedOut]) -> Vec<Named> {
         let mut known: BTreeMap<DimId, NodeId> = BTreeMap::new();
         let mut out = Vec::new();
         let all: Vec<DimId> = summed_out.iter().map(|s| self.dim(s.values.dim)).collect();

@@ -216,6 +216,35 @@ impl Model {
 }
 
 impl Model {
+    /// The latents that something is made of: all but those that only have a law.
+    pub fn used_latents(&self) -> BTreeSet<usize> {
+        fn args(law: &Law) -> impl Iterator<Item = &Typed> {
+            law.args().into_iter().map(|(arg, _)| arg)
+        }
+        let mut todo: Vec<&Typed> = self.latents.iter().flat_map(|l| args(&l.law)).collect();
+        todo.extend(self.lets.iter().map(|l| &l.value));
+        todo.extend(self.factors.iter().map(|f| &f.value));
+        for s in &self.solves {
+            todo.extend(s.states.iter().flat_map(|s| [&s.initial, &s.rate]));
+            todo.extend(s.rate_lets.iter().chain([&s.at]));
+        }
+        for r in &self.recurrences {
+            todo.extend(r.states.iter().flat_map(|s| [&s.initial, &s.next]).flat_map(Step::args));
+            todo.extend(&r.lets);
+        }
+        for o in &self.observes {
+            todo.extend(args(&o.law).chain([&o.value]).chain(&o.mask));
+        }
+        let mut used = BTreeSet::new();
+        while let Some(t) = todo.pop() {
+            if let Kind::Latent(i) = t.kind {
+                used.insert(i);
+            }
+            todo.extend(t.parts());
+        }
+        used
+    }
+
     fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {
         let (n, rows) = (r.series.count(), &self.dims[r.rows.0].name);
         writeln!(f, "  recur   {} over {rows}: {n} series", r.name)?;

@@ -45,7 +45,7 @@ impl Lowering<'_> {
                 self.noise(&s.name, self.dim(def.rows), NoiseLaw::Normal);
             }
             for s in starts_diffuse(def) {
-                let series = self.ends(block).dim;
+                let series = self.series_ends(block).dim;
                 self.noise(&format!("{} at first", def.states[s].name), series, NoiseLaw::Normal);
             }
         }
@@ -75,7 +75,7 @@ impl Lowering<'_> {
             let def = &self.model.recurrences[block];
             self.origin(format!("states of {}", def.name));
             let order = self.order(block, def);
-            let ends = self.ends(block);
+            let ends = self.series_ends(block);
             let noise: Vec<NodeId> = def.states.iter().map(|s| self.noise_of(&s.name)).collect();
             let noise: Vec<NodeId> = noise.into_iter().map(|n| self.in_order(n, &order)).collect();
             let start_noise = starts_diffuse(def)
@@ -110,7 +110,7 @@ impl Lowering<'_> {
 
     /// The discrete variables that were summed out, in the order in which they are drawn back; by each,
     /// what depends on its values: ln of their weights.
-    pub fn summed_out(&mut self, weights: &[(Variable, NodeId)]) -> Vec<SummedOut> {
+    pub(in crate::lower) fn summed_out(&mut self, weights: &[(Variable, NodeId)]) -> Vec<SummedOut> {
         let model = self.model;
         let mut out = Vec::new();
         for &(variable, total) in weights {
@@ -144,7 +144,7 @@ impl Lowering<'_> {
         let SeriesKind::Discrete { values, .. } = s.kind else { return None };
         self.origin(format!("values of {}", s.name));
         let (chain, order) = self.chain_in_order(me, emission)?;
-        let last = self.ends(me.block).last;
+        let last = self.series_ends(me.block).last;
         let uniform = self.noise_of(&s.name);
         let uniform = self.in_order(uniform, &order);
         let g = &mut self.graph;

@@ -49,7 +49,7 @@ impl Lowering<'_> {
             let mask = masks[seen.observe].map(|mask| self.in_order(mask, &order));
             measurements.push(Measurement { value, loading, shift, sd, seen: mask });
         }
-        let ends = self.ends(block).ends;
+        let ends = self.series_ends(block).ends;
         let model = LinearGaussian {
             over: order.rows,
             first: order.first,

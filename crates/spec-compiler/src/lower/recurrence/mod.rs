@@ -277,7 +277,7 @@ impl Lowering<'_> {
     }
 
     /// The data of the ends of a block's series, made once.
-    fn ends(&mut self, block: usize) -> Ends {
+    fn series_ends(&mut self, block: usize) -> Ends {
         if let Some(ends) = self.ends.get(&block) {
             return *ends;
         }
