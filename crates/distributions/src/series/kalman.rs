@@ -7,12 +7,16 @@
 //! its digits. All is written out in scalars: few states, whose kernels fuse.
 //!
 //! A diffuse start has density 1 everywhere. The filter is linear in the start d of the diffuse
-//! states, so their part of the mean is carried as m + B d, and the terms of the likelihood as a
-//! quadratic in d, which is integrated at the end of each series: exact, with no limit taken. Of one
-//! diffuse level seen directly that leaves the first row out of the likelihood.
+//! states, so their part of the mean is carried as m + B d, and what is seen is a regression on d: its
+//! rows are rotated into a triangle R, as least squares are done, so that |R d - q|^2 is what the
+//! likelihood says of d, and what is left of each row is free of it. Integrated over d at the end of each
+//! series that is exact, with no limit taken; and nothing large is subtracted from something large,
+//! however far the data lie from 0. Of one diffuse level seen directly it leaves the first row out of the
+//! likelihood.
 //!
 //! Sources: G. Bierman, Factorization Methods for Discrete Sequential Estimation (1977), II.4 and VI.4;
-//! P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083.
+//! P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083; the rotations:
+//! G. Golub and C. Van Loan, Matrix Computations (4th ed., 2013), 5.1.8.
 
 use graph::ir::{Binary, DimId, Graph, NodeId};
 
@@ -37,7 +41,7 @@ pub struct Measurement {
     pub shift: NodeId,
     /// Positive.
     pub sd: NodeId,
-    /// Data: 0 in the rows where it is not seen (its value must be finite all the same).
+    /// Data: 0 in the rows where it is not seen; the rest does not matter there.
     pub seen: Option<NodeId>,
 }
 
@@ -76,15 +80,15 @@ struct State {
     s: Vec<Vec<NodeId>>,
     /// By state and diffuse start.
     b: Vec<Vec<NodeId>>,
-    /// The quadratic in the starts: its linear and (lower triangle) second-order terms.
-    linear: Vec<NodeId>,
-    square: Vec<NodeId>,
+    /// What is known of the starts: row by row from the diagonal on, the triangle R, and q.
+    r: Vec<Vec<NodeId>>,
+    q: Vec<NodeId>,
 }
 
 impl State {
     fn all(&self) -> Vec<NodeId> {
-        let rows = self.s.iter().chain(&self.b).flatten();
-        self.m.iter().chain(rows).chain(&self.linear).chain(&self.square).copied().collect()
+        let rows = self.s.iter().chain(&self.b).chain(&self.r).flatten();
+        self.m.iter().chain(rows).chain(&self.q).copied().collect()
     }
 
     /// Of scalars in the order of [`all`](State::all).
@@ -94,7 +98,15 @@ impl State {
         let m = take(n);
         let s = (0..n).map(|_| take(width)).collect();
         let b = (0..n).map(|_| take(d)).collect();
-        State { m, s, b, linear: take(d), square: take(d * (d + 1) / 2) }
+        let r = (0..d).map(|c| take(d - c)).collect();
+        State { m, s, b, r, q: take(d) }
+    }
+}
+
+impl State {
+    /// R', row by row as far as the diagonal.
+    fn lower(&self) -> Vec<Vec<NodeId>> {
+        (0..self.r.len()).map(|i| (0..=i).map(|c| self.r[c][i - c]).collect()).collect()
     }
 }
 
@@ -159,9 +171,9 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
     let last = &filtered.last;
     let by_row = g.expand(filtered.log_prob, &[model.over]);
     let mut log_prob = g.sum(by_row, &[model.over]);
-    let (start, factor) = solve(g, last);
-    if !start.is_empty() {
-        let density = integrated(g, &start, &factor);
+    let factor = last.lower();
+    if !factor.is_empty() {
+        let density = integrated(g, &factor);
         let series = g.ty(model.ends).dims.clone();
         let density = g.sum(density, &series);
         log_prob = g.add(log_prob, density);
@@ -170,10 +182,10 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
     for i in 0..model.start.len() {
         let own: Vec<NodeId> = last.s[i].iter().map(|&s| g.square(s)).collect();
         let mut variance = total(g, &own);
-        // B M^-1 b and B M^-1 B', by the factor of M.
+        // B R^-1 q and B (R'R)^-1 B'.
         let through = forward_solve(g, &factor, &last.b[i]);
         let mut mean = last.m[i];
-        for (t, s) in through.iter().zip(&start) {
+        for (t, s) in through.iter().zip(&last.q) {
             let (square, part) = (g.square(*t), g.mul(*t, *s));
             variance = g.add(variance, square);
             mean = g.add(mean, part);
@@ -192,10 +204,9 @@ pub(super) fn ends(
     noise: &[NodeId],
 ) -> (Vec<NodeId>, Vec<Vec<NodeId>>, Vec<NodeId>) {
     let last = &filtered.last;
-    // d = M^-1 s + L'^-1 e, with L L' = M.
-    let (start, factor) = solve(g, last);
-    let moved: Vec<NodeId> = start.iter().zip(noise).map(|(&x, &e)| g.add(x, e)).collect();
-    let starts = backward_solve(g, &factor, &moved);
+    // d = R^-1 (q + e)
+    let moved: Vec<NodeId> = last.q.iter().zip(noise).map(|(&q, &e)| g.add(q, e)).collect();
+    let starts = backward_solve(g, &last.lower(), &moved);
     let mean = last.m.iter().zip(&last.b).map(|(&m, b)| affine(g, m, b, &starts)).collect();
     let root = triangle(g, last.s.clone(), 0);
     (mean, root, starts)
@@ -215,8 +226,8 @@ pub(super) fn filter(g: &mut Graph, model: &LinearGaussian, backward: bool) -> F
     let diffuse = diffuse(model);
     let d = diffuse.len();
     let width = n + model.measurements.len();
-    let zero = g.constant(0.0);
-    // What is not seen has no loading, and so changes nothing.
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    // What is not seen is a zero of no loading and an sd of 1, and so changes nothing.
     let measurements: Vec<Measurement> = model
         .measurements
         .iter()
@@ -224,10 +235,12 @@ pub(super) fn filter(g: &mut Graph, model: &LinearGaussian, backward: bool) -> F
             None => y.clone(),
             Some(seen) => {
                 let loading = y.loading.iter().map(|h| h.map(|h| g.select(seen, h, zero))).collect();
-                Measurement { loading, ..y.clone() }
+                let [value, shift] = [y.value, y.shift].map(|x| g.select(seen, x, zero));
+                Measurement { value, loading, shift, sd: g.select(seen, y.sd, one), seen: y.seen }
             }
         })
         .collect();
+    let model = &without_first_steps(g, model);
 
     let mut inputs = StepInputs::new(model.over);
     for _ in 0..n + n * width + n * d + d + d * (d + 1) / 2 {
@@ -251,8 +264,8 @@ pub(super) fn filter(g: &mut Graph, model: &LinearGaussian, backward: bool) -> F
         m: vec![zero_in; n],
         s: vec![vec![zero_in; width]; n],
         b: vec![vec![zero_in; d]; n],
-        linear: vec![zero_in; d],
-        square: vec![zero_in; d * (d + 1) / 2],
+        r: (0..d).map(|c| vec![zero_in; d - c]).collect(),
+        q: vec![zero_in; d],
     };
     for (i, start) in model.start.iter().enumerate() {
         match *start {
@@ -299,6 +312,28 @@ pub(super) fn filter(g: &mut Graph, model: &LinearGaussian, backward: bool) -> F
         log_prob: out[0],
         last: State::of(&last, n, width, d),
         backward: backward.then(|| Backward::of(of_back, n, d)),
+    }
+}
+
+/// The model with harmless steps of time at first rows, where they are not taken: a value that varies by
+/// row may be nothing there (an sd of 0 at a distance of 0 from no row before), and would spoil derivatives.
+fn without_first_steps(g: &mut Graph, model: &LinearGaussian) -> LinearGaussian {
+    let mut safe = |n: NodeId, instead: f64| {
+        if !g.ty(n).has(model.over) {
+            return n;
+        }
+        let instead = g.constant(instead);
+        g.select(model.first, instead, n)
+    };
+    LinearGaussian {
+        transition: model
+            .transition
+            .iter()
+            .map(|row| row.iter().map(|f| f.map(|f| safe(f, 0.0))).collect())
+            .collect(),
+        shift: model.shift.iter().map(|&x| safe(x, 0.0)).collect(),
+        sd: model.sd.iter().map(|&x| safe(x, 1.0)).collect(),
+        ..model.clone()
     }
 }
 
@@ -384,7 +419,7 @@ fn triangle(g: &mut Graph, mut w: Vec<Vec<NodeId>>, sure: usize) -> Vec<Vec<Node
 
 /// m <- F m + b, B <- F B, S <- L with L L' = F S S' F' + diag(sd^2).
 fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId], sd: &[NodeId]) -> State {
-    let d = z.linear.len();
+    let d = z.q.len();
     let width = z.s.first().map_or(0, Vec::len);
     let zero = g.constant(0.0);
     let (mut m, mut b) = (Vec::new(), Vec::new());
@@ -396,7 +431,7 @@ fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId]
     let w = moved_rows(g, z, f, sd);
     let mut s = triangle(g, w, sd.len());
     s.iter_mut().for_each(|row| row.resize(width, zero));
-    State { m, s, b, linear: z.linear.clone(), square: z.square.clone() }
+    State { m, s, b, r: z.r.clone(), q: z.q.clone() }
 }
 
 /// The states before a step of time given those after it: of the triangle [A, 0; C, D] of [F S, diag sd;
@@ -427,7 +462,7 @@ fn backwards(
 
 /// A measurement; returns its term of the log density at a start of zero.
 fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd]: [NodeId; 3]) -> NodeId {
-    let (n, d) = (z.m.len(), z.linear.len());
+    let (n, d) = (z.m.len(), z.q.len());
     let width = z.s.first().map_or(0, Vec::len);
     let f: Vec<NodeId> = (0..width).map(|k| dot(g, h, z.s.iter().map(|s| s[k]))).collect();
     let squares: Vec<NodeId> = f.iter().map(|&f| g.square(f)).collect();
@@ -440,17 +475,6 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
     // How the prediction moves with each start.
     let u: Vec<NodeId> = (0..d).map(|c| dot(g, h, z.b.iter().map(|b| b[c]))).collect();
     let scaled = g.div(residual, variance);
-    let mut k = 0;
-    for c in 0..d {
-        let along = g.mul(u[c], scaled);
-        z.linear[c] = g.add(z.linear[c], along);
-        for e in 0..=c {
-            let product = g.mul(u[c], u[e]);
-            let part = g.div(product, variance);
-            z.square[k] = g.add(z.square[k], part);
-            k += 1;
-        }
-    }
     for i in 0..n {
         let products: Vec<NodeId> = z.s[i].iter().zip(&f).map(|(&s, &f)| g.mul(s, f)).collect();
         let sf = total(g, &products);
@@ -467,29 +491,45 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
         }
         z.s[i].push(g.mul(gain, sd));
     }
-    let quadratic = g.mul(residual, scaled);
+    let quadratic = if d == 0 {
+        g.mul(residual, scaled)
+    } else {
+        let root = g.sqrt(variance);
+        let row = u.iter().map(|&u| g.div(u, root)).collect();
+        let residual = g.div(residual, root);
+        let left = rotate(g, z, row, residual);
+        g.square(left)
+    };
     let ln = g.ln(variance);
     let both = g.add(quadratic, ln);
     let half = g.scale(-0.5, both);
     g.add_const(half, -HALF_LN_2PI)
 }
 
-/// L with L L' = M, rows by rows, and L^-1 s: for the quadratic s'd - d'M d / 2 in the starts.
-fn solve(g: &mut Graph, z: &State) -> (Vec<NodeId>, Vec<Vec<NodeId>>) {
-    let mut l: Vec<Vec<NodeId>> = Vec::new();
-    let mut rest = z.square.as_slice();
-    for i in 0..z.linear.len() {
-        let (own, later) = rest.split_at(i + 1);
-        rest = later;
-        // Left of the diagonal L_j x = M_ij, row by row.
-        let mut row = forward_solve(g, &l, &own[..i]);
-        let squares: Vec<NodeId> = row.iter().map(|&x| g.square(x)).collect();
-        let before = total(g, &squares);
-        let pivot = g.sub(own[i], before);
-        row.push(g.sqrt(pivot));
-        l.push(row);
+/// Rotates the row `[u, e]` of the regression on the starts into `[R, q]`, by Givens; what is left of e.
+fn rotate(g: &mut Graph, z: &mut State, mut u: Vec<NodeId>, mut e: NodeId) -> NodeId {
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    for c in 0..u.len() {
+        let (a, b) = (g.square(z.r[c][0]), g.square(u[c]));
+        let both = g.add(a, b);
+        // Neither says anything of this start: nothing turns, and no root is taken of zero.
+        let some = g.binary(Binary::Lt, zero, both);
+        let safe = g.select(some, both, one);
+        let length = g.sqrt(safe);
+        let cos = g.div(z.r[c][0], length);
+        let cos = g.select(some, cos, one);
+        let sin = g.div(u[c], length);
+        let mut turn = |old: &mut NodeId, new: &mut NodeId| {
+            let (x, y) = (g.mul(cos, *old), g.mul(sin, *new));
+            let (v, w) = (g.mul(cos, *new), g.mul(sin, *old));
+            (*old, *new) = (g.add(x, y), g.sub(v, w));
+        };
+        for (old, new) in z.r[c].iter_mut().zip(&mut u[c..]) {
+            turn(old, new);
+        }
+        turn(&mut z.q[c], &mut e);
     }
-    (forward_solve(g, &l, &z.linear), l)
+    e
 }
 
 fn forward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId> {
@@ -519,13 +559,10 @@ fn backward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId>
     out
 }
 
-/// ln of the integral of exp(s'd - d'M d / 2), with x = L^-1 s: x'x / 2 - ln |L| + k ln(2 pi) / 2
-fn integrated(g: &mut Graph, x: &[NodeId], l: &[Vec<NodeId>]) -> NodeId {
-    let mut sum = g.constant(x.len() as f64 * HALF_LN_2PI);
-    for (&x, row) in x.iter().zip(l) {
-        let square = g.square(x);
-        let half = g.scale(0.5, square);
-        sum = g.add(sum, half);
+/// ln of the integral of exp(-|R d - q|^2 / 2), by L = R': k ln(2 pi) / 2 - ln |L|
+fn integrated(g: &mut Graph, l: &[Vec<NodeId>]) -> NodeId {
+    let mut sum = g.constant(l.len() as f64 * HALF_LN_2PI);
+    for row in l {
         let ln = g.ln(*row.last().expect("its own"));
         sum = g.sub(sum, ln);
     }
