@@ -140,7 +140,7 @@ fn a_run_with_includes_and_overrides_predicts() {
     fs::write(folder.path().join("lib/other.csv"), "y\n1\n").unwrap();
     let out = run(folder.path(), &["predict", "runs/m"]);
     assert_eq!(out.status.code(), Some(2));
-    assert!(said(&out).contains("is not what it was when the model was fitted"), "{}", said(&out));
+    assert!(said(&out).contains("to use it as it is: --data d="), "{}", said(&out));
 }
 
 #[test]

@@ -48,7 +48,7 @@ recurrence:
   level:
     over: i
     states:
-      z: {initial: normal(0, 1), next: \"normal(a * z, s)\"}
+      z: {initial: \"normal(0, 1)\", next: \"normal(a * z, s)\"}
 observe:
   y: normal(z, 0.5)
 ";
