@@ -174,6 +174,8 @@ impl Run<'_> {
 
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
+        // The folder of a spec that is named without one is the working folder.
+        let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
         let data: Vec<Value> = model
@@ -193,7 +195,7 @@ impl Run<'_> {
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
-            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,

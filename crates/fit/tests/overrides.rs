@@ -42,6 +42,10 @@ fn a_run_keeps_its_includes_and_overrides() {
     assert_eq!(plain["includes"], serde_json::json!([{"file": "lib/priors.yaml", "text": PRIORS}]));
     assert_eq!(plain["overrides"], serde_json::json!([]));
     assert_eq!(plain["versions"]["language"], 1);
+    // Tables are found again from any working folder.
+    let elsewhere = folder.path().join("lib");
+    let out = run(&elsewhere, &["predict", "../runs/m", "--out", "p"]);
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
 
     // A path on the command line is one from here; it counts beside the options of inference.
     let set = ["latent.mu=normal(0, 1000)", "data.d.file=lib/other.csv", "inference.posterior_draws=500"];
@@ -131,6 +135,9 @@ fn a_run_with_includes_and_overrides_predicts() {
     assert!(again.iter().all(|m| (m - 102.5).abs() < 2.0), "{again:?}");
     // Of another working folder, for other rows: what was learned stays, `mean(y)` too.
     let elsewhere = folder.path().join("lib/more");
+    let out = run(&elsewhere, &["predict", "../../runs/m", "--out", "q"]);
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    assert_eq!(again, means(&folder, "lib/more/q/predictive.parquet"));
     fs::write(elsewhere.join("new.csv"), "y\n101\n103\n").unwrap();
     let out = run(&elsewhere, &["predict", "../../runs/m", "--data", "new.csv", "--out", "p"]);
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
