@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
-use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
@@ -15,6 +14,7 @@ use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
+use crate::texts::Texts;
 
 /// The file that marks a folder as a run of ours.
 pub const MARKER: &str = "fit.json";
@@ -186,24 +186,10 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// The included files, as the spec's folder sees them, with their texts.
-    fn includes(&self) -> Vec<Value> {
-        let files = self.source.files().iter();
-        let include = |file: &spec_compiler::source::File| match file.role() {
-            Role::Included(path) => Some(json!({"file": path, "text": file.text()})),
-            Role::Spec | Role::Override => None,
-        };
-        files.filter_map(include).collect()
-    }
-
-    /// What `--set` said.
-    fn overrides(&self) -> Vec<&str> {
-        let files = self.source.files().iter();
-        files.filter(|file| *file.role() == Role::Override).map(|file| file.text()).collect()
-    }
-
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
+        // The folder of a spec that is named without one is the working folder.
+        let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
         let data: Vec<Value> = model
@@ -222,19 +208,16 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        json!({
+        let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
             "centring": self.recentred.map(Recentred::json),
             "model": model.name,
-            "spec": self.source.text(),
-            "includes": self.includes(),
-            "overrides": self.overrides(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
             "units": self.compiled.target.units,
-            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
@@ -253,7 +236,13 @@ impl Run<'_> {
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
             "isa": self.machine.isa.to_string(),
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
-        })
+        });
+        if let (Some(all), Ok(Value::Object(texts))) =
+            (json.as_object_mut(), serde_json::to_value(Texts::of(self.source)))
+        {
+            all.extend(texts);
+        }
+        json
     }
 }
 

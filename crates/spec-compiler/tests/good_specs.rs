@@ -63,6 +63,21 @@ fn the_examples_compile() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Written as one file, a spec says what it said, to both parsers.
+#[test]
+fn one_file_says_the_same() {
+    for (path, text) in support::files("good", "yaml") {
+        let place = path.display().to_string();
+        let source = Source::new("a.yaml", text).unwrap();
+        let written = spec_compiler::parse::one_file(&source, &Default::default()).unwrap();
+        let again = Source::new("b.yaml", written.clone()).unwrap();
+        let spec = parse_spec(&again).unwrap_or_else(|m| panic!("{}\n{written}", render(&m, &again)));
+        assert_eq!(spec.to_string(), parse_spec(&source).unwrap().to_string(), "{place}");
+        let root = yaml::parse(&again, &mut Vec::new()).unwrap();
+        same(&Node::Map(root), &serde_yaml::from_str(&written).unwrap(), &place);
+    }
+}
+
 /// serde_yaml_ng, a parser with other ancestors, reads every good spec as we do.
 #[test]
 fn a_second_parser_reads_the_same() {

@@ -370,12 +370,7 @@ fn reported(scope: &mut Scope, name: &Ident) {
                 scope.tell(errors::reported_data(name.span, &name.name));
             }
         }
-        [Symbol::Latent(_) | Symbol::State { .. }] => {}
-        [Symbol::Series(s)] => {
-            if scope.is_discrete_state(s) {
-                scope.tell(errors::later_version(name.span, "a table of discrete states"));
-            }
-        }
+        [Symbol::Latent(_) | Symbol::State { .. } | Symbol::Series(_)] => {}
         _ => {
             let known = scope.reportable();
             scope.tell(errors::unknown_reported(name.span, &name.name, &known));

@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
 use graph::value::{Bindings, Value};
-use model::{Cells, Named, Site, Target};
+use model::{Cells, Named, Noise, Site, Target};
 
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -46,6 +46,7 @@ pub fn lower(
     l.latents();
     l.series_inputs();
     l.imputed();
+    l.summed_out_inputs();
     for def in &model.order {
         match *def {
             Def::Latent(i) => l.prior(i),
@@ -86,6 +87,11 @@ pub(crate) struct Lowering<'a> {
     /// By block and position.
     step_lets: HashMap<(usize, usize), NodeId>,
     chains: HashMap<SeriesRef, recurrence::ChainLaws>,
+    /// By block.
+    ends: HashMap<usize, recurrence::Ends>,
+    /// The linear-Gaussian blocks, by number.
+    filters: Vec<(usize, distributions::series::LinearGaussian)>,
+    noises: Vec<Noise>,
     /// By name.
     row_inputs: HashMap<String, NodeId>,
     /// By lag: the row it reads, and whether there is one.
@@ -144,6 +150,9 @@ impl<'a> Lowering<'a> {
             orders: HashMap::new(),
             step_lets: HashMap::new(),
             chains: HashMap::new(),
+            ends: HashMap::new(),
+            filters: Vec::new(),
+            noises: Vec::new(),
             row_inputs: HashMap::new(),
             lags: HashMap::new(),
             columns: HashMap::new(),
@@ -362,19 +371,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn has_discrete(&self, n: NodeId) -> bool {
-        let latent = |d: &DimId| {
-            let mut all = self.model.latents.iter().filter_map(|l| l.discrete);
-            all.any(|x| self.dim(x.dim) == *d)
-        };
-        self.graph.ty(n).dims.iter().any(latent) || self.has_discrete_state(n)
-    }
-
-    /// Does it vary over the values of a state of a recurrence?
-    fn has_discrete_state(&self, n: NodeId) -> bool {
-        self.model.recurrences.iter().flat_map(|r| &r.states).any(|s| match s.kind {
-            SeriesKind::Discrete { values, .. } => self.graph.ty(n).has(self.dim(values.dim)),
-            _ => false,
-        })
+        let latents = self.model.latents.iter().filter_map(|l| l.discrete);
+        let states = self.model.recurrences.iter().flat_map(|r| &r.states).filter_map(|s| match s.kind {
+            SeriesKind::Discrete { values, .. } => Some(values),
+            _ => None,
+        });
+        latents.chain(states).any(|values| self.graph.ty(n).has(self.dim(values.dim)))
     }
 
     /// A column as numbers: where nulls are inferred, with their values in their places.
@@ -486,8 +488,7 @@ impl<'a> Lowering<'a> {
         }
         for (block, def) in self.model.recurrences.iter().enumerate() {
             for (state, s) in def.states.iter().enumerate() {
-                let summed_out = def.linear.is_some() || matches!(s.kind, SeriesKind::Discrete { .. });
-                if !summed_out && wanted(&s.name) {
+                if !matches!(s.kind, SeriesKind::Discrete { .. }) && wanted(&s.name) {
                     let node = self.series[&SeriesRef { block, state }];
                     let dims = self.dim_ids(&s.dims);
                     let node = self.graph.expand(node, &dims);
@@ -499,7 +500,6 @@ impl<'a> Lowering<'a> {
             if let Some(&node) = self.lets.get(&i)
                 && !def.data_only
                 && def.discrete.is_empty()
-                && !self.model.is_summed_out(i)
                 && wanted(&def.name)
             {
                 generate.push(self.named(&def.name, &def.dims, node));
@@ -519,7 +519,8 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        generate.extend(self.probabilities(&weights));
+        let summed_out = self.summed_out(&weights);
+        generate.extend(self.probabilities(&summed_out));
         let sites: Vec<Site> = std::mem::take(&mut self.sites)
             .into_iter()
             .flatten()
@@ -527,7 +528,8 @@ impl<'a> Lowering<'a> {
             .chain(self.imputed_sites.drain(..))
             .chain(self.centrings.drain(..))
             .collect();
-        let (discrete, variables) = self.drawn(&weights, &sites);
+        let (states, laws) = self.filtered_states();
+        let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
@@ -541,6 +543,8 @@ impl<'a> Lowering<'a> {
             log_lik: self.log_lik,
             variables,
             discrete,
+            states,
+            noise: self.noises,
             tables,
             factors,
             drawn: self.model.drawn.clone(),
