@@ -12,6 +12,7 @@ mod rates;
 mod recurrence;
 mod remembered;
 mod solve;
+mod wholes;
 
 use std::collections::{HashMap, HashSet};
 
