@@ -119,7 +119,7 @@ mod window;
 mod wishart;
 mod zero_inflated;
 
-pub use bijectors::{Affine, Place, bijector_for};
+pub use bijectors::{Affine, Identity, Place, bijector_for};
 pub use dirichlet::dirichlet_implicit;
 pub use distribution::{Distribution, Event, LocationScale, Tails, Uniforms, constants};
 pub use domain::{Domain, Fault};

@@ -42,6 +42,7 @@ pub const SPECIAL: &[(&str, &str, &str)] = &[
     ("logsumexp", "logsumexp(e, over=d)", "log(sum(exp(e)))"),
     ("dot", "dot(a, b, over=d)", "the sum of products over one dimension"),
     ("where", "where(c, a, b)", "a where c holds, else b"),
+    ("convert", "convert(x, mM)", "x in another unit; of a bare number, the number in that unit"),
     ("lag", "lag(e, k)", "e of the row k before, in a table with `ordered_by:`; `by=`, `before=`"),
     ("lags", "lags(e, n, over=d)", "lag(e, 1) to lag(e, n) side by side along d"),
     ("new", "new(z)", "inside a recurrence, the state z at the row itself"),

@@ -56,6 +56,15 @@ pub fn null(span: Span, column: &str, table: &str, place: &str, count: usize) ->
         ))
 }
 
+/// A null of a column that may also be inferred.
+pub fn null_number(span: Span, column: &str, table: &str, place: &str, count: usize) -> Diagnostic {
+    null(span, column, table, place, count).help(format!(
+        "complete the data, or say in `{table}:` what becomes of such rows: `missing: {{{column}: drop}}` \
+         leaves them out, `missing: {{{column}: impute}}` infers the values under the law that `observe:` \
+         gives `{column}`"
+    ))
+}
+
 /// A null where leaving out the row makes no sense.
 pub fn null_here(span: Span, column: &str, table: &str, place: &str, why: &str) -> Diagnostic {
     mistake("null", span, format!("column `{column}` of `{table}` has no value in {place}"))

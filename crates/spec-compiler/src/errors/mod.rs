@@ -13,6 +13,7 @@ mod names;
 mod recurrence;
 mod shapes;
 mod solves;
+mod units;
 mod yaml;
 
 pub(crate) use data::*;
@@ -25,6 +26,7 @@ pub(crate) use names::*;
 pub(crate) use recurrence::*;
 pub(crate) use shapes::*;
 pub(crate) use solves::*;
+pub(crate) use units::*;
 pub(crate) use yaml::*;
 
 use crate::diagnostic::Diagnostic;

@@ -109,7 +109,13 @@ fn indexed(
     let dim = scope.dims.find(&name).filter(|d| base.dims.contains(d));
     if dim.is_none() {
         let has = scope.dims.show(&base.dims);
-        scope.tell(errors::not_over(by.span, shown, &has, &name));
+        let t = &scope.tables[table];
+        scope.tell(if t.data.columns[column].name != name {
+            errors::not_over(by.span, shown, &has, &name)
+        } else {
+            let levels = base.dims.iter().map(|&d| &scope.dims[d]).find(|d| d.rows_of.is_none());
+            errors::not_over_levels(by.span, shown, &has, (&name, &t.name), levels.map(|d| d.name.as_str()))
+        });
     }
     dim
 }
