@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
-use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, Output, TableError, write_parquet, write_table};
-use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
+use vi_engine::nuts::Chains;
+use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
+use crate::texts::Texts;
 
 /// The file that marks a folder as a run of ours.
 pub const MARKER: &str = "fit.json";
@@ -54,7 +55,7 @@ pub struct Run<'a> {
     pub source: &'a Source,
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
-    pub centring: Option<&'a Recentred>,
+    pub recentred: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -112,8 +113,8 @@ impl Run<'_> {
         posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
-        let written = match self.centring {
-            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+        let written = match self.recentred {
+            Some(recentred) => Some(recentred.as_written(target, z, self.machine)?),
             None => None,
         };
         let u = written.as_ref().unwrap_or(z);
@@ -133,7 +134,7 @@ impl Run<'_> {
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
         };
-        let table = [
+        let mut table = vec![
             Output::whole("name", ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
             Output::texts("unit", rows.iter().map(|r| r.unit.clone()).collect()),
             real("mean", |r| r.mean),
@@ -146,6 +147,16 @@ impl Run<'_> {
             real("k_hat", |r| r.k_hat),
             real("shift", |r| r.shift),
         ];
+        if let Some(chains) = &fit.chains {
+            // A constant has nothing to mix.
+            let of = |name: &str, f: fn(&Mixing) -> f64| {
+                let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
+                Output::whole(name, ColumnData::Real(values.collect()))
+            };
+            table.push(of("r_hat", |m| m.r_hat));
+            table.push(of("ess_bulk", |m| m.ess_bulk));
+            table.push(of("ess_tail", |m| m.ess_tail));
+        }
         write_table(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;
@@ -175,24 +186,10 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// The included files, as the spec's folder sees them, with their texts.
-    fn includes(&self) -> Vec<Value> {
-        let files = self.source.files().iter();
-        let include = |file: &spec_compiler::source::File| match file.role() {
-            Role::Included(path) => Some(json!({"file": path, "text": file.text()})),
-            Role::Spec | Role::Override => None,
-        };
-        files.filter_map(include).collect()
-    }
-
-    /// What `--set` said.
-    fn overrides(&self) -> Vec<&str> {
-        let files = self.source.files().iter();
-        files.filter(|file| *file.role() == Role::Override).map(|file| file.text()).collect()
-    }
-
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
+        // The folder of a spec that is named without one is the working folder.
+        let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
         let data: Vec<Value> = model
@@ -211,28 +208,26 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        json!({
+        let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
-            "centring": self.centring.map(Recentred::json),
+            "centring": self.recentred.map(Recentred::json),
             "model": model.name,
-            "spec": self.source.text(),
-            "includes": self.includes(),
-            "overrides": self.overrides(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
             "units": self.compiled.target.units,
-            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
-            "family": fit.state.family,
+            "family": fit.chains.is_none().then_some(&fit.state.family),
+            "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": number(fit.k_hat),
-            "k_hat_q": number(fit.k_hat_q),
+            "k_hat": fit.chains.is_none().then(|| number(fit.k_hat)),
+            "k_hat_q": fit.chains.is_none().then(|| number(fit.k_hat_q)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -241,8 +236,27 @@ impl Run<'_> {
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
             "isa": self.machine.isa.to_string(),
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
-        })
+        });
+        if let (Some(all), Ok(Value::Object(texts))) =
+            (json.as_object_mut(), serde_json::to_value(Texts::of(self.source)))
+        {
+            all.extend(texts);
+        }
+        json
     }
+}
+
+/// What was run.
+fn chains(chains: &Chains) -> Value {
+    json!({
+        "sampler": "no-u-turn, diagonal mass matrix in whitened coordinates",
+        "warmup": chains.warmup,
+        "draws": chains.draws,
+        "divergences": chains.divergences,
+        "evaluations": chains.evaluations,
+        "step_sizes": chains.step_sizes,
+        "r_hat": number(chains.worst_r_hat()),
+    })
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.

@@ -269,8 +269,8 @@ choice! {
 
 choice! {
     /// `inference: {method: ...}`
-    Method in "method" { "auto" => Auto, "vi" => Vi }
-    later ["laplace", "pathfinder", "nuts", "map"]
+    Method in "method" { "auto" => Auto, "vi" => Vi, "nuts" => Nuts }
+    later ["laplace", "pathfinder", "map"]
 }
 
 choice! {
@@ -279,7 +279,8 @@ choice! {
         "auto" => Auto,
         "centred" => Centred,
         "non_centred" => NonCentred,
-    } later ["learned"]
+        "learned" => Learned,
+    } later []
 }
 
 choice! {

@@ -4,6 +4,7 @@ mod data;
 mod inference;
 mod merge;
 mod model;
+mod one_file;
 mod overrides;
 mod read;
 mod recurrence;
@@ -14,6 +15,7 @@ use crate::source::Source;
 use crate::words;
 use crate::yaml;
 pub use merge::LANGUAGE_VERSION;
+pub use one_file::one_file;
 use read::Reader;
 
 /// Parses a spec: its file, those it includes, and its overrides.

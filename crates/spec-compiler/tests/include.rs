@@ -310,3 +310,45 @@ fn the_version_of_the_language_is_checked() {
     }
     holds(&said(&[("a.yaml", &text("2"))], &[]), &["understands version 1", "write `version: 1`"]);
 }
+
+/// As one file: includes and overrides in their places, other files for tables, texts quoted where they
+/// must be.
+#[test]
+fn several_files_can_be_written_as_one() {
+    let root = "model: a\ninclude: lib/b.yaml\nlatent:\n  x[i, j]: normal(mu, 1)\noverride:\n  latent.mu: 'normal(0, 3)'\ndescription: \"two\\nlines: \\\"one\\\"\"\n";
+    let included = "latent:\n  mu: normal(0, 10)\ndims: {i: 2, j: [left, \"to, right\"]}\ndata:\n  d: {file: y.csv, rows: r, stack: {s: {columns: [a, b], dim: k}}}\n  e:\n    file: z.csv\n    rows: q\n";
+    let files = [("a.yaml", root), ("lib/b.yaml", included)];
+    let source = gathered(&files, &["data.e.file=w.csv", "inference.draws=4", "inference.seed=2"]);
+    let new = [("d".to_string(), "d.csv".to_string()), ("e".to_string(), "it \"is\".csv".to_string())];
+    let text = spec_compiler::parse::one_file(&source, &new.into()).unwrap();
+    let expected = "# One file, made of a.yaml, lib/b.yaml, --set data.e.file, --set inference.draws, --set inference.seed.
+latent:
+  mu: \"normal(0, 3)\"
+  x[i, j]: normal(mu, 1)
+dims:
+  i: 2
+  j: [left, \"to, right\"]
+data:
+  d:
+    file: \"d.csv\"
+    rows: r
+    stack:
+      s:
+        columns: [a, b]
+        dim: k
+  e:
+    file: \"it \\\"is\\\".csv\"
+    rows: q
+model: a
+description: \"two\\nlines: \\\"one\\\"\"
+inference:
+  draws: 4
+  seed: 2
+";
+    assert_eq!(text, expected);
+    let again = Source::new("a.yaml", text).unwrap();
+    assert_eq!(parse_spec(&again).unwrap_or_else(|m| panic!("{}", render(&m, &again))).data.len(), 2);
+    // What is wrong is said as it is of the files.
+    let source = gathered(&[("a.yaml", "model: a\ninclude: b.yaml\n")], &[]);
+    assert!(spec_compiler::parse::one_file(&source, &Default::default()).is_err());
+}

@@ -77,6 +77,8 @@ pub const LAWS: &[LawUnits] = &[
     law("uniform", Any, &[("lower", Same), ("upper", Same)]),
     law("flat", Any, &[("lower", Same), ("upper", Same)]),
     law("truncated", Any, &[("d", Unchecked), ("lower", Same), ("upper", Same)]),
+    law("zero_inflated", Count, &[("d", Unchecked), ("zero", Dimensionless), ("zero_logit", Dimensionless)]),
+    law("hurdle", Any, &[("d", Unchecked), ("zero", Dimensionless), ("zero_logit", Dimensionless)]),
     law("multivariate_normal", Any,
         &[("mean", Same), ("covariance", Power(2)), ("precision", Power(-2)), ("cholesky", Same)]),
     // Of a factor of the scale the unit would be a root: it is not checked.

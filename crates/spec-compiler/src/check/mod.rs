@@ -184,6 +184,10 @@ fn latent(scope: &mut Scope, i: usize) {
         scope.tell(errors::censored_latent(law.span, &name));
         return;
     }
+    if law.has_atom() {
+        scope.tell(errors::atom(law.span, law.name(), "a latent"));
+        return;
+    }
     let discrete = match law.support {
         Support::Integers { lower, upper } => match values_of(scope, &name, &law, lower, upper) {
             Some(discrete) => Some(discrete),
@@ -256,7 +260,11 @@ fn imputed(scope: &mut Scope, observes: &[ObserveDef]) -> Vec<Imputed> {
                 continue;
             };
             let o = &observes[observe];
-            if o.law.support.is_discrete() || o.law.varies.is_some() || !o.law.event.is_empty() {
+            if o.law.support.is_discrete()
+                || o.law.varies.is_some()
+                || o.law.has_atom()
+                || !o.law.event.is_empty()
+            {
                 scope.tell(errors::imputed_law(o.law.span, &name, o.law.name()));
                 continue;
             }
@@ -370,12 +378,7 @@ fn reported(scope: &mut Scope, name: &Ident) {
                 scope.tell(errors::reported_data(name.span, &name.name));
             }
         }
-        [Symbol::Latent(_) | Symbol::State { .. }] => {}
-        [Symbol::Series(s)] => {
-            if scope.is_discrete_state(s) {
-                scope.tell(errors::later_version(name.span, "a table of discrete states"));
-            }
-        }
+        [Symbol::Latent(_) | Symbol::State { .. } | Symbol::Series(_)] => {}
         _ => {
             let known = scope.reportable();
             scope.tell(errors::unknown_reported(name.span, &name.name, &known));

@@ -324,7 +324,7 @@ impl<'a> Scope<'a> {
             (Some(d), Some(table)) => Some((d, table)),
             _ => {
                 let rows = self.tables.iter().map(|t| self.dims[t.rows].name.clone()).collect::<Vec<_>>();
-                self.fail(errors::recurrence_over(over.span, &over.name, &rows))
+                self.fail(errors::recurrence_over(over.span, &over.name, found.is_some(), &rows))
             }
         }
     }

@@ -64,6 +64,13 @@ const LAWS: &[(&[&str], &str)] = &[
     (&["ddirch", "ddirich"], "dirichlet"),
     (&["cumulative", "orderedlogit"], "ordered_logistic"),
     (&["improper", "halfflat"], "flat"),
+    (&["dnbinom", "negbin", "negbinomial", "negbinomial2", "nbinom"], "negative_binomial"),
+    (&["mvn", "mvnormal", "multinormal", "multinormalcholesky", "dmnorm"], "multivariate_normal"),
+    (
+        &["zip", "zinb", "zib", "zeroinflatedpoisson", "zeroinflatednegbinomial", "zeroinflatedbinomial"],
+        "zero_inflated",
+    ),
+    (&["hurdlepoisson", "hurdlenegbinomial", "hurdlegamma", "hurdlelognormal"], "hurdle"),
 ];
 
 /// Functions: ours, as a call or an operator.

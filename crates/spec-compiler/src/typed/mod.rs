@@ -232,9 +232,33 @@ impl Model {
         named.chain(observed).chain(imputed).collect()
     }
 
-    /// Does a let depend on states that are summed out by a filter, which then have no draws?
-    pub fn is_summed_out(&self, i: usize) -> bool {
-        self.recurrences.iter().any(|r| r.linear.as_ref().is_some_and(|l| l.lets[i]))
+    /// The latents that something is made of: all but those that only have a law.
+    pub fn used_latents(&self) -> BTreeSet<usize> {
+        fn args(law: &Law) -> impl Iterator<Item = &Typed> {
+            law.args().into_iter().map(|(arg, _)| arg)
+        }
+        let mut todo: Vec<&Typed> = self.latents.iter().flat_map(|l| args(&l.law)).collect();
+        todo.extend(self.lets.iter().map(|l| &l.value));
+        todo.extend(self.factors.iter().map(|f| &f.value));
+        for s in &self.solves {
+            todo.extend(s.states.iter().flat_map(|s| [&s.initial, &s.rate]));
+            todo.extend(s.rate_lets.iter().chain([&s.at]));
+        }
+        for r in &self.recurrences {
+            todo.extend(r.states.iter().flat_map(|s| [&s.initial, &s.next]).flat_map(Step::args));
+            todo.extend(&r.lets);
+        }
+        for o in &self.observes {
+            todo.extend(args(&o.law).chain([&o.value]).chain(&o.mask));
+        }
+        let mut used = BTreeSet::new();
+        while let Some(t) = todo.pop() {
+            if let Kind::Latent(i) = t.kind {
+                used.insert(i);
+            }
+            todo.extend(t.parts());
+        }
+        used
     }
 
     fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {

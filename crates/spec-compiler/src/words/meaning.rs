@@ -242,7 +242,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
     (
         &INFERENCE,
         &[
-            key("method", Shape::Choice(words_of::<ast::Method>), "`auto` fits, checks and corrects."),
+            key(
+                "method",
+                Shape::Choice(words_of::<ast::Method>),
+                "`auto` fits, checks and corrects; `nuts` samples.",
+            ),
             key("family", Shape::Text, "`mean_field`, `full_rank` or `low_rank(8)`."),
             key("gradient", Shape::Choice(words_of::<ast::Gradient>), "The estimator of the gradient."),
             key("draws", Shape::Whole(1), "Monte-Carlo draws a step; 8 by default."),
