@@ -7,8 +7,9 @@ use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
-use tables::{ColumnData, TableError, write_parquet};
-use vi_engine::{CompiledDensity, Fit, LogDensity, Options};
+use tables::{ColumnData, Output, TableError, write_parquet, write_table};
+use vi_engine::nuts::Chains;
+use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
@@ -54,7 +55,7 @@ pub struct Run<'a> {
     pub source: &'a Source,
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
-    pub centring: Option<&'a Recentred>,
+    pub recentred: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -112,8 +113,8 @@ impl Run<'_> {
         posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
-        let written = match self.centring {
-            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+        let written = match self.recentred {
+            Some(recentred) => Some(recentred.as_written(target, z, self.machine)?),
             None => None,
         };
         let u = written.as_ref().unwrap_or(z);
@@ -129,21 +130,34 @@ impl Run<'_> {
             write_parquet(folder.join(DISCRETE), &discrete)?;
         }
 
-        let rows = summary::rows(fit, &columns);
-        let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
-        let table = [
-            ("name".to_string(), ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
-            ("mean".to_string(), real(|r| r.mean)),
-            ("sd".to_string(), real(|r| r.sd)),
-            ("q05".to_string(), real(|r| r.q05)),
-            ("q50".to_string(), real(|r| r.q50)),
-            ("q95".to_string(), real(|r| r.q95)),
-            ("mcse".to_string(), real(|r| r.mcse)),
-            ("ess".to_string(), real(|r| r.ess)),
-            ("k_hat".to_string(), real(|r| r.k_hat)),
-            ("shift".to_string(), real(|r| r.shift)),
+        let rows = summary::rows(fit, &columns, target);
+        let real = |name: &str, f: fn(&Row) -> f64| {
+            Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
+        };
+        let mut table = vec![
+            Output::whole("name", ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
+            Output::texts("unit", rows.iter().map(|r| r.unit.clone()).collect()),
+            real("mean", |r| r.mean),
+            real("sd", |r| r.sd),
+            real("q05", |r| r.q05),
+            real("q50", |r| r.q50),
+            real("q95", |r| r.q95),
+            real("mcse", |r| r.mcse),
+            real("ess", |r| r.ess),
+            real("k_hat", |r| r.k_hat),
+            real("shift", |r| r.shift),
         ];
-        write_parquet(folder.join("summary.parquet"), &table)?;
+        if let Some(chains) = &fit.chains {
+            // A constant has nothing to mix.
+            let of = |name: &str, f: fn(&Mixing) -> f64| {
+                let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
+                Output::whole(name, ColumnData::Real(values.collect()))
+            };
+            table.push(of("r_hat", |m| m.r_hat));
+            table.push(of("ess_bulk", |m| m.ess_bulk));
+            table.push(of("ess_tail", |m| m.ess_tail));
+        }
+        write_table(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;
         let trace = [
@@ -181,30 +195,39 @@ impl Run<'_> {
         let data: Vec<Value> = model
             .tables
             .iter()
-            .map(|t| {
+            .enumerate()
+            .map(|(i, t)| {
+                let units: serde_json::Map<String, Value> = (0..t.data.columns.len())
+                    .filter_map(|c| {
+                        let unit = model.units.columns.get(&(i, c))?;
+                        Some((t.data.columns[c].name.clone(), json!(unit.to_string())))
+                    })
+                    .collect();
                 let schema: serde_json::Map<String, Value> =
                     t.data.columns.iter().map(|c| (c.name.clone(), json!(c.cells.kind()))).collect();
-                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema})
+                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
         let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
-            "centring": self.centring.map(Recentred::json),
+            "centring": self.recentred.map(Recentred::json),
             "model": model.name,
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
+            "units": self.compiled.target.units,
             "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
-            "family": fit.state.family,
+            "family": fit.chains.is_none().then_some(&fit.state.family),
+            "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": number(fit.k_hat),
-            "k_hat_q": number(fit.k_hat_q),
+            "k_hat": fit.chains.is_none().then(|| number(fit.k_hat)),
+            "k_hat_q": fit.chains.is_none().then(|| number(fit.k_hat_q)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -221,6 +244,19 @@ impl Run<'_> {
         }
         json
     }
+}
+
+/// What was run.
+fn chains(chains: &Chains) -> Value {
+    json!({
+        "sampler": "no-u-turn, diagonal mass matrix in whitened coordinates",
+        "warmup": chains.warmup,
+        "draws": chains.draws,
+        "divergences": chains.divergences,
+        "evaluations": chains.evaluations,
+        "step_sizes": chains.step_sizes,
+        "r_hat": number(chains.worst_r_hat()),
+    })
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.

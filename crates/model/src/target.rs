@@ -1,6 +1,6 @@
 //! The compiled model: one differentiable graph, with its sites.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
@@ -96,6 +96,8 @@ pub struct Target {
     pub factors: Vec<(String, NodeId)>,
     /// Names whose draws are wanted row by row.
     pub drawn: BTreeSet<String>,
+    /// The units of whatever has one, by the names of sites, of what is reported and what is observed.
+    pub units: BTreeMap<String, String>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,
@@ -123,6 +125,12 @@ impl Target {
                 bound(&dim.name).or_else(|| bound(dim.name.trim_end_matches('\''))).unwrap_or(0)
             }
         }
+    }
+
+    /// The unit of a column of results, such as `theta[Choate]`.
+    pub fn unit_of(&self, column: &str) -> Option<&str> {
+        let name = column.split('[').next().unwrap_or(column);
+        self.units.get(name).map(String::as_str)
     }
 
     /// Elements over `dims`.

@@ -37,6 +37,8 @@ pub fn parse_spec(source: &Source) -> Result<Spec, Vec<Diagnostic>> {
 
 fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let fields = reader.root(root, &words::SPEC);
+    // Names of units come first, for all that carries one.
+    reader.declare_units(fields.get("units"));
     // All sections are read before any is missed, so that all mistakes are found.
     let model = fields.get("model").and_then(|node| reader.model_name(node));
     let description = fields.get("description").and_then(|node| reader.text(node, "`description:`"));
@@ -53,6 +55,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     Some(Spec {
         model: model?,
         description,
+        units: reader.vocabulary().clone(),
         data,
         dims,
         latent,

@@ -68,7 +68,7 @@ const PIECES: &[&str] = &[
 /// outside the file.
 #[test]
 fn damaged_specs_do_no_harm() {
-    let mut seeds = support::files("good", "yaml");
+    let mut seeds = support::good_specs();
     let bad = support::files("bad", "yaml");
     // As many good ones as bad ones.
     seeds = seeds.iter().cycle().take(bad.len()).cloned().chain(bad).collect();

@@ -49,6 +49,17 @@ fn holds(said: &str, expected: &[&str]) {
 const PRIORS: &str = "version: 1\nlatent:\n  mu: normal(0, 10)\n  tau: half_cauchy(5)\n";
 const MODEL: &str = "model: a\ninclude: lib/priors.yaml\nlatent:\n  x: normal(mu, tau)\n";
 
+/// Names of units are those of all files; two may need the same.
+#[test]
+fn names_of_units_are_added() {
+    let ponds = "units: [fish, frogs]\nlatent: {x: {prior: \"normal(0, 1)\", unit: fish/ha}}\n";
+    let a = "model: a\ninclude: b.yaml\nunits: [crabs, fish]\nlatent: {y: {prior: \"normal(0, 1)\", unit: crabs/fish}}\n";
+    let expected = "model a\nunits fish, frogs, crabs\nlatent\n  x ~ normal(0, 1) in fish/ha\n  y ~ normal(0, 1) in crabs/fish\n";
+    assert_eq!(ast(&[("a.yaml", a), ("b.yaml", ponds)], &[]), expected);
+    let set = ast(&[("a.yaml", a), ("b.yaml", ponds)], &["latent.x.unit=frogs"]);
+    assert!(set.contains("x ~ normal(0, 1) in frogs"), "{set}");
+}
+
 #[test]
 fn sections_of_included_files_come_first() {
     let expected = "model a\nlatent\n  mu ~ normal(0, 10)\n  tau ~ half_cauchy(5)\n  x ~ normal(mu, tau)\n";

@@ -118,6 +118,9 @@ fn every_good_spec_fits_the_schema() {
     specs(&workspace().join("crates/fit/templates"), &mut all);
     all.extend(examples("README.md"));
     all.extend(examples("docs/spec-language.md"));
+    for page in std::fs::read_dir(workspace().join("docs/language")).unwrap() {
+        all.extend(examples(&format!("docs/language/{}", page.unwrap().file_name().to_str().unwrap())));
+    }
     assert!(all.len() > 15, "{}", all.len());
     let schema = schema();
     let wrong: Vec<String> = all
@@ -140,7 +143,7 @@ fn misspelt_and_misshaped_specs_do_not() {
         ("model: m\nscm: {}", "unknown key scm"),
         ("model: m\ninference: {draws: 0}", "0 is below 1"),
         ("model: m\ninference: {draws: 1.5}", "1.5 is no"),
-        ("model: m\ninference: {method: nuts}", "is none of"),
+        ("model: m\ninference: {method: map}", "is none of"),
         ("model: m\noutput: {report: []}", "too short"),
         ("model: m\ndims: {k: [a, a]}", "twice"),
         ("model: m\node: {r: {at: t, states: {x: {initial: 1}}}}", "\"rate\" is missing"),

@@ -154,6 +154,7 @@ pub(crate) fn answer(
         ess: answer.psis.ess,
         parameters,
         interrupted,
+        chains: None,
         tally: target.tally.clone(),
         state,
     })
@@ -237,7 +238,7 @@ fn offset(seed: u64) -> f64 {
 }
 
 /// Some of the draws.
-fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
+pub(crate) fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
     let mut picked = Lanes::zeros(z.n(), chosen.len());
     for (lane, &i) in chosen.iter().enumerate() {
         picked.set_lane(lane, &z.lane(i));
@@ -280,7 +281,7 @@ fn relative(x: f64, sd: f64) -> f64 {
 }
 
 /// What the user reads of draws, a column each.
-fn reported(target: &mut Target, z: &Lanes) -> Vec<Vec<f64>> {
+pub(crate) fn reported(target: &mut Target, z: &Lanes) -> Vec<Vec<f64>> {
     let n = target.density().reported_names().len();
     let mut columns = vec![Vec::with_capacity(z.lanes()); n];
     for first in (0..z.lanes()).step_by(BLOCK) {

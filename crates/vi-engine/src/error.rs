@@ -26,8 +26,8 @@ pub enum FitError {
         .reason.as_ref().map(|r| format!("; most often: {r}")).unwrap_or_default()
     )]
     NoFiniteStart { tried: usize, reason: Option<String> },
-    /// Cancelled before there was any approximation to keep.
-    #[error("interrupted before a first approximation was found")]
+    /// Cancelled before there was anything to keep: an approximation, or a draw of every chain.
+    #[error("interrupted before there were any draws")]
     InterruptedAtStart,
     /// Not one draw of the approximation has a finite log density.
     #[error(
@@ -35,6 +35,9 @@ pub enum FitError {
         .reason.as_ref().map(|r| format!("; most often: {r}")).unwrap_or_default()
     )]
     NoFiniteDraw { reason: Option<String> },
+    /// Draws that have no covariance to begin a fit with.
+    #[error("the draws to begin with do not vary in every direction")]
+    NoSpread,
     /// A saved state that does not fit this model and these options.
     #[error("the saved state cannot be resumed: {0}")]
     State(#[from] StateError),

@@ -49,11 +49,14 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | parameterise | `centring` | centred or non-centred, for each element of a hierarchy |
+//! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
+//!
+//! `nuts` is another way from the start on: chains instead of an approximation, judged by
+//! `diagnostics::mixing`.
 //!
 //! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
@@ -75,6 +78,7 @@ mod fixed_draws;
 mod lbfgs;
 mod log_density;
 mod not_finite;
+pub mod nuts;
 mod observe;
 mod options;
 mod proposal;
@@ -91,6 +95,7 @@ mod unconstrain;
 
 pub use compiled::{CompileError, CompiledDensity, gradient_graph, per_draw};
 pub use diagnostics::check::ParameterCheck;
+pub use diagnostics::mixing::Mixing;
 pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
 pub use fit::{Fit, fit, resume};
@@ -109,5 +114,5 @@ pub const BLOCK: usize = 80;
 /// Names of a family's base noise: the coordinates', then its own.
 fn base_names(coordinates: &[String], n_base: usize) -> Vec<String> {
     let own = (0..n_base.saturating_sub(coordinates.len())).map(|j| format!("(factor {j})"));
-    coordinates.iter().cloned().chain(own).collect()
+    coordinates.iter().take(n_base).cloned().chain(own).collect()
 }

@@ -11,6 +11,8 @@ pub enum Stage {
     Refine,
     /// Drawing from the approximation and weighing the draws.
     Check,
+    /// Running the chains of a sampler.
+    Sample,
 }
 
 /// One row of the trace.

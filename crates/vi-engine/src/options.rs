@@ -13,6 +13,8 @@ pub enum Method {
     Vi,
     /// The normal at the mode, by curvature; checked, not refined.
     Laplace,
+    /// No-U-Turn sampling: no family, but chains ([`crate::nuts`]).
+    Nuts,
 }
 
 /// The largest dimension for which `full_rank` is the default family.

@@ -24,6 +24,10 @@ pub enum Purpose {
     Walk,
     /// Draws and directions that tell centred from non-centred.
     Centring,
+    /// Starting points of the chains of a sampler.
+    ChainStart,
+    /// Momenta and choices of the chains.
+    Chain,
 }
 
 impl Purpose {
@@ -38,7 +42,14 @@ impl Purpose {
             Purpose::Resample => "resample".into(),
             Purpose::Walk => "walk".into(),
             Purpose::Centring => "centring".into(),
+            Purpose::ChainStart => "chain start".into(),
+            Purpose::Chain => "chain".into(),
         }
+    }
+
+    /// The stream of `name`.
+    pub(crate) fn key(self, seed: u64, name: &str) -> Key {
+        Key::new(seed, &self.word(), name, "")
     }
 }
 
@@ -53,8 +64,7 @@ pub struct Noise {
 impl Noise {
     /// A stream for each of `names`.
     pub fn new<'a>(seed: u64, purpose: Purpose, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let word = purpose.word();
-        Noise { keys: names.into_iter().map(|name| Key::new(seed, &word, name, "")).collect() }
+        Noise { keys: names.into_iter().map(|name| purpose.key(seed, name)).collect() }
     }
 
     /// Fills `eps` (`[names]` x lanes) with the draws `first_draw ..` of `step`; padding lanes get

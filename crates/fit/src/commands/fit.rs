@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{CompiledDensity, FamilyChoice, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
 use crate::centring;
 use crate::cli;
@@ -26,12 +26,12 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
-    let centring = centring::choose(&mut compiled, &options, &machine, &mut watch)?;
-    let target = &compiled.target;
-    let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
+    let centring::Chosen { mut density, recentred, begun: trial } =
+        centring::choose(&mut compiled, &options, &machine, &mut watch)?;
+    let target = &compiled.target;
 
-    let fitted = match saved {
+    let fitted = match saved.or(trial) {
         None => vi_engine::fit(&mut density, &options, &mut watch),
         Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
     };
@@ -54,7 +54,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         base,
         source: &source,
         compiled: &compiled,
-        centring: centring.as_ref(),
+        recentred: recentred.as_ref(),
         options: &options,
         machine: &machine,
         fit: &fit,
@@ -75,7 +75,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
-            text.push_str(&how_to_go_on(args, spec));
+            text.push_str(&how_to_go_on(args, spec, options.method));
         }
         outcome::say(text)?;
     }
@@ -96,12 +96,14 @@ fn where_not_finite(target: &model::Target) -> String {
     })
 }
 
-fn how_to_go_on(args: &cli::Fit, spec: &Path) -> String {
+fn how_to_go_on(args: &cli::Fit, spec: &Path, method: Method) -> String {
     let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
     let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
     let quoted = |text: &String| format!(" --set '{}'", text.replace('\'', "'\\''"));
     let set: String = args.overrides.set.iter().map(quoted).collect();
-    format!("go on with: fit {}{set}{out}{seed} --resume\n", spec.display())
+    // Chains have no state that is kept: they begin again from where the search for a start ended.
+    let what = if method == Method::Nuts { "begin the chains again" } else { "go on" };
+    format!("{what} with: fit {}{set}{out}{seed} --resume\n", spec.display())
 }
 
 /// What the spec and the command line choose, the rest by default.
@@ -111,6 +113,7 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
         method: inference.method.as_ref().map_or(d.method, |m| match m.value {
             ast::Method::Auto => Method::Auto,
             ast::Method::Vi => Method::Vi,
+            ast::Method::Nuts => Method::Nuts,
         }),
         family: inference.family.as_ref().map(|f| match f.value {
             ast::Family::MeanField => FamilyChoice::MeanField,
@@ -164,6 +167,7 @@ fn state(
 fn verdict(run: &Run) -> String {
     let fit = run.fit;
     let said = match fit.verdict {
+        Verdict::Ok if fit.chains.is_some() => "ok: the chains agree, and their draws suffice",
         Verdict::Ok => "ok: the approximation passed its checks",
         Verdict::Corrected => "corrected: reweighted draws passed the checks",
         Verdict::Unreliable => "unreliable: do not use these numbers as they are",
@@ -171,7 +175,15 @@ fn verdict(run: &Run) -> String {
         Verdict::Unchecked => "unchecked",
     };
     let mut out = format!("verdict {said}\n");
-    if fit.k_hat == f64::NEG_INFINITY {
+    if let Some(chains) = &fit.chains {
+        out.push_str(&format!(
+            "  {} chains, R-hat at most {:.3}, effective draws at least {:.0}, {} divergences\n",
+            chains.draws.len(),
+            chains.worst_r_hat(),
+            fit.ess,
+            chains.divergences
+        ));
+    } else if fit.k_hat == f64::NEG_INFINITY {
         out.push_str("  all importance weights are equal: the approximation is exact\n");
     } else {
         out.push_str(&format!("  k-hat {:.2}, effective draws {:.0}\n", fit.k_hat, fit.ess));
@@ -179,7 +191,11 @@ fn verdict(run: &Run) -> String {
     for r in fit.reasons.iter().take(8) {
         out.push_str(&format!("  {r}\n"));
     }
-    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.state.family == "mean_field" {
+    if fit.verdict == Verdict::Unreliable
+        && !fit.interrupted
+        && fit.chains.is_none()
+        && fit.state.family == "mean_field"
+    {
         out.push_str(
             "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
         );

@@ -94,22 +94,31 @@ impl Run {
     /// Mean and sd of a column of the posterior.
     pub fn moments(&self, column: &str) -> (f64, f64) {
         let table = self.table("posterior.parquet");
-        let x = table.column(column).unwrap().as_real().unwrap().into_owned();
-        let n = x.len() as f64;
-        let mean = x.iter().sum::<f64>() / n;
-        (mean, (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
+        mean_and_sd(&table.column(column).unwrap().as_real().unwrap())
     }
 }
 
-/// A CSV file as it stands.
+pub fn mean_and_sd(x: &[f64]) -> (f64, f64) {
+    let n = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / n;
+    (mean, (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt())
+}
+
+/// A table as it stands: CSV, or Parquet by its name.
 pub struct Csv(Table);
 
 impl Csv {
     pub fn read(path: &Path) -> Csv {
         Csv(Table::read(path, &ReadOptions::default()).unwrap())
     }
+    pub fn columns(&self) -> Vec<String> {
+        self.0.columns.iter().map(|c| c.name.clone()).collect()
+    }
     pub fn n_rows(&self) -> usize {
         self.0.n_rows
+    }
+    pub fn has(&self, column: &str) -> bool {
+        self.0.column(column).is_ok()
     }
     pub fn number(&self, row: usize, column: &str) -> f64 {
         self.0.column(column).unwrap().as_real().unwrap()[row]

@@ -9,6 +9,24 @@ pub fn not_over(span: Span, what: &str, has: &str, dim: &str) -> Diagnostic {
         .label(format!("`{what}` {}", over(has)))
 }
 
+/// A lookup by a column whose levels are a dimension of its own: `levels` are those that `what` varies over,
+/// as the column could.
+pub fn not_over_levels(
+    span: Span,
+    what: &str,
+    has: &str,
+    (column, table): (&str, &str),
+    levels: Option<&str>,
+) -> Diagnostic {
+    let d = not_over(span, what, has, column);
+    match levels {
+        Some(dim) => d.help(format!(
+            "if `{column}` holds levels of `{dim}`, say so in `{table}:`: `index: {{{column}: {dim}}}`"
+        )),
+        None => d,
+    }
+}
+
 pub fn already_over(span: Span, what: &str, rows: &str) -> Diagnostic {
     let message = format!("`{what}` already varies over `{rows}`, the rows it would be looked up by");
     mistake("wrong_dimension", span, message)
@@ -95,6 +113,11 @@ pub fn lookup_by_column(span: Span, what: &str, element: &str) -> Diagnostic {
 pub fn unknown_lookup(span: Span, name: &str, columns: &[String]) -> Diagnostic {
     let d = mistake("unknown_column", span, format!("there is no column `{name}` to look up by"));
     suggest(d.label("no such column"), name, columns)
+}
+
+pub fn unknown_parent_column(span: Span, name: &str, columns: &[String]) -> Diagnostic {
+    let message = format!("no table with a `key:` has a column `{name}` to look up by");
+    suggest(mistake("unknown_column", span, message).label("no such column of a parent"), name, columns)
 }
 
 pub fn element_is_constant(span: Span, dim: &str) -> Diagnostic {

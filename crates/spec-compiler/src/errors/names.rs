@@ -155,9 +155,13 @@ pub fn cycle(names: &[(String, Span)]) -> Diagnostic {
         path.push(first);
         format!("definitions go in a circle: {}", path.join(" needs "))
     };
-    let mut d = mistake("self_reference", *span, message)
-        .label("needs itself")
-        .help("let one of them do without the others");
+    let mut d = mistake("self_reference", *span, message).label("needs itself").help(match names.len() {
+        1 => {
+            "define it without itself; what follows its own past along rows is a state of \
+                 `recurrence:`, along another dimension `cumulative_sum(step, over=d)`"
+        }
+        _ => "let one of them do without the others",
+    });
     for (name, at) in names.iter().take(MAX_IN_CIRCLE).skip(1) {
         d = d.also(*at, format!("`{name}` is needed on the way"));
     }

@@ -5,9 +5,17 @@ use super::{alternatives_of, mistake, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
-pub fn recurrence_over(span: Span, name: &str, rows: &[String]) -> Diagnostic {
+/// `is_dim`: whether there is a dimension `name` at all.
+pub fn recurrence_over(span: Span, name: &str, is_dim: bool, rows: &[String]) -> Diagnostic {
     let message = format!("a recurrence runs along the rows of a table, and `{name}` is not such");
-    suggest(mistake("recurrence_over", span, message).label("not the rows of a table"), name, rows)
+    let d = mistake("recurrence_over", span, message).label("not the rows of a table");
+    match is_dim {
+        true => d.help(format!(
+            "for a random walk along `{name}` add up its steps: `cumulative_sum(step, over={name})` with \
+             `step[{name}]: normal(0, s)`"
+        )),
+        false => suggest(d, name, rows),
+    }
 }
 
 /// Two rows of a series at one place.

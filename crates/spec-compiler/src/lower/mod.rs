@@ -12,6 +12,7 @@ mod rates;
 mod recurrence;
 mod remembered;
 mod solve;
+mod wholes;
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +24,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Gap, Model, ObserveDef, SeriesKind, SeriesRef};
-pub use centring::Centring;
+pub use centring::{CENTRING, Centring};
 use discrete::Term;
 pub use remembered::Remembered;
 
@@ -108,6 +109,8 @@ pub(crate) struct Lowering<'a> {
     /// By latent.
     sites: Vec<Option<Site>>,
     imputed_sites: Vec<Site>,
+    /// Inputs that say how far latents are centred, where these are free.
+    centrings: Vec<Site>,
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
@@ -161,6 +164,7 @@ impl<'a> Lowering<'a> {
             imputed: Vec::new(),
             sites: Vec::new(),
             imputed_sites: Vec::new(),
+            centrings: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
@@ -523,6 +527,7 @@ impl<'a> Lowering<'a> {
             .flatten()
             .chain(self.series_sites.iter().map(|(_, site)| site.clone()))
             .chain(self.imputed_sites.drain(..))
+            .chain(self.centrings.drain(..))
             .collect();
         let (states, laws) = self.filtered_states();
         let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
@@ -544,6 +549,7 @@ impl<'a> Lowering<'a> {
             tables,
             factors,
             drawn: self.model.drawn.clone(),
+            units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,
         })

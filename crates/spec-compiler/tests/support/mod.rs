@@ -44,6 +44,11 @@ pub fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
+/// Specs without a mistake: those of `good`, and those of the language's own examples that ship.
+pub fn good_specs() -> Vec<(PathBuf, String)> {
+    [files("good", "yaml"), files("../../../specs", "yaml")].concat()
+}
+
 /// A table as CSV text without quotes; an empty cell is a null.
 pub fn csv(text: &str) -> Table {
     let mut lines = text.trim().lines().map(|l| l.split(',').map(str::trim).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! What tells whether an approximation may be believed.
 
 pub mod check;
+pub mod mixing;
 pub mod psis;
 pub mod resample;
 pub mod score;

@@ -1,5 +1,6 @@
 //! The verdict, and every threshold behind it.
 
+use super::mixing::Mixing;
 use super::score::ScoreGap;
 use super::walk::{Drift, beyond};
 use crate::target::Tally;
@@ -34,7 +35,15 @@ pub const CHECK_DRAWS: usize = 10_000;
 /// Part of the draws that may fail to evaluate.
 pub const FAILED_FRACTION: f64 = 0.03;
 
-/// How far the answer may be believed, in the words of the results. [`judge`] gives the first three.
+/// Chains agree below this R-hat (Vehtari et al. 2021), and their draws suffice from this effective sample
+/// size on, in the middle and in the tails: 100 for each of four chains.
+pub const R_HAT: f64 = 1.01;
+pub const ESS_CHAINS: f64 = 400.0;
+/// Part of the draws of chains that may diverge.
+pub const DIVERGENT_FRACTION: f64 = 0.001;
+
+/// How far the answer may be believed, in the words of the results. [`judge`] gives the first three,
+/// [`judge_chains`] two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The draws are good as they are.
@@ -195,6 +204,59 @@ fn corrections(evidence: &Evidence) -> Vec<String> {
     });
     reasons.extend(worst(moved));
     reasons
+}
+
+/// What the verdict on chains is reached from.
+#[derive(Clone, Debug)]
+pub struct ChainEvidence<'a> {
+    /// Name and diagnosis of every reported parameter; `None` for a constant.
+    pub mixing: &'a [(&'a str, Option<Mixing>)],
+    /// Draws, and how many of them diverged.
+    pub draws: u64,
+    pub divergences: u64,
+    /// Why the density could most often not be evaluated.
+    pub failure: Option<String>,
+    pub interrupted: bool,
+}
+
+/// The verdict on chains and its reasons: `ok`, or `unreliable`, for nothing corrects a chain.
+pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
+    let mut reasons = Vec::new();
+    if evidence.interrupted {
+        reasons.push("interrupted: these are the draws so far".into());
+    }
+    let divergent = evidence.divergences as f64 / evidence.draws as f64;
+    if divergent >= DIVERGENT_FRACTION {
+        let most = evidence.failure.map(|reason| format!("; evaluations fail most often by: {reason}"));
+        reasons.push(format!(
+            "{} of {} draws diverged: part of the posterior is too curved for the step size{}",
+            evidence.divergences,
+            evidence.draws,
+            most.unwrap_or_default()
+        ));
+    }
+    let known = || evidence.mixing.iter().filter_map(|(name, mixing)| Some((*name, (*mixing)?)));
+    let apart = known().filter(|(_, m)| m.r_hat.is_nan() || m.r_hat >= R_HAT);
+    reasons.extend(worst(apart.map(|(name, m)| {
+        let text = match m.r_hat.is_nan() {
+            true => format!("{name}: draws that are not finite, or too few to judge"),
+            false => format!("{name}: R-hat {:.3} is not below {R_HAT}: the chains do not agree", m.r_hat),
+        };
+        (m.r_hat, text)
+    })));
+    type Part = (&'static str, fn(&Mixing) -> f64);
+    let parts: [Part; 2] = [("middle", |m| m.ess_bulk), ("tails", |m| m.ess_tail)];
+    for (what, ess) in parts {
+        let few = known().filter(|(_, m)| ess(m) < ESS_CHAINS);
+        reasons.extend(worst(few.map(|(name, m)| {
+            let text = format!(
+                "{name}: for its {what} the draws are worth {:.0} of {ESS_CHAINS}; ask for more `posterior_draws`",
+                ess(&m)
+            );
+            (-ess(&m), text)
+        })));
+    }
+    (if reasons.is_empty() { Verdict::Ok } else { Verdict::Unreliable }, reasons)
 }
 
 /// Parameters whose mean the weights do not settle, though they settle the draws as a whole.

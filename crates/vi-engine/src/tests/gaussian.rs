@@ -9,7 +9,7 @@ use crate::{FamilyChoice, Gradient, Method, Objective, Verdict};
 use nalgebra::{DMatrix, DVector};
 
 /// A dense covariance with scales from 0.01 to 100 and correlations up to 0.9 or so.
-fn covariance(dim: usize) -> DMatrix<f64> {
+pub(super) fn covariance(dim: usize) -> DMatrix<f64> {
     let l = DMatrix::from_fn(dim, dim, |i, j| {
         let scale = 10f64.powf(4.0 * i as f64 / (dim.max(2) - 1) as f64 - 2.0);
         let wave = ((3 * i + 7 * j) as f64).sin();

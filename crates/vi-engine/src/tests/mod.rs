@@ -3,6 +3,7 @@
 mod estimators;
 mod gaussian;
 mod hard;
+mod nuts;
 mod resume;
 mod skewed;
 

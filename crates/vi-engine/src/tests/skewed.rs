@@ -9,7 +9,7 @@ const EFFECTS: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
 const ERRORS: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
 
 /// Eight schools (Rubin 1981), non-centred: z[8], mu, log tau. Normalised.
-fn eight_schools() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
+pub(super) fn eight_schools() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
     let half_log_tau = crate::families::HALF_LOG_TAU;
     Function::new(10, move |u, g| {
         let (mu, tau) = (u[8], u[9].exp());
@@ -33,7 +33,7 @@ fn eight_schools() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
 }
 
 /// Mean and sd of mu, tau and the thetas by quadrature over tau: given tau all else is normal.
-fn eight_schools_truth() -> Vec<(f64, f64)> {
+pub(super) fn eight_schools_truth() -> Vec<(f64, f64)> {
     let (mut total, mut first, mut second) = (0.0, vec![0.0; 10], vec![0.0; 10]);
     let n = 20_000;
     for k in 0..n {

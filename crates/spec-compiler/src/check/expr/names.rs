@@ -148,7 +148,7 @@ fn not_numbers(
         return Some(errors::text_column(span, &c.name, example, mostly));
     }
     if let (Some(&row), false) = (c.nulls.first(), t.drops(column) || t.imputes(column)) {
-        return Some(errors::null(span, &c.name, &t.name, &t.data.locate(row), c.nulls.len()));
+        return Some(errors::null_number(span, &c.name, &t.name, &t.data.locate(row), c.nulls.len()));
     }
     if let model::Cells::Real(v) = &c.cells
         && let Some(row) = (0..v.len()).find(|&r| !v[r].is_finite() && has_value(r))
