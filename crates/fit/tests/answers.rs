@@ -18,8 +18,10 @@ fn folder(name: &str, files: &[(&str, &str)]) -> Scratch {
     folder
 }
 
+/// What was said, long lines unwrapped.
 fn text_of(out: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    said.replace("\n  \u{2502} ", " ")
 }
 
 /// Runs a command that must end with this exit code, and gives what it said.
