@@ -79,6 +79,28 @@ pub fn choose(
     Ok(Some(Recentred { written, lambda }))
 }
 
+/// The other coordinates in which a model may be fitted whose fit in the chosen ones is unreliable: every element
+/// centred, and none. None where the spec chooses, or no hierarchy is there.
+pub fn others(compiled: &Compiled, chosen: Option<&Recentred>) -> Vec<(Target, Option<Recentred>)> {
+    let written = chosen.map_or(&compiled.target, |c| &c.written);
+    let choice = compiled.spec.inference.centring.as_ref().map(|c| c.value);
+    if !matches!(choice, None | Some(ast::Centring::Auto)) || !written.sites.iter().any(|s| s.centring) {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    if chosen.is_some_and(|c| c.lambda.values().flatten().any(|l| *l != 0.0)) || chosen.is_none() {
+        if let Ok(apart) = compiled.recentred(&Centring::NonCentred) {
+            let blocks = apart.sites.iter().filter(|s| s.centring);
+            let lambda = blocks.map(|s| (s.name.clone(), vec![0.0; s.coordinates.len()])).collect();
+            out.push((apart, Some(Recentred { written: written.clone(), lambda })));
+        }
+    }
+    if chosen.is_some() {
+        out.push((written.clone(), None));
+    }
+    out
+}
+
 /// Whether the search for a start went astray in these coordinates, though not in the non-centred ones: where
 /// a scale goes to zero, every other form has a spike of no mass that draws the search in. Both are the ELBO of
 /// a start with its standard error, of one evidence.
