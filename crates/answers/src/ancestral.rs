@@ -1,19 +1,20 @@
 //! The unknowns of a block of draws: what is known is kept, the rest is drawn, parents before children.
 //!
-//! New values come from their laws given what they depend on; discrete latents that were summed out
-//! are drawn back given everything else, each given those before it.
+//! New values come from their laws given what they depend on. What the density sums out is drawn back:
+//! continuous states given what is seen of them, then discrete latents and states given everything else,
+//! each given those before it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use graph::ir::{Graph, InputId, Kind, NodeId, Op, Varies};
 use graph::program::{Options, Program};
-use model::{Generated, Role, Target};
+use model::{Back, Generated, NoiseLaw, Role, Target};
 use numerics::lanes::Lanes;
 use numerics::random::{Counter, Key};
 
 use crate::drawer::{Drawer, batch_of, choose};
 use crate::error::AnswerError;
-use crate::known::Known;
+use crate::known::{Known, StatesFrom};
 use crate::nodes::Nodes;
 
 /// Coordinates that stand for the ends of a support, where a value rounds to one.
@@ -28,7 +29,7 @@ pub type Given = BTreeMap<(String, usize), f64>;
 pub struct World {
     /// Which draws, by number.
     pub draws: Vec<u32>,
-    /// Unconstrained coordinates.
+    /// The inputs of the target: unconstrained coordinates, continuous states, noise.
     pub z: Lanes,
     /// By discrete latent, the position of each element's value: `[element * lanes + lane]`.
     pub discrete: Vec<Vec<u32>>,
@@ -71,7 +72,9 @@ pub struct Ancestry<'t> {
     known: &'t Known<'t>,
     given: &'t Given,
     levels: Vec<Level<'t>>,
-    /// Discrete latents that are drawn back, and the nodes of their weights.
+    /// Continuous states, where they are drawn given data.
+    states: Nodes,
+    /// Discrete latents that are drawn back, and the nodes that say how.
     back: Vec<usize>,
     weights: Nodes,
     seed: u64,
@@ -126,7 +129,8 @@ impl<'t> Ancestry<'t> {
                     new_values(target, known, of, *site, first[*site], Some(rows), seed)?
                 }
                 Role::Discrete(k) => new_discrete(target, known, *k, seed),
-                Role::Observed(_) => Vec::new(),
+                Role::State(k) if known.states() == StatesFrom::Laws => new_state(target, *k, seed),
+                Role::State(_) | Role::Observed(_) => Vec::new(),
             };
             if values.is_empty() {
                 continue;
@@ -140,7 +144,8 @@ impl<'t> Ancestry<'t> {
             wanted.push(Draw { of, values });
         }
         let mut drawn = vec![false; first[target.sites.len()]];
-        wanted.iter().flat_map(|d| &d.values).flat_map(|v| &v.coordinates).for_each(|&c| drawn[c] = true);
+        let of_sites = wanted.iter().filter(|d| d.site().is_some());
+        of_sites.flat_map(|d| &d.values).flat_map(|v| &v.coordinates).for_each(|&c| drawn[c] = true);
         if let Some(c) = (0..drawn.len()).find(|&c| known.is_new(c) && !drawn[c]) {
             let site = first.partition_point(|&start| start <= c) - 1;
             let (name, why) = (target.sites[site].name.clone(), "the model does not say how".into());
@@ -152,14 +157,17 @@ impl<'t> Ancestry<'t> {
                 (0..d.is_new.len()).any(|e| !d.is_new[e] && d.kept[e].is_none())
             })
             .collect();
-        let levels = levels(target, wanted, &back)?;
+        let given_data = known.states() == StatesFrom::Data;
+        let levels = levels(target, wanted, &back, given_data)?;
         let levels = levels
             .into_iter()
             .map(|draws| Level::new(target, draws, options))
             .collect::<Result<Vec<_>, AnswerError>>()?;
-        let weights: Vec<NodeId> = back.iter().map(|&k| target.discrete[k].log_weights).collect();
+        let states: Vec<NodeId> = target.states.iter().filter(|_| given_data).map(|s| s.given_data).collect();
+        let states = Nodes::new(&target.graph, &states, &target.bindings, options)?;
+        let weights: Vec<NodeId> = back.iter().map(|&k| target.discrete[k].back.node()).collect();
         let weights = Nodes::new(&target.graph, &weights, &target.bindings, options)?;
-        Ok(Ancestry { target, known, given, levels, back, weights, seed })
+        Ok(Ancestry { target, known, given, levels, states, back, weights, seed })
     }
 
     /// The unknowns of these draws.
@@ -169,8 +177,10 @@ impl<'t> Ancestry<'t> {
     pub fn world(&mut self, draws: &[u32]) -> Result<World, AnswerError> {
         let lanes = draws.len();
         let target = self.target;
-        let mut world =
-            World { draws: draws.to_vec(), z: self.known.coordinates(draws), discrete: Vec::new() };
+        let mut z = self.known.coordinates(draws, target.n_inputs());
+        fill_noise(target, draws, self.seed, &mut z);
+        z.pad();
+        let mut world = World { draws: draws.to_vec(), z, discrete: Vec::new() };
         for (k, d) in target.discrete.iter().enumerate() {
             let n = target.count(&d.dims);
             let mut values = vec![0; n * lanes];
@@ -183,8 +193,26 @@ impl<'t> Ancestry<'t> {
         for level in &mut self.levels {
             level.draw(target, self.given, &mut world)?;
         }
+        self.draw_states(&mut world);
         self.draw_back(&mut world);
         Ok(world)
+    }
+
+    /// Continuous states given what is seen of them.
+    fn draw_states(&mut self, world: &mut World) {
+        if self.known.states() != StatesFrom::Data {
+            return;
+        }
+        let values = self.states.eval(&world.z);
+        for (k, state) in self.target.states.iter().enumerate() {
+            let (first, place) = (first_of_state(self.target, k), values.place(state.given_data));
+            for lane in 0..world.draws.len() {
+                let reader = values.lane(lane);
+                (0..self.target.count(&state.dims))
+                    .for_each(|e| world.z.set(first + e, lane, reader.get(place, e)));
+            }
+        }
+        world.z.pad();
     }
 
     /// The nodes of the draws' weights decide what the discrete latents are, one after the other.
@@ -196,7 +224,7 @@ impl<'t> Ancestry<'t> {
         let (target, lanes) = (self.target, world.draws.len());
         for &k in &self.back {
             let d = &target.discrete[k];
-            let dims = &target.graph.ty(d.log_weights).dims;
+            let dims = &target.graph.ty(d.back.node()).dims;
             let strides = crate::drawer::strides(target, dims);
             let stride = |dim| dims.iter().position(|x| *x == dim).map_or(0, |p| strides[p]);
             let own = (stride(d.values), target.size(d.values));
@@ -212,7 +240,7 @@ impl<'t> Ancestry<'t> {
                     (j, stride(other.values), d.dims.iter().map(step).collect())
                 })
                 .collect();
-            let place = weights.place(d.log_weights);
+            let place = weights.place(d.back.node());
             let key = Key::new(self.seed, "discrete", &d.name, "");
             let known = self.known.discrete(k);
             for e in 0..known.is_new.len() {
@@ -230,11 +258,17 @@ impl<'t> Ancestry<'t> {
                         others.iter().map(|(j, stride, steps)| stride * world.discrete(*j, dot(steps), lane));
                     let start = dot(&plates) + given.sum::<usize>();
                     let reader = weights.lane(lane);
-                    let log_weight = |v: usize| reader.get(place, start + v * own.0);
-                    let top = (0..own.1).map(log_weight).fold(f64::NEG_INFINITY, f64::max);
-                    let mut uniforms = stream(key, e as u64, 0, world.draws[lane]);
-                    let found = choose(own.1, &mut |v| (log_weight(v) - top).exp(), &mut uniforms);
-                    world.discrete[k][e * lanes + lane] = found.unwrap_or(0) as u32;
+                    let position = match d.back {
+                        Back::Computed(_) => reader.get(place, start) as u32,
+                        Back::LogWeights(_) => {
+                            let log_weight = |v: usize| reader.get(place, start + v * own.0);
+                            let top = (0..own.1).map(log_weight).fold(f64::NEG_INFINITY, f64::max);
+                            let mut uniforms = stream(key, e as u64, 0, world.draws[lane]);
+                            let found = choose(own.1, &mut |v| (log_weight(v) - top).exp(), &mut uniforms);
+                            found.unwrap_or(0) as u32
+                        }
+                    };
+                    world.discrete[k][e * lanes + lane] = position;
                 }
             }
         }
@@ -326,6 +360,44 @@ fn new_discrete(target: &Target, known: &Known, k: usize, seed: u64) -> Vec<Valu
     (0..is_new.len()).filter(|&e| is_new[e]).map(value).collect()
 }
 
+/// All elements of a continuous state.
+fn new_state(target: &Target, k: usize, seed: u64) -> Vec<Value> {
+    let s = &target.states[k];
+    let key = Key::new(seed, "prior", &s.name, "");
+    let first = first_of_state(target, k);
+    let value = |e: usize| {
+        let (coordinates, elements) = (vec![first + e], vec![e]);
+        Value { at: e, key, row: e as u64, coordinates, elements }
+    };
+    (0..target.count(&s.dims)).map(value).collect()
+}
+
+/// Where the values of a continuous state are among the inputs.
+pub fn first_of_state(target: &Target, k: usize) -> usize {
+    let before: usize = target.states[..k].iter().map(|s| target.count(&s.dims)).sum();
+    target.sites.iter().map(|s| s.coordinates.len()).sum::<usize>() + before
+}
+
+/// The noise that states are computed from: numbers that belong to its name, element and draw.
+fn fill_noise(target: &Target, draws: &[u32], seed: u64, z: &mut Lanes) {
+    let mut first = first_of_state(target, target.states.len());
+    for noise in &target.noise {
+        let key = Key::new(seed, "noise", &noise.name, "");
+        let n = target.count(&noise.dims);
+        for e in 0..n {
+            for (lane, &draw) in draws.iter().enumerate() {
+                let at = Counter { row: e as u64, draw, ..Counter::default() };
+                let x = match noise.law {
+                    NoiseLaw::Normal => key.normal(at),
+                    NoiseLaw::Uniform => key.uniform(at),
+                };
+                z.set(first + e, lane, x);
+            }
+        }
+        first += n;
+    }
+}
+
 /// Do all of them have a value without being drawn?
 fn is_given(target: &Target, of: &Generated, values: &[Value], given: &Given) -> bool {
     let name = match &of.role {
@@ -340,6 +412,7 @@ fn levels<'t>(
     target: &'t Target,
     wanted: Vec<Draw<'t>>,
     back: &[usize],
+    given_data: bool,
 ) -> Result<Vec<Vec<Draw<'t>>>, AnswerError> {
     // Who is which, and what each needs.
     let of_input: BTreeMap<u32, usize> = wanted
@@ -347,6 +420,7 @@ fn levels<'t>(
         .enumerate()
         .filter_map(|(w, d)| match d.of.role {
             Role::Site(s) | Role::Nulls { site: s, .. } => Some((target.sites[s].input.0, w)),
+            Role::State(k) => Some((input_id(target, target.states[k].input)?.0, w)),
             _ => None,
         })
         .collect();
@@ -355,6 +429,11 @@ fn levels<'t>(
         let found = reach(&target.graph, &draw.of.variable.law.nodes());
         let mut need: BTreeSet<usize> =
             found.inputs.iter().filter_map(|i| of_input.get(&i.0)).copied().collect();
+        let state = target.states.iter().find(|s| given_data && found.nodes.contains(&s.input));
+        if let Some(state) = state {
+            let (name, state) = (draw.of.variable.name.clone(), state.name.clone());
+            return Err(AnswerError::AfterState { name, state });
+        }
         for (k, d) in target.discrete.iter().enumerate() {
             let is_own = matches!(draw.of.role, Role::Discrete(own) if own == k);
             if is_own || !found.dims.contains(&d.values) {
@@ -385,6 +464,13 @@ fn levels<'t>(
         out[depth.unwrap_or(0)].push(draw);
     }
     Ok(out)
+}
+
+fn input_id(target: &Target, n: NodeId) -> Option<InputId> {
+    match target.graph.node(n).op {
+        Op::Input(id) => Some(id),
+        _ => None,
+    }
 }
 
 impl<'t> Level<'t> {
@@ -447,12 +533,14 @@ impl<'t> Level<'t> {
                             let last = target.size(of.values) as u32 - 1;
                             world.discrete[k][v.at * lanes + lane] = at.min(last);
                         }
+                        Role::State(_) => world.z.set(v.coordinates[0], lane, value[0]),
                         _ => v.elements.iter().zip(&value).for_each(|(e, x)| input.set(first + e, lane, *x)),
                     }
                 }
             }
             first += d.site().map_or(0, |s| target.sites[s].labels.len());
         }
+        world.z.pad();
         let Some(inverse) = &self.inverse else { return Ok(()) };
         input.pad();
         let mut u = Lanes::zeros(inverse.n_out(), lanes);

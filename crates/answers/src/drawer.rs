@@ -35,6 +35,7 @@ enum Step<'t> {
     Ordered { base: Box<Step<'t>>, slot: usize, alike: bool },
     Mixture { weights: Vec<Operand>, components: Vec<Step<'t>> },
     MixtureOver { weights: Operand, component: Box<Step<'t>>, slot: usize, n: usize },
+    Computed(Operand),
 }
 
 /// A discrete latent that the law depends on.
@@ -223,6 +224,7 @@ fn compile<'t>(
                 n: target.size(*over),
             }
         }
+        Recipe::Computed { value, .. } => Step::Computed(operand(*value, &[], slots)),
     }
 }
 
@@ -295,6 +297,10 @@ fn draw(
                     Ok(())
                 }
             }
+        }
+        Step::Computed(value) => {
+            out[0] = value.one(reader, at);
+            Ok(())
         }
     }
 }

@@ -24,6 +24,11 @@ pub enum AnswerError {
         "new values of `{name}` depend on the discrete latent `{discrete}`, which is drawn last: they cannot be drawn"
     )]
     AfterDiscrete { name: String, discrete: String },
+    /// A new value would have to wait for states that are drawn given it.
+    #[error(
+        "new values of `{name}` depend on the state `{state}`, which is drawn given them: they cannot be drawn; write `missing: {{{name}: drop}}`"
+    )]
+    AfterState { name: String, state: String },
     /// What is drawn depends on what would be drawn after it.
     #[error(
         "`{name}` depends on the observed `{column}`, which is drawn after it: the model has no order to draw in"

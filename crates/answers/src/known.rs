@@ -13,6 +13,17 @@ pub struct DiscreteKnown {
     pub kept: Vec<Option<Vec<u32>>>,
 }
 
+/// Where the values of continuous states come from that the density sums out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatesFrom {
+    /// They are drawn given all that is seen.
+    Data,
+    /// They are drawn from their own laws.
+    Laws,
+    /// Nobody asks for them: they stay 0.
+    Nowhere,
+}
+
 /// Draws of a model's unknowns, of which some may be missing.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
@@ -21,6 +32,7 @@ pub struct Known<'a> {
     /// Where each coordinate of the target is among those of `z`; `None` where it is new.
     columns: Vec<Option<usize>>,
     discrete: Vec<DiscreteKnown>,
+    states: StatesFrom,
 }
 
 impl<'a> Known<'a> {
@@ -34,6 +46,7 @@ impl<'a> Known<'a> {
             z,
             columns: (0..z.n()).map(Some).collect(),
             discrete: target.discrete.iter().map(discrete).collect(),
+            states: StatesFrom::Data,
         }
     }
 
@@ -47,13 +60,14 @@ impl<'a> Known<'a> {
             z: nothing,
             columns: vec![None; target.coordinates().len()],
             discrete: target.discrete.iter().map(discrete).collect(),
+            states: StatesFrom::Laws,
         }
     }
 
     /// Draws of another target's unknowns: the column of each coordinate of this one, and its discrete
-    /// latents, in its order.
+    /// latents, in its order. Continuous states are drawn given the data of this one.
     pub fn of(z: &'a Lanes, columns: Vec<Option<usize>>, discrete: Vec<DiscreteKnown>) -> Known<'a> {
-        Known { z, columns, discrete }
+        Known { z, columns, discrete, states: StatesFrom::Data }
     }
 
     /// A site that is neither drawn nor known here: its coordinates stay 0.
@@ -61,6 +75,15 @@ impl<'a> Known<'a> {
         let first: usize = target.sites[..site].iter().map(|s| s.coordinates.len()).sum();
         let n = target.sites[site].coordinates.len();
         self.columns[first..first + n].fill(Some(usize::MAX));
+    }
+
+    /// No continuous state that is summed out is drawn.
+    pub fn without_states(&mut self) {
+        self.states = StatesFrom::Nowhere;
+    }
+
+    pub fn states(&self) -> StatesFrom {
+        self.states
     }
 
     pub fn n_draws(&self) -> usize {
@@ -75,14 +98,13 @@ impl<'a> Known<'a> {
         &self.discrete[latent]
     }
 
-    /// The known coordinates of some draws; the others are 0.
-    pub fn coordinates(&self, draws: &[u32]) -> Lanes {
-        let mut out = Lanes::zeros(self.columns.len(), draws.len());
+    /// The known coordinates of some draws, among the `n` inputs of the target; the others are 0.
+    pub fn coordinates(&self, draws: &[u32], n: usize) -> Lanes {
+        let mut out = Lanes::zeros(n, draws.len());
         for (i, column) in self.columns.iter().enumerate() {
             let Some(column) = column.filter(|&c| c < self.z.n()) else { continue };
             draws.iter().enumerate().for_each(|(lane, &d)| out.set(i, lane, self.z.get(column, d as usize)));
         }
-        out.pad();
         out
     }
 }

@@ -45,7 +45,7 @@
 //!
 //! A [`Target`](model::Target) tells how its variables are drawn (`model::generate`). Draws go by in
 //! blocks of lanes, as they do in a fit: [`ancestral`] completes the unknowns of a block, parents
-//! before children; [`predictive`] evaluates the parameters of the observed variables and whatever
+//! before children, and draws back what the density sums out; [`predictive`] evaluates the parameters of the observed variables and whatever
 //! varies by row, draws, and writes summaries; [`simulate`] makes whole data sets from the prior.
 //!
 //! Random numbers belong to (seed, purpose, name, level or row, draw), so a level's draws are the same
@@ -66,5 +66,5 @@ mod tabulate;
 
 pub use ancestral::Given;
 pub use error::AnswerError;
-pub use known::{DiscreteKnown, Known};
+pub use known::{DiscreteKnown, Known, StatesFrom};
 pub use predictive::{Budget, Written};

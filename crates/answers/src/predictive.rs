@@ -23,7 +23,8 @@ use crate::tabulate::{Files, summarise};
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// Numbers kept between two passes: 64 MiB.
+    /// Numbers kept between two passes: 64 MiB; eight times that where a pass draws states along the rows
+    /// anew, which takes longer than all else.
     pub kept: usize,
     /// Elements times draws, beyond which fewer draws are taken.
     pub work: usize,
@@ -77,11 +78,12 @@ pub fn write(
     let total: usize = items.iter().map(|i| i.n).sum();
     let draws = evenly(known.n_draws(), (budget.work / total).clamp(budget.least_draws, budget.most_draws));
     // Whole tiles, so that a block leaves no lane idle.
-    let lanes = (budget.block / (nodes.n_out() + known_size(target)).max(1)).clamp(8, 80) / 8 * 8;
+    let lanes = (budget.block / (nodes.n_out() + target.n_inputs()).max(1)).clamp(8, 80) / 8 * 8;
+    let kept = if target.noise.is_empty() { budget.kept } else { 8 * budget.kept };
     let mut files = Files::new(folder);
     let mut start = 0;
     while start < total {
-        let chunk = start..total.min(start + (budget.kept / draws.len().max(1)).max(1));
+        let chunk = start..total.min(start + (kept / draws.len().max(1)).max(1));
         let mut kept = vec![0.0; chunk.len() * draws.len()];
         let mut done = 0;
         for block in draws.chunks(lanes) {
@@ -134,10 +136,6 @@ pub fn discrete_draws(
         }
     }
     Ok(out)
-}
-
-fn known_size(target: &Target) -> usize {
-    target.sites.iter().map(|s| s.coordinates.len()).sum()
 }
 
 /// At most about `n` of `all` draws, evenly spaced: neighbours may be alike.

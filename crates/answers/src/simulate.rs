@@ -9,7 +9,9 @@ use model::{Carrier, Generated, Observed, Role, Stands, Target};
 use numerics::lanes::Lanes;
 use numerics::random::Key;
 
-use crate::ancestral::{Ancestry, Given, World, given_name, inverse, off_the_edge, reach, stream};
+use crate::ancestral::{
+    Ancestry, Given, World, first_of_state, given_name, inverse, off_the_edge, reach, stream,
+};
 use crate::drawer::{Drawer, strides};
 use crate::error::AnswerError;
 use crate::known::Known;
@@ -93,7 +95,8 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
 /// A prior that cannot be drawn from.
 pub fn prior(target: &Target, draws: usize, seed: u64, options: &Options) -> Result<Lanes, AnswerError> {
     let nothing = Lanes::zeros(0, draws);
-    let known = Known::none(target, &nothing);
+    let mut known = Known::none(target, &nothing);
+    known.without_states();
     let given = Given::new();
     let mut ancestry = Ancestry::new(target, &known, &given, seed, options)?;
     let mut out = Lanes::zeros(target.coordinates().len(), draws);
@@ -187,7 +190,7 @@ fn order(target: &Target) -> Result<Vec<usize>, AnswerError> {
         }
     }
     for of in &target.variables {
-        if matches!(of.role, Role::Site(_) | Role::Discrete(_))
+        if matches!(of.role, Role::Site(_) | Role::Discrete(_) | Role::State(_))
             && let Some(&v) = needs(of).first()
         {
             return Err(AnswerError::BeforeData { name: of.variable.name.clone(), column: name(v) });
@@ -246,6 +249,12 @@ fn one(
         let n = site.coordinates.len();
         let values = (first..first + n).map(|i| world.z.get(i, lane)).collect();
         bindings.data.insert(site.name.clone(), Value::Real(values));
+        first += n;
+    }
+    for state in &target.states {
+        let n = target.count(&state.dims);
+        let values = (first..first + n).map(|i| world.z.get(i, lane)).collect();
+        bindings.data.insert(state.name.clone(), Value::Real(values));
         first += n;
     }
     let mut columns = Vec::new();
@@ -436,6 +445,11 @@ fn truth(
         // A value that is the same throughout has fewer elements than the site.
         let n = target.count(&target.graph.ty(site.value).dims).max(1);
         out.extend(site.columns().into_iter().enumerate().map(|(e, name)| (name, reader.get(place, e % n))));
+    }
+    for (k, state) in target.states.iter().enumerate() {
+        let first = first_of_state(target, k);
+        let names = state.columns(target.count(&state.dims)).into_iter();
+        out.extend(names.enumerate().map(|(e, name)| (name, world.z.get(first + e, lane))));
     }
     for (k, d) in target.discrete.iter().enumerate() {
         for (e, name) in d.columns(target.count(&d.dims)).into_iter().enumerate() {

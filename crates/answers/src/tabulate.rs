@@ -6,7 +6,7 @@ use std::path::Path;
 
 use graph::ir::{NodeId, Varies};
 use model::{Observed, Role, Stands, Target};
-use tables::{ColumnData, ParquetBlocks};
+use tables::{ColumnData, Output, ParquetBlocks};
 
 use crate::drawer::strides;
 use crate::error::AnswerError;
@@ -65,7 +65,7 @@ impl<'a> Files<'a> {
         Files { folder, open: BTreeMap::new(), unpredicted: BTreeMap::new() }
     }
 
-    fn write(&mut self, name: &str, columns: &[(String, ColumnData)]) -> Result<(), AnswerError> {
+    fn write(&mut self, name: &str, columns: &[Output]) -> Result<(), AnswerError> {
         let new = || ParquetBlocks::new(self.folder.join(name));
         Ok(self.open.entry(name.to_string()).or_insert_with(new).write(columns)?)
     }
@@ -170,14 +170,19 @@ fn real(moments: &[Moments], f: fn(&Moments) -> f64) -> ColumnData {
     ColumnData::Real(moments.iter().map(f).collect())
 }
 
-fn summary_columns(moments: &[Moments]) -> Vec<(String, ColumnData)> {
+fn summary_columns(moments: &[Moments]) -> Vec<Output> {
     vec![
-        ("mean".to_string(), real(moments, |m| m.mean)),
-        ("sd".to_string(), real(moments, |m| m.sd)),
-        ("q05".to_string(), real(moments, |m| m.q05)),
-        ("q50".to_string(), real(moments, |m| m.q50)),
-        ("q95".to_string(), real(moments, |m| m.q95)),
+        Output::whole("mean", real(moments, |m| m.mean)),
+        Output::whole("sd", real(moments, |m| m.sd)),
+        Output::whole("q05", real(moments, |m| m.q05)),
+        Output::whole("q50", real(moments, |m| m.q50)),
+        Output::whole("q95", real(moments, |m| m.q95)),
     ]
+}
+
+/// The unit of what is called `name`, in each of `n` rows.
+fn unit_column(target: &Target, name: &str, n: usize) -> Output {
+    Output::texts("unit", vec![target.units.get(name).cloned(); n])
 }
 
 fn predictions(
@@ -224,17 +229,17 @@ fn predictions(
         moments.push(m);
     }
     let table = elements.table.map_or("", |t| &t.name);
+    let n = own.len();
+    let row = own.clone().map(|at| elements.row(at / n_outcomes));
     let mut columns = vec![
-        ("table".to_string(), ColumnData::Text(vec![table.to_string(); own.len()])),
-        (
-            "row".to_string(),
-            ColumnData::Integer(own.clone().map(|at| elements.row(at / n_outcomes)).collect()),
-        ),
-        ("column".to_string(), ColumnData::Text(own.map(column).collect())),
-        ("observed".to_string(), ColumnData::Real(observed)),
+        Output::whole("table", ColumnData::Text(vec![table.to_string(); n])),
+        Output::whole("row", ColumnData::Integer(row.collect())),
+        Output::whole("column", ColumnData::Text(own.map(column).collect())),
+        unit_column(target, &of.variable.name, n),
+        Output::whole("observed", ColumnData::Real(observed)),
     ];
     columns.extend(summary_columns(&moments));
-    columns.push(("pit".to_string(), ColumnData::Real(pit)));
+    columns.push(Output::whole("pit", ColumnData::Real(pit)));
     files.write("predictive.parquet", &columns)
 }
 
@@ -262,18 +267,19 @@ fn by_row(
             files.write(
                 &file,
                 &[
-                    ("name".to_string(), ColumnData::Text(names.collect())),
-                    ("row".to_string(), ColumnData::Integer(spread(&|e| elements.row(e)))),
-                    ("draw".to_string(), ColumnData::Integer(numbers.collect())),
-                    ("value".to_string(), ColumnData::Real(values.to_vec())),
+                    Output::whole("name", ColumnData::Text(names.collect())),
+                    Output::whole("row", ColumnData::Integer(spread(&|e| elements.row(e)))),
+                    Output::whole("draw", ColumnData::Integer(numbers.collect())),
+                    Output::whole("value", ColumnData::Real(values.to_vec())),
                 ],
             )?;
         }
     }
     let moments: Vec<Moments> = kept.chunks_mut(draws.len()).map(Moments::of).collect();
     let mut columns = vec![
-        ("name".to_string(), ColumnData::Text(own.clone().map(|e| elements.name(e)).collect())),
-        ("row".to_string(), ColumnData::Integer(own.map(|e| elements.row(e)).collect())),
+        Output::whole("name", ColumnData::Text(own.clone().map(|e| elements.name(e)).collect())),
+        unit_column(target, name, own.len()),
+        Output::whole("row", ColumnData::Integer(own.map(|e| elements.row(e)).collect())),
     ];
     columns.extend(summary_columns(&moments));
     files.write(&format!("rows_{}.parquet", table.name), &columns)

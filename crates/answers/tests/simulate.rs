@@ -260,3 +260,34 @@ fn prior_draws_round_trip_through_the_bijectors() {
         assert!((x / z.get(2, d).exp() - 1.0).abs() < 1e-12);
     }
 }
+
+/// Zeros of their own, and what is not zero: by the moments of the laws.
+#[test]
+fn zeros_are_drawn_as_often_as_they_come() {
+    let spec = "
+model: zeros
+data: {t: {file: t.csv, rows: i}}
+observe:
+  a: zero_inflated(poisson(3), zero=share)
+  b: hurdle(poisson(0.5), zero=0.4)
+  c: hurdle(gamma(4, 2), zero_logit=1)
+";
+    let target = compile(spec, &[("t.csv", "a,b,c,share\n0,0,0,0.25\n1,1,1,0.9\n")]);
+    let sets = sets(&target);
+    let zeros = |column: &str, row: usize, p: f64, m: f64, v: f64| {
+        let x = cell(&sets, column, row);
+        let share = x.iter().filter(|x| **x == 0.0).count() as f64 / N as f64;
+        close(&format!("zeros of {column}"), share, p, (p * (1.0 - p) / N as f64).sqrt());
+        close(&format!("mean of {column}"), mean(&x), m, (v / N as f64).sqrt());
+    };
+    // Of a mixture with zero: mean (1 - z) m, variance (1 - z) (v + z m^2).
+    for (row, z) in [(0, 0.25), (1, 0.9)] {
+        let p = z + (1.0 - z) * (-3f64).exp();
+        zeros("a", row, p, (1.0 - z) * 3.0, (1.0 - z) * (3.0 + z * 9.0));
+    }
+    let above = 1.0 - (-0.5f64).exp();
+    let (m, square) = (0.6 * 0.5 / above, 0.6 * 0.75 / above);
+    zeros("b", 0, 0.4, m, square - m * m);
+    let z = 1.0 / (1.0 + (-1f64).exp());
+    zeros("c", 0, z, (1.0 - z) * 2.0, (1.0 - z) * (1.0 + z * 4.0));
+}

@@ -9,7 +9,7 @@ pub struct Categorical;
 
 const SLOTS: &[Slot] = &[Slot::required(&[
     // One below zero only shrinks the sum of the others.
-    Parameter::new("p", Domain::NonNegative).shaped(Shape::Along).finite_outside(),
+    Parameter::new("p", Domain::Probabilities).shaped(Shape::Along).finite_outside(),
     Parameter::new("logit", Domain::Real).shaped(Shape::Along),
 ])];
 
@@ -18,7 +18,7 @@ impl Distribution for Categorical {
         "categorical"
     }
     fn doc(&self) -> &'static str {
-        "One of several outcomes, with probabilities in proportion to `p`, or to e^`logit`."
+        "One of several outcomes, with probabilities `p`, or in proportion to e^`logit`."
     }
     fn slots(&self) -> &'static [Slot] {
         SLOTS

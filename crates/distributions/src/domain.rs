@@ -22,6 +22,10 @@ pub enum Domain {
     Count,
     /// Any number, infinities too: a bound.
     Bound,
+    /// Zero or above, each for one outcome: given as constants or data they sum to one.
+    Probabilities,
+    /// Finite, each above the one before.
+    Ascending,
     /// An element of a symmetric positive definite matrix.
     PositiveDefinite,
     /// An element of a lower triangular matrix with a positive diagonal, of which nothing above is read.
@@ -34,25 +38,54 @@ impl Domain {
     /// [`holds`](Domain::holds) looks at a whole matrix.
     pub fn contains(self, x: f64) -> bool {
         match self {
-            Domain::Real | Domain::PositiveDefinite | Domain::CholeskyFactor => x.is_finite(),
+            Domain::Real | Domain::Ascending | Domain::PositiveDefinite | Domain::CholeskyFactor => {
+                x.is_finite()
+            }
             Domain::Positive => x.is_finite() && x > 0.0,
-            Domain::NonNegative => x.is_finite() && x >= 0.0,
+            Domain::NonNegative | Domain::Probabilities => x.is_finite() && x >= 0.0,
             Domain::Unit => (0.0..=1.0).contains(&x),
             Domain::Count => x.is_finite() && x >= 0.0 && x.fract() == 0.0,
             Domain::Bound => !x.is_nan(),
         }
     }
 
-    /// May a constant parameter have these elements? Of a matrix, row by row: is it symmetric, up to
-    /// rounding, and positive definite; is it a factor?
+    /// May a constant parameter have these elements? Of a matrix, row by row.
     pub fn holds(self, x: &[f64]) -> bool {
+        self.fault(x).is_none()
+    }
+
+    /// What keeps elements, of a matrix row by row, from being a value together, if anything does: is a
+    /// matrix symmetric, up to rounding, and positive definite; is it a factor; do probabilities sum to
+    /// one, but for their rounding to two digits; do numbers ascend?
+    pub fn fault(self, x: &[f64]) -> Option<Fault> {
+        if let Some(at) = x.iter().position(|&x| !self.contains(x)) {
+            return Some(Fault::Element { at, found: x[at] });
+        }
         let n = matrix::side(x.len());
-        let in_matrix = match self {
-            Domain::PositiveDefinite => matrix::is_symmetric(x, n) && matrix::cholesky(x, n).is_some(),
-            Domain::CholeskyFactor => (0..n).all(|i| x[i * n + i] > 0.0),
-            _ => return x.iter().all(|&x| self.contains(x)),
-        };
-        n * n == x.len() && x.iter().all(|&x| self.contains(x)) && in_matrix
+        match self {
+            Domain::Probabilities => {
+                let sum: f64 = x.iter().sum();
+                let rounding = (0.005 * x.len() as f64).min(0.02);
+                ((sum - 1.0).abs() > rounding).then_some(Fault::Sum { found: sum })
+            }
+            Domain::Ascending => {
+                let at = 1 + x.windows(2).position(|pair| pair[0] >= pair[1])?;
+                Some(Fault::NotAbove { at, before: x[at - 1], found: x[at] })
+            }
+            Domain::PositiveDefinite | Domain::CholeskyFactor if n * n != x.len() => Some(Fault::NotSquare),
+            Domain::PositiveDefinite => match matrix::asymmetry(x, n) {
+                Some((row, col)) => {
+                    let (found, across) = (x[row * n + col], x[col * n + row]);
+                    Some(Fault::Asymmetric { row, col, found, across })
+                }
+                None => matrix::factor(x, n).err().map(|(row, left)| Fault::Indefinite { row, left }),
+            },
+            Domain::CholeskyFactor => {
+                let row = (0..n).find(|i| x[i * n + i] <= 0.0)?;
+                Some(Fault::Diagonal { row, found: x[row * n + row] })
+            }
+            _ => None,
+        }
     }
 
     /// Is every value of a random variable with this support allowed? An end at zero counts as
@@ -60,16 +93,36 @@ impl Domain {
     pub fn includes(self, support: Support) -> bool {
         let (lower, upper) = support.range();
         match self {
-            Domain::Real | Domain::Bound => true,
+            Domain::Real | Domain::Bound | Domain::Ascending => true,
             Domain::Positive if support.is_discrete() => lower >= 1.0,
             Domain::Positive => lower >= 0.0,
-            Domain::NonNegative => lower >= 0.0,
+            Domain::NonNegative | Domain::Probabilities => lower >= 0.0,
             Domain::Unit => lower >= 0.0 && upper <= 1.0,
             Domain::Count => support.is_discrete() && lower >= 0.0,
             Domain::PositiveDefinite => support == Support::PositiveDefinite,
             Domain::CholeskyFactor => support == Support::CholeskyCorrelation,
         }
     }
+}
+
+/// What keeps the elements of a parameter from being a value together.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Fault {
+    /// One that is nowhere in the domain.
+    Element { at: usize, found: f64 },
+    /// Their sum is not one.
+    Sum { found: f64 },
+    /// One that is not above the one before.
+    NotAbove { at: usize, before: f64, found: f64 },
+    /// Of no square matrix.
+    NotSquare,
+    /// An element that differs from the one across the diagonal.
+    Asymmetric { row: usize, col: usize, found: f64, across: f64 },
+    /// Of a diagonal element this is left, which is not positive, when what the rows before tell of it is
+    /// taken away: the square of the factor's, of a covariance the variance given those rows.
+    Indefinite { row: usize, left: f64 },
+    /// An element on the diagonal of a factor that is not positive.
+    Diagonal { row: usize, found: f64 },
 }
 
 impl fmt::Display for Domain {
@@ -81,6 +134,8 @@ impl fmt::Display for Domain {
             Domain::Unit => "a number from 0 to 1",
             Domain::Count => "a whole number from 0",
             Domain::Bound => "a number",
+            Domain::Probabilities => "probabilities that sum to 1",
+            Domain::Ascending => "ascending numbers",
             Domain::PositiveDefinite => "a positive definite matrix",
             Domain::CholeskyFactor => "a lower triangular matrix with a positive diagonal",
         })

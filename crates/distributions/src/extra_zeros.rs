@@ -5,7 +5,8 @@ use numerics::special::sigmoid;
 
 use crate::prelude::*;
 
-const ZERO: Slot = Slot::named(&[
+/// The probability of the zeros.
+pub const ZERO: Slot = Slot::named(&[
     Parameter::new("zero", Domain::Unit).finite_outside(),
     Parameter::new("zero_logit", Domain::Real),
 ]);
@@ -17,7 +18,8 @@ pub fn slots(base: &dyn Distribution) -> Vec<Slot> {
 
 /// Is `base` a law of counts from 0, whatever its parameters?
 pub fn is_of_counts(base: &dyn Distribution) -> bool {
-    matches!(base.widest_support(), Support::Integers { lower, .. } if lower == 0.0)
+    let from_zero = matches!(base.widest_support(), Support::Integers { lower, .. } if lower == 0.0);
+    from_zero && base.event() == Event::Scalar
 }
 
 /// (ln z, ln(1 - z)) of the probability z of a zero, and the base's own parameters.

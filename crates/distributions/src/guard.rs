@@ -28,9 +28,15 @@ pub fn in_domain(
             continue;
         }
         let (lower, upper) = match parameter.domain {
-            Domain::Positive | Domain::NonNegative | Domain::Count => (0.0, f64::INFINITY),
+            Domain::Positive | Domain::NonNegative | Domain::Probabilities | Domain::Count => {
+                (0.0, f64::INFINITY)
+            }
             Domain::Unit => (0.0, 1.0),
-            Domain::Real | Domain::Bound | Domain::PositiveDefinite | Domain::CholeskyFactor => continue,
+            Domain::Real
+            | Domain::Bound
+            | Domain::Ascending
+            | Domain::PositiveDefinite
+            | Domain::CholeskyFactor => continue,
         };
         let (low, high) = range_with(g, given.value, data);
         // a + (b - a) sigmoid(u) may round past b by a unit in the last place.

@@ -27,7 +27,7 @@ impl Hurdle {
     /// A base that is not a proper law of counts from 0 or of positive numbers.
     pub fn new(base: &'static dyn Distribution) -> Result<Hurdle, DistributionError> {
         let (lower, _) = base.widest_support().range();
-        if lower != 0.0 || !base.is_proper() {
+        if lower != 0.0 || !base.is_proper() || base.event() != Event::Scalar {
             return Err(refused(base, base.widest_support()));
         }
         Ok(Hurdle { base, slots: extra_zeros::slots(base) })
@@ -47,7 +47,7 @@ impl Hurdle {
     }
 }
 
-fn refused(base: &dyn Distribution, support: Support) -> DistributionError {
+pub(crate) fn refused(base: &dyn Distribution, support: Support) -> DistributionError {
     let expected = "a distribution of counts from 0 or of positive numbers";
     DistributionError::NotModifiable { modifier: NAME, distribution: base.name(), expected, support }
 }

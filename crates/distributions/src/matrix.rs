@@ -102,6 +102,11 @@ pub fn enough_degrees(
 /// The lower factor of the symmetric `x`, of which the lower triangle is read, if it is positive
 /// definite.
 pub fn cholesky(x: &[f64], n: usize) -> Option<Vec<f64>> {
+    factor(x, n).ok()
+}
+
+/// The same, or the first row that cannot be and what is left of its diagonal element.
+pub fn factor(x: &[f64], n: usize) -> Result<Vec<f64>, (usize, f64)> {
     let mut l = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..=i {
@@ -111,19 +116,21 @@ pub fn cholesky(x: &[f64], n: usize) -> Option<Vec<f64>> {
             } else if rest > 0.0 && rest < f64::INFINITY {
                 rest.sqrt()
             } else {
-                return None;
+                return Err((i, rest));
             };
         }
     }
-    Some(l)
+    Ok(l)
 }
 
-/// Is a matrix symmetric, but for rounding?
-pub fn is_symmetric(x: &[f64], n: usize) -> bool {
-    let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i, j)));
-    let mut pairs =
-        pairs.map(|(i, j)| (x[i * n + j], x[j * n + i], x[i * n + i].abs().max(x[j * n + j].abs())));
-    pairs.all(|(a, b, size)| (a - b).abs() <= 1e-8 * size)
+/// The row and column of the first element that differs from the one across the diagonal by more than
+/// rounding.
+pub fn asymmetry(x: &[f64], n: usize) -> Option<(usize, usize)> {
+    let mut pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i, j)));
+    pairs.find(|&(i, j)| {
+        let size = x[i * n + i].abs().max(x[j * n + j].abs());
+        (x[i * n + j] - x[j * n + i]).abs() > 1e-8 * size
+    })
 }
 
 /// L x in place; from the last element on, each needs those before it.

@@ -12,7 +12,7 @@ const NAME: &str = "multinomial";
 const SLOTS: &[Slot] = &[
     Slot::required(&[Parameter::new("n", Domain::Count)]),
     Slot::required(&[
-        Parameter::new("p", Domain::NonNegative).shaped(Shape::Elementwise).finite_outside(),
+        Parameter::new("p", Domain::Probabilities).shaped(Shape::Elementwise).finite_outside(),
         Parameter::new("logit", Domain::Real).shaped(Shape::Elementwise),
     ]),
 ];
@@ -24,7 +24,7 @@ impl Distribution for Multinomial {
         NAME
     }
     fn doc(&self) -> &'static str {
-        "Counts of outcomes in n trials, with probabilities in proportion to `p`, or to e^`logit`."
+        "Counts of outcomes in n trials, with probabilities `p`, or in proportion to e^`logit`."
     }
     fn slots(&self) -> &'static [Slot] {
         SLOTS

@@ -9,7 +9,7 @@ pub struct OrderedLogistic;
 
 const SLOTS: &[Slot] = &[
     Slot::required(&[Parameter::new("eta", Domain::Real)]),
-    Slot::required(&[Parameter::new("cutpoints", Domain::Real).shaped(Shape::Along)]),
+    Slot::required(&[Parameter::new("cutpoints", Domain::Ascending).shaped(Shape::Along)]),
 ];
 
 impl Distribution for OrderedLogistic {

@@ -157,6 +157,12 @@ impl<T: Copy> Params<T> {
         self.slots.iter_mut().flatten().for_each(|given| given.value = value());
     }
 
+    /// With one slot more: of a law that modifies another, after that one's own.
+    pub fn and(mut self, given: Given<T>) -> Params<T> {
+        self.slots.push(Some(given));
+        self
+    }
+
     /// All but the last slot, and what that was given: a law's own parameters, and its modifier's.
     pub(crate) fn split_last(&self) -> (Params<T>, Option<Given<T>>) {
         let (last, rest) = self.slots.split_last().expect("a modifier has a slot");

@@ -1,6 +1,11 @@
-//! Every distribution by name.
+//! Every distribution by name, and those with extra zeros.
+
+use std::sync::LazyLock;
 
 use crate::distribution::Distribution;
+use crate::error::DistributionError;
+use crate::hurdle::Hurdle;
+use crate::zero_inflated::ZeroInflated;
 use crate::{
     bernoulli, beta, beta_binomial, binomial, categorical, cauchy, dirichlet, exponential, flat, gamma,
     geometric, gumbel, half_normal, inverse_gamma, laplace, lkj_cholesky, logistic, loglogistic, lognormal,
@@ -50,4 +55,34 @@ pub static DISTRIBUTIONS: &[&dyn Distribution] = &[
 /// The distribution a specification calls `name`.
 pub fn lookup(name: &str) -> Option<&'static dyn Distribution> {
     DISTRIBUTIONS.iter().copied().find(|d| d.name() == name)
+}
+
+static ZERO_INFLATED: LazyLock<Vec<ZeroInflated>> =
+    LazyLock::new(|| DISTRIBUTIONS.iter().filter_map(|d| ZeroInflated::new(*d).ok()).collect());
+
+static HURDLES: LazyLock<Vec<Hurdle>> =
+    LazyLock::new(|| DISTRIBUTIONS.iter().filter_map(|d| Hurdle::new(*d).ok()).collect());
+
+/// `base`, one of [`DISTRIBUTIONS`], with more zeros.
+///
+/// # Errors
+/// As of [`ZeroInflated::new`].
+pub fn zero_inflated(
+    base: &'static dyn Distribution,
+) -> Result<&'static dyn Distribution, DistributionError> {
+    match ZERO_INFLATED.iter().find(|law| law.base().name() == base.name()) {
+        Some(law) => Ok(law),
+        None => Err(crate::zero_inflated::refused(base)),
+    }
+}
+
+/// `base`, one of [`DISTRIBUTIONS`], behind a hurdle.
+///
+/// # Errors
+/// As of [`Hurdle::new`].
+pub fn hurdle(base: &'static dyn Distribution) -> Result<&'static dyn Distribution, DistributionError> {
+    match HURDLES.iter().find(|law| law.base().name() == base.name()) {
+        Some(law) => Ok(law),
+        None => Err(crate::hurdle::refused(base, base.widest_support())),
+    }
 }

@@ -1,6 +1,7 @@
 //! The table of distributions for people: names, signatures, supports.
 
 use crate::distribution::Distribution;
+use crate::extra_zeros;
 use crate::params::Slot;
 use crate::registry::DISTRIBUTIONS;
 
@@ -17,7 +18,7 @@ pub struct Signature {
     pub parameters: Vec<String>,
 }
 
-/// Every distribution, in the order of the registry, and `truncated`.
+/// Every distribution, in the order of the registry, and `truncated`, `zero_inflated` and `hurdle`.
 pub fn signatures() -> Vec<Signature> {
     let mut table: Vec<Signature> = DISTRIBUTIONS.iter().map(|d| signature(*d)).collect();
     table.push(Signature {
@@ -27,7 +28,28 @@ pub fn signatures() -> Vec<Signature> {
         support: "the part of d's support between the bounds".into(),
         parameters: vec!["d: a distribution".into(), "lower: a number".into(), "upper: a number".into()],
     });
+    table.push(with_zeros(
+        "zero_inflated",
+        "A distribution of counts with more zeros: with probability zero a count is none of its own.",
+        "d's, a count from 0",
+    ));
+    table.push(with_zeros(
+        "hurdle",
+        "Zero with probability zero, otherwise d given that it is not zero.",
+        "d's, counts from 0 or zero and positive numbers",
+    ));
     table
+}
+
+fn with_zeros(name: &'static str, doc: &'static str, support: &str) -> Signature {
+    let zeros = extra_zeros::ZERO.alternatives.iter().map(|p| format!("{}: {}", p.name, p.domain));
+    Signature {
+        name,
+        signature: format!("{name}(d, {})", slot(&extra_zeros::ZERO)),
+        doc,
+        support: support.into(),
+        parameters: std::iter::once("d: a distribution".into()).chain(zeros).collect(),
+    }
 }
 
 fn signature(d: &dyn Distribution) -> Signature {

@@ -14,6 +14,9 @@ use crate::window;
 /// The most probabilities a discrete window may sum.
 pub const WINDOW_LIMIT: usize = 10_000;
 
+/// Why a law with an atom is not truncated or censored.
+const HAS_ATOM: &str = "it is zero with a probability of its own, beside a density";
+
 /// A law given that it lies between two bounds, both included; its parameters are the law's own.
 #[derive(Clone, Copy, Debug)]
 pub struct Truncated {
@@ -40,6 +43,9 @@ impl Truncated {
         if base.event() != Event::Scalar {
             let why = "its values are not numbers";
             return Err(DistributionError::NotTruncatable { distribution, why });
+        }
+        if base.atom().is_some() {
+            return Err(DistributionError::NotTruncatable { distribution, why: HAS_ATOM });
         }
         let room = if base.is_discrete() { lower.ceil() <= upper.floor() } else { lower < upper };
         if !room || lower == f64::INFINITY || upper == f64::NEG_INFINITY {

@@ -94,8 +94,7 @@ impl Parts {
 
 /// Symmetric and positive definite.
 fn observable(x: &[f64]) -> bool {
-    let n = matrix::side(x.len());
-    matrix::is_symmetric(x, n) && matrix::cholesky(x, n).is_some()
+    Domain::PositiveDefinite.holds(x)
 }
 
 /// The factor of the scale, and Bartlett's lower factor A of a Wishart matrix of identity scale: below

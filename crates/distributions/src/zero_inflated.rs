@@ -22,9 +22,7 @@ impl ZeroInflated {
     /// A base that is not a law of counts from 0.
     pub fn new(base: &'static dyn Distribution) -> Result<ZeroInflated, DistributionError> {
         if !extra_zeros::is_of_counts(base) {
-            let (distribution, support) = (base.name(), base.widest_support());
-            let expected = "a distribution of counts from 0";
-            return Err(DistributionError::NotModifiable { modifier: NAME, distribution, expected, support });
+            return Err(refused(base));
         }
         Ok(ZeroInflated { base, slots: extra_zeros::slots(base) })
     }
@@ -32,6 +30,12 @@ impl ZeroInflated {
     pub fn base(&self) -> &'static dyn Distribution {
         self.base
     }
+}
+
+pub(crate) fn refused(base: &dyn Distribution) -> DistributionError {
+    let (distribution, support) = (base.name(), base.widest_support());
+    let expected = "a distribution of counts from 0";
+    DistributionError::NotModifiable { modifier: NAME, distribution, expected, support }
 }
 
 impl Distribution for ZeroInflated {

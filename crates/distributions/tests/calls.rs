@@ -165,6 +165,20 @@ fn modifiers_of_zeros() {
     );
     assert_eq!(Hurdle::new(base("lognormal")).unwrap().atom(), Some(0.0));
     assert_eq!(Hurdle::new(base("poisson")).unwrap().atom(), None);
+    // By name, as a specification has them: the same laws.
+    let law = distributions::hurdle(base("gamma")).unwrap();
+    assert_eq!((law.name(), law.slots().len(), law.atom()), ("hurdle", 3, Some(0.0)));
+    assert_eq!(distributions::zero_inflated(base("binomial")).unwrap().slots().len(), 3);
+    for name in ["gamma", "multinomial", "categorical", "ordered_logistic"] {
+        assert!(distributions::zero_inflated(base(name)).is_err(), "{name}");
+    }
+    for name in ["normal", "dirichlet", "multinomial", "flat"] {
+        assert!(distributions::hurdle(base(name)).is_err(), "{name}");
+    }
+    assert_eq!(
+        refused(Truncated::new(law, 0.0, 2.0).unwrap_err()),
+        "hurdle cannot be truncated: it is zero with a probability of its own, beside a density"
+    );
 }
 
 fn lane(g: &mut Graph, name: &str) -> NodeId {

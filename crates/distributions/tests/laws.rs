@@ -345,7 +345,7 @@ fn constants_are_checked() {
                 Domain::Unit => &[f64::NAN, -1e-9, 1.0 + 1e-9],
                 Domain::Count => &[f64::NAN, -1.0, 0.5, f64::INFINITY],
                 Domain::Bound => &[f64::NAN],
-                Domain::PositiveDefinite | Domain::CholeskyFactor => unreachable!("of matrices"),
+                _ => unreachable!("of vectors and matrices"),
             };
             for &value in bad {
                 let mut k = 0;
@@ -378,7 +378,7 @@ fn there_is_no_density_outside_the_domain_of_a_parameter() {
                 Domain::Unit => &[-0.3, 1.4, 11.0],
                 // n of a binomial is data, or a constant.
                 Domain::Count | Domain::Real | Domain::Bound => continue,
-                Domain::PositiveDefinite | Domain::CholeskyFactor => unreachable!("of matrices"),
+                _ => unreachable!("of vectors and matrices"),
             };
             let (mut g, mut data) = (Graph::new(), Bindings::default());
             let mut at = 0;

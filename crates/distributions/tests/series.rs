@@ -126,6 +126,59 @@ fn diffuse_starts_are_the_limit_of_wide_ones() {
     }
 }
 
+/// A diffuse level and slope know no origin: a line added to the data changes nothing, however far it goes.
+/// What is rounded off the data themselves is 1e-9 of their noise.
+#[test]
+fn diffuse_starts_know_no_origin() {
+    let y = [1.2, -0.3, 0.8, 2.1, 1.7, 3.0, 2.2, 4.1];
+    let at = |line: &dyn Fn(f64) -> f64| {
+        let moved: Vec<f64> = y.iter().enumerate().map(|(t, y)| y + line(t as f64)).collect();
+        let mut r = rows(&moved);
+        let found = trend(&mut r, vec![Start::Diffuse, Start::Diffuse], None);
+        number(&r.g, &r.b, found.log_prob)
+    };
+    let (here, far) = (at(&|_| 0.0), at(&|t| 1e7 - 3e6 * t));
+    assert!((here - far).abs() < 1e-7, "{here}, far away {far}");
+}
+
+/// Where a row begins a series its step of time is not taken, and where nothing is seen the measurement is
+/// not made, whatever they would be there; nor does a derivative come from there.
+#[test]
+fn what_is_not_used_may_be_anything() {
+    let y = [0.4, f64::NAN, -0.8, 1.1];
+    let mut r = rows(&y);
+    let (zero, one) = (r.g.constant(0.0), r.g.constant(1.0));
+    let seen = data(&mut r.g, &mut r.b, "seen", r.rows, vec![1.0, 0.0, 1.0, 1.0]);
+    let dt = data(&mut r.g, &mut r.b, "dt", r.rows, vec![0.0, 0.5, 1.0, 2.0]);
+    let e = data(&mut r.g, &mut r.b, "e", r.rows, vec![1.0, 0.0, 1.0, 1.0]);
+    let s = r.g.input("s", Varies::Lane, Kind::Real, &[]);
+    let root = r.g.sqrt(dt);
+    let (sd, rate) = (r.g.mul(s, root), r.g.div(s, dt));
+    let start = Start::Known { mean: zero, sd: zero };
+    let y = Measurement { value: r.y, loading: vec![Some(one)], shift: zero, sd: e, seen: Some(seen) };
+    let model = LinearGaussian {
+        over: r.rows,
+        first: r.first,
+        ends: r.ends,
+        start: vec![start],
+        transition: vec![vec![Some(rate)]],
+        shift: vec![rate],
+        sd: vec![sd],
+        measurements: vec![y],
+    };
+    let found = log_marginal(&mut r.g, &model).log_prob;
+    let out = graph::vjp::value_and_grad(&r.g, found, &[s], &[]).unwrap();
+    let at = |s: f64| {
+        r.b.data.insert("s".into(), Value::Real(vec![s]));
+        (number(&out.graph, &r.b, out.value), number(&out.graph, &r.b, out.grads[0]))
+    };
+    let mut at = at;
+    let h = 1e-5;
+    let (above, below) = (at(0.7 + h).0, at(0.7 - h).0);
+    let (value, slope) = at(0.7);
+    assert!(value.is_finite() && (slope - (above - below) / (2.0 * h)).abs() < 1e-6, "{value} {slope}");
+}
+
 /// The root keeps its digits where a covariance would not: what is seen is 1e-8 of what is unknown.
 #[test]
 fn a_precise_measurement_of_a_wide_state_keeps_its_digits() {

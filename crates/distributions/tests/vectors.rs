@@ -5,7 +5,7 @@ mod common;
 
 use common::vectors::{Bound, Case, Map, cases, log_probs, normals};
 use common::{assert_close, run};
-use distributions::{Domain, Event, Params, in_domain};
+use distributions::{Domain, Event, Fault, Params, in_domain};
 use graph::ir::{DimId, Graph, Kind, NodeId, Role, Size, Varies};
 use graph::program::{Options, Program};
 use graph::value::Bindings;
@@ -531,6 +531,28 @@ fn domains_of_matrices() {
     assert!(definite.includes(Support::PositiveDefinite) && factor.includes(Support::CholeskyCorrelation));
     assert!(!definite.includes(Support::CholeskyCorrelation) && !factor.includes(Support::REAL));
     assert!(Domain::Positive.holds(&[1.0, 2.0]) && !Domain::Positive.holds(&[1.0, 0.0]));
+}
+
+/// What is wrong with elements together is told with its numbers.
+#[test]
+fn faults_of_wholes() {
+    let definite = |x: &[f64]| Domain::PositiveDefinite.fault(x);
+    assert_eq!(definite(&[4.0, 6.0, 6.0, 8.0]), Some(Fault::Indefinite { row: 1, left: -1.0 }));
+    assert_eq!(definite(&[-2.0, 0.0, 0.0, 1.0]), Some(Fault::Indefinite { row: 0, left: -2.0 }));
+    let uneven = Fault::Asymmetric { row: 1, col: 0, found: 0.5, across: 0.6 };
+    assert_eq!(definite(&[2.0, 0.6, 0.5, 0.5]), Some(uneven));
+    assert_eq!(definite(&[1.0, 2.0, 3.0]), Some(Fault::NotSquare));
+    let factor = Domain::CholeskyFactor.fault(&[1.0, 0.0, 2.0, -0.1]);
+    assert_eq!(factor, Some(Fault::Diagonal { row: 1, found: -0.1 }));
+    let shares = |x: &[f64]| Domain::Probabilities.fault(x);
+    assert_eq!(shares(&[0.25, 0.75]), None);
+    assert_eq!(shares(&[0.33, 0.33, 0.33]), None, "rounded to two digits");
+    assert_eq!(shares(&[0.5, 0.75]), Some(Fault::Sum { found: 1.25 }));
+    assert_eq!(shares(&[0.0, 0.0]), Some(Fault::Sum { found: 0.0 }));
+    assert_eq!(shares(&[1.5, -0.5]), Some(Fault::Element { at: 1, found: -0.5 }));
+    let ascending = |x: &[f64]| Domain::Ascending.fault(x);
+    assert_eq!(ascending(&[-1.0, 0.5, 0.6]), None);
+    assert_eq!(ascending(&[-1.0, 0.5, 0.5]), Some(Fault::NotAbove { at: 2, before: 0.5, found: 0.5 }));
 }
 
 #[test]

@@ -1,22 +1,20 @@
-//! The parameterisation of a model's hierarchies: asked for in the spec, or chosen by a short look at the
-//! non-centred model.
+//! The parameterisation of a model's hierarchies: asked for in the spec, or chosen by what the first part
+//! of a fit makes of each.
 
 use std::collections::BTreeMap;
 
 use graph::ir::NodeId;
-use graph::program::Program;
-use model::Target;
+use graph::program::{Options as Machine, Program};
+use model::{Site, Target};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
 use spec_compiler::Compiled;
 use spec_compiler::ast;
-use spec_compiler::lower::Centring;
-use vi_engine::{CompileError, CompiledDensity, FitError, Observer, Options};
+use spec_compiler::lower::{CENTRING, Centring};
+use vi_engine::centring::Trial;
+use vi_engine::{CompileError, CompiledDensity, FitError, Observer, Options, State};
 
 use crate::outcome::Problem;
-
-/// By latent, for each element: 1 where it is centred, 0 where it is not.
-type Lambda = BTreeMap<String, Vec<f64>>;
 
 /// A model that is not fitted in the coordinates it is written in.
 pub struct Recentred {
@@ -25,87 +23,191 @@ pub struct Recentred {
     lambda: Lambda,
 }
 
-/// Gives the hierarchies of a model the coordinates they are fitted in, if these are not the values.
+/// What is fitted, and how.
+pub struct Chosen {
+    pub density: CompiledDensity,
+    /// Where the model is not fitted in the coordinates it is written in.
+    pub recentred: Option<Recentred>,
+    /// Where the fit has begun already.
+    pub begun: Option<State>,
+}
+
+/// Gives the hierarchies of a model the coordinates they are fitted in. `compiled.target` is then in
+/// these.
 pub fn choose(
     compiled: &mut Compiled,
     options: &Options,
-    machine: &graph::program::Options,
+    machine: &Machine,
     observer: &mut dyn Observer,
-) -> Result<Option<Recentred>, Problem> {
+) -> Result<Chosen, Problem> {
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
-    if !compiled.target.sites.iter().any(|s| s.centring) || choice == ast::Centring::Centred {
-        return Ok(None);
+    let written = |compiled: &Compiled| {
+        let density = CompiledDensity::new(&compiled.target, machine).map_err(Problem::failed)?;
+        Ok(Chosen { density, recentred: None, begun: None })
+    };
+    if !compiled.target.sites.iter().any(|s| s.centring) {
+        return written(compiled);
     }
-    let recentred =
-        |c: &Centring| compiled.recentred(c).map_err(|_| Problem::failed("a hierarchy cannot be recentred"));
-    let apart = recentred(&Centring::NonCentred)?;
-    let (mut blocks, mut first) = (BTreeMap::new(), 0);
-    for site in &apart.sites {
-        if site.centring {
-            blocks.insert(site.name.clone(), first..first + site.coordinates.len());
+    let hierarchies = Hierarchies { compiled, options, machine };
+    let found = match choice {
+        ast::Centring::Centred => Ok((hierarchies.all(1.0), None)),
+        ast::Centring::NonCentred => Ok((hierarchies.all(0.0), None)),
+        ast::Centring::Learned => hierarchies.learned(observer).map(|lambda| (lambda, None)),
+        ast::Centring::Auto => hierarchies.best(observer),
+    };
+    let (lambda, begun) = match found {
+        Ok(found) => found,
+        Err(Trouble::Compile(e)) => return Err(Problem::failed(e)),
+        Err(Trouble::Fit(e @ FitError::InterruptedAtStart)) => {
+            return Err(Problem::interrupted(format!("{e}: nothing was written")));
         }
-        first += site.coordinates.len();
-    }
-    let non_centred: Lambda = blocks.iter().map(|(n, b)| (n.clone(), vec![0.0; b.len()])).collect();
-    let lambda = match choice {
-        ast::Centring::NonCentred => non_centred,
-        _ => {
-            let mut density = CompiledDensity::new(&apart, machine).map_err(Problem::failed)?;
-            let chosen = vi_engine::centring::choose(&mut density, &blocks, options, observer);
-            let worth = chosen
-                .and_then(|lambda| Ok((lambda, vi_engine::start_elbo(&mut density, options, observer)?)));
-            match worth {
-                Ok((lambda, worth)) => {
-                    let target = recentred(&Centring::Partial(lambda.clone()))?;
-                    let mut density = CompiledDensity::new(&target, machine).map_err(Problem::failed)?;
-                    match vi_engine::start_elbo(&mut density, options, observer) {
-                        Ok(own) if !is_astray(own, worth) => lambda,
-                        _ => non_centred,
-                    }
-                }
-                Err(e @ FitError::InterruptedAtStart) => {
-                    return Err(Problem::interrupted(format!("{e}: nothing was written")));
-                }
-                // What is wrong is told by the fit, in the model's own words.
-                Err(_) => return Ok(None),
-            }
-        }
+        // What is wrong is told by the fit, in the model's own words.
+        Err(Trouble::Fit(_)) => return written(compiled),
     };
     if lambda.values().flatten().all(|l| *l == 1.0) {
-        return Ok(None);
+        return Ok(Chosen { begun, ..written(compiled)? });
     }
-    let target = recentred(&Centring::Partial(lambda.clone()))?;
+    let target = hierarchies.target(&Centring::Partial(lambda.clone()));
+    let density = CompiledDensity::new(&target, machine).map_err(Problem::failed)?;
     let written = std::mem::replace(&mut compiled.target, target);
-    Ok(Some(Recentred { written, lambda }))
+    Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun })
 }
 
-/// The other coordinates in which a model may be fitted whose fit in the chosen ones is unreliable: every element
-/// centred, and none. None where the spec chooses, or no hierarchy is there.
-pub fn others(compiled: &Compiled, chosen: Option<&Recentred>) -> Vec<(Target, Option<Recentred>)> {
-    let written = chosen.map_or(&compiled.target, |c| &c.written);
-    let choice = compiled.spec.inference.centring.as_ref().map(|c| c.value);
-    if !matches!(choice, None | Some(ast::Centring::Auto)) || !written.sites.iter().any(|s| s.centring) {
-        return Vec::new();
+/// By latent, for each element: 1 where it is centred, 0 where it is not.
+type Lambda = BTreeMap<String, Vec<f64>>;
+
+/// Why a parameterisation was not found.
+enum Trouble {
+    Compile(CompileError),
+    Fit(FitError),
+}
+
+impl From<CompileError> for Trouble {
+    fn from(e: CompileError) -> Self {
+        Trouble::Compile(e)
     }
-    let mut out = Vec::new();
-    if chosen.is_some_and(|c| c.lambda.values().flatten().any(|l| *l != 0.0)) || chosen.is_none() {
-        if let Ok(apart) = compiled.recentred(&Centring::NonCentred) {
-            let blocks = apart.sites.iter().filter(|s| s.centring);
-            let lambda = blocks.map(|s| (s.name.clone(), vec![0.0; s.coordinates.len()])).collect();
-            out.push((apart, Some(Recentred { written: written.clone(), lambda })));
+}
+
+impl From<FitError> for Trouble {
+    fn from(e: FitError) -> Self {
+        Trouble::Fit(e)
+    }
+}
+
+/// The hierarchies of a model and the ways to parameterise them.
+struct Hierarchies<'a> {
+    compiled: &'a Compiled,
+    options: &'a Options,
+    machine: &'a Machine,
+}
+
+impl Hierarchies<'_> {
+    fn target(&self, centring: &Centring) -> Target {
+        self.compiled.recentred(centring).expect("what was lowered once is lowered again")
+    }
+
+    fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.compiled.target.sites.iter().filter(|s| s.centring)
+    }
+
+    /// The same for all.
+    fn all(&self, lambda: f64) -> Lambda {
+        self.sites().map(|s| (s.name.clone(), vec![lambda; s.labels.len()])).collect()
+    }
+
+    /// The non-centred model with the beginning of its fit. A search for a start goes astray in other
+    /// coordinates, so they all begin here.
+    fn apart(&self, observer: &mut dyn Observer) -> Result<Begun, Trouble> {
+        let target = self.target(&Centring::NonCentred);
+        let mut density = CompiledDensity::new(&target, self.machine)?;
+        let trial = vi_engine::centring::trial(&mut density, self.options, None, observer)?;
+        Ok(Begun { target, density, trial })
+    }
+
+    /// By the gradient of the ELBO.
+    fn learned(&self, observer: &mut dyn Observer) -> Result<Lambda, Trouble> {
+        let apart = self.apart(observer)?;
+        let half_way = self.all(vi_engine::centring::HALF_WAY);
+        let half_way = self.target(&Centring::Partial(half_way));
+        let draws = finite(&transport(&apart.target, &half_way, &apart.trial.draws, self.machine)?);
+        let free = self.target(&Centring::Free);
+        let of = |s: &Site| Some((s.name.strip_suffix(CENTRING)?.to_string(), s.coordinates.len()));
+        let (names, lengths): (Vec<String>, Vec<usize>) = free.sites.iter().filter_map(of).unzip();
+        let mut density = CompiledDensity::new(&free, self.machine)?;
+        let learned = vi_engine::centring::learn(&mut density, &lengths, &draws, self.options, observer)?;
+        Ok(names.into_iter().zip(learned).collect())
+    }
+
+    /// Of non-centred, centred, and by what the data know of each element, the one that the family fits
+    /// best.
+    fn best(&self, observer: &mut dyn Observer) -> Result<(Lambda, Option<State>), Trouble> {
+        let mut apart = self.apart(observer)?;
+        let mut best = (self.all(0.0), apart.trial.clone());
+        for lambda in [self.informed(&mut apart), self.all(1.0)] {
+            if best.0 == lambda {
+                continue;
+            }
+            let target = self.target(&Centring::Partial(lambda.clone()));
+            let draws = finite(&transport(&apart.target, &target, &apart.trial.draws, self.machine)?);
+            let mut found = apart.trial.state.start.clone();
+            for rival in &mut found.rivals {
+                let mut point = Lanes::zeros(rival.point.len(), 1);
+                point.set_lane(0, &rival.point);
+                rival.point = transport(&apart.target, &target, &point, self.machine)?.lane(0);
+            }
+            let mut density = CompiledDensity::new(&target, self.machine)?;
+            let from = Some((&draws, &found));
+            match vi_engine::centring::trial(&mut density, self.options, from, observer) {
+                Err(e @ FitError::InterruptedAtStart) => return Err(e.into()),
+                Err(_) => {}
+                Ok(trial) => {
+                    if trial.beats(&best.1) {
+                        best = (lambda, trial);
+                    }
+                }
+            }
         }
+        Ok((best.0, Some(best.1.state)))
     }
-    if chosen.is_some() {
-        out.push((written.clone(), None));
+
+    /// By what the data know of each element, as far as curvature tells.
+    fn informed(&self, apart: &mut Begun) -> Lambda {
+        let (mut blocks, mut first) = (BTreeMap::new(), 0);
+        for site in &apart.target.sites {
+            if site.centring {
+                blocks.insert(site.name.clone(), first..first + site.coordinates.len());
+            }
+            first += site.coordinates.len();
+        }
+        let seed = self.options.seed;
+        vi_engine::centring::informed(&mut apart.density, &blocks, &apart.trial.draws, seed)
     }
-    out
 }
 
-/// Whether the search for a start went astray in these coordinates, though not in the non-centred ones: where
-/// a scale goes to zero, every other form has a spike of no mass that draws the search in. Both are the ELBO of
-/// a start with its standard error, of one evidence.
-fn is_astray(own: (f64, f64), non_centred: (f64, f64)) -> bool {
-    own.0 < non_centred.0 - 1.0 - 3.0 * own.1.hypot(non_centred.1)
+/// A model in some coordinates, with the beginning of its fit.
+struct Begun {
+    target: Target,
+    density: CompiledDensity,
+    trial: Trial,
+}
+
+/// Draws `z` of a model in the coordinates of `from`, in those of `to`.
+fn transport(from: &Target, to: &Target, z: &Lanes, machine: &Machine) -> Result<Lanes, CompileError> {
+    let mut g = from.graph.clone();
+    let values: Vec<NodeId> = from.sites.iter().map(|s| g.expand(s.value, &s.dims)).collect();
+    let program = Program::compile(&g, &values, &from.bindings, machine)?;
+    let mut out = Lanes::zeros(program.n_out(), z.lanes());
+    program.eval(&mut program.workspace(), &[], z, &mut out, &mut Vec::new());
+    vi_engine::unconstrain(to, &out, machine)
+}
+
+/// The draws of which every coordinate is finite.
+fn finite(z: &Lanes) -> Lanes {
+    let sound: Vec<Vec<f64>> =
+        (0..z.lanes()).map(|l| z.lane(l)).filter(|z| z.iter().all(|x| x.is_finite())).collect();
+    let mut kept = Lanes::zeros(z.n(), sound.len());
+    sound.iter().enumerate().for_each(|(lane, z)| kept.set_lane(lane, z));
+    kept
 }
 
 impl Recentred {
@@ -117,12 +219,7 @@ impl Recentred {
         z: &Lanes,
         machine: &graph::program::Options,
     ) -> Result<Lanes, CompileError> {
-        let mut g = fitted.graph.clone();
-        let values: Vec<NodeId> = fitted.sites.iter().map(|s| g.expand(s.value, &s.dims)).collect();
-        let program = Program::compile(&g, &values, &fitted.bindings, machine)?;
-        let mut out = Lanes::zeros(program.n_out(), z.lanes());
-        program.eval(&mut program.workspace(), &[], z, &mut out, &mut Vec::new());
-        vi_engine::unconstrain(&self.written, &out, machine)
+        transport(fitted, &self.written, z, machine)
     }
 
     /// How each hierarchy was parameterised, for the record.

@@ -112,6 +112,8 @@ pub struct Check {
 pub struct Simulate {
     /// The model, a YAML file
     pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Folder of the data sets [default: simulated/<model>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

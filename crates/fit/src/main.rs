@@ -10,6 +10,7 @@ mod results;
 mod saved;
 mod summary;
 mod templates;
+mod texts;
 
 use std::process::ExitCode;
 

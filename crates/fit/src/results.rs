@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
-use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
-use tables::{ColumnData, TableError, write_parquet};
+use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
+use crate::texts::Texts;
 
 /// The file that marks a folder as a run of ours.
 pub const MARKER: &str = "fit.json";
@@ -55,7 +55,7 @@ pub struct Run<'a> {
     pub source: &'a Source,
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
-    pub centring: Option<&'a Recentred>,
+    pub recentred: Option<&'a Recentred>,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -113,8 +113,8 @@ impl Run<'_> {
         posterior.extend(discrete.iter().filter(reported).cloned());
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
-        let written = match self.centring {
-            Some(centring) => Some(centring.as_written(target, z, self.machine)?),
+        let written = match self.recentred {
+            Some(recentred) => Some(recentred.as_written(target, z, self.machine)?),
             None => None,
         };
         let u = written.as_ref().unwrap_or(z);
@@ -130,30 +130,34 @@ impl Run<'_> {
             write_parquet(folder.join(DISCRETE), &discrete)?;
         }
 
-        let rows = summary::rows(fit, &columns);
-        let real = |f: fn(&Row) -> f64| ColumnData::Real(rows.iter().map(f).collect());
+        let rows = summary::rows(fit, &columns, target);
+        let real = |name: &str, f: fn(&Row) -> f64| {
+            Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
+        };
         let mut table = vec![
-            ("name".to_string(), ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
-            ("mean".to_string(), real(|r| r.mean)),
-            ("sd".to_string(), real(|r| r.sd)),
-            ("q05".to_string(), real(|r| r.q05)),
-            ("q50".to_string(), real(|r| r.q50)),
-            ("q95".to_string(), real(|r| r.q95)),
-            ("mcse".to_string(), real(|r| r.mcse)),
-            ("ess".to_string(), real(|r| r.ess)),
-            ("k_hat".to_string(), real(|r| r.k_hat)),
-            ("shift".to_string(), real(|r| r.shift)),
+            Output::whole("name", ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
+            Output::texts("unit", rows.iter().map(|r| r.unit.clone()).collect()),
+            real("mean", |r| r.mean),
+            real("sd", |r| r.sd),
+            real("q05", |r| r.q05),
+            real("q50", |r| r.q50),
+            real("q95", |r| r.q95),
+            real("mcse", |r| r.mcse),
+            real("ess", |r| r.ess),
+            real("k_hat", |r| r.k_hat),
+            real("shift", |r| r.shift),
         ];
         if let Some(chains) = &fit.chains {
             // A constant has nothing to mix.
-            let of = |f: fn(&Mixing) -> f64| {
-                ColumnData::Real(chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f)).collect())
+            let of = |name: &str, f: fn(&Mixing) -> f64| {
+                let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
+                Output::whole(name, ColumnData::Real(values.collect()))
             };
-            table.push(("r_hat".to_string(), of(|m| m.r_hat)));
-            table.push(("ess_bulk".to_string(), of(|m| m.ess_bulk)));
-            table.push(("ess_tail".to_string(), of(|m| m.ess_tail)));
+            table.push(of("r_hat", |m| m.r_hat));
+            table.push(of("ess_bulk", |m| m.ess_bulk));
+            table.push(of("ess_tail", |m| m.ess_tail));
         }
-        write_parquet(folder.join("summary.parquet"), &table)?;
+        write_table(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;
         let trace = [
@@ -182,47 +186,38 @@ impl Run<'_> {
         Ok(rows)
     }
 
-    /// The included files, as the spec's folder sees them, with their texts.
-    fn includes(&self) -> Vec<Value> {
-        let files = self.source.files().iter();
-        let include = |file: &spec_compiler::source::File| match file.role() {
-            Role::Included(path) => Some(json!({"file": path, "text": file.text()})),
-            Role::Spec | Role::Override => None,
-        };
-        files.filter_map(include).collect()
-    }
-
-    /// What `--set` said.
-    fn overrides(&self) -> Vec<&str> {
-        let files = self.source.files().iter();
-        files.filter(|file| *file.role() == Role::Override).map(|file| file.text()).collect()
-    }
-
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
+        // The folder of a spec that is named without one is the working folder.
+        let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
         let levels: serde_json::Map<String, Value> =
             model.dims.iter().filter_map(|d| Some((d.name.clone(), json!(d.labels.as_ref()?)))).collect();
         let data: Vec<Value> = model
             .tables
             .iter()
-            .map(|t| {
+            .enumerate()
+            .map(|(i, t)| {
+                let units: serde_json::Map<String, Value> = (0..t.data.columns.len())
+                    .filter_map(|c| {
+                        let unit = model.units.columns.get(&(i, c))?;
+                        Some((t.data.columns[c].name.clone(), json!(unit.to_string())))
+                    })
+                    .collect();
                 let schema: serde_json::Map<String, Value> =
                     t.data.columns.iter().map(|c| (c.name.clone(), json!(c.cells.kind()))).collect();
-                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema})
+                json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        json!({
+        let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
-            "centring": self.centring.map(Recentred::json),
+            "centring": self.recentred.map(Recentred::json),
             "model": model.name,
-            "spec": self.source.text(),
-            "includes": self.includes(),
-            "overrides": self.overrides(),
             "digest": digest(self.source, self.compiled),
             "data": data,
             "levels": levels,
-            "base": std::path::absolute(self.base).unwrap_or_else(|_| self.base.to_path_buf()),
+            "units": self.compiled.target.units,
+            "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
@@ -241,7 +236,13 @@ impl Run<'_> {
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
             "isa": self.machine.isa.to_string(),
             "timings": {"compile_s": timings.compile.as_secs_f64(), "fit_s": timings.fit.as_secs_f64(), "answers_s": timings.answers.as_secs_f64()},
-        })
+        });
+        if let (Some(all), Ok(Value::Object(texts))) =
+            (json.as_object_mut(), serde_json::to_value(Texts::of(self.source)))
+        {
+            all.extend(texts);
+        }
+        json
     }
 }
 

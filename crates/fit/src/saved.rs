@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use answers::{DiscreteKnown, Known};
-use model::{Role, Target};
+use model::{Back, Role, Target};
 use numerics::lanes::Lanes;
-use spec_compiler::{Earlier, lower::Remembered};
+use spec_compiler::{Earlier, Source, lower::Remembered};
 use tables::{ReadOptions, Table};
 
 use crate::outcome::Problem;
 use crate::results;
+use crate::texts::Texts;
 
 /// A table of the run.
 pub struct SavedTable {
@@ -25,7 +26,8 @@ pub struct SavedTable {
 /// A run that has ended.
 pub struct SavedRun {
     pub folder: PathBuf,
-    pub spec: String,
+    /// The spec with all that it included, and its overrides.
+    pub source: Source,
     /// The folder that the spec's paths are relative to.
     pub base: PathBuf,
     pub verdict: String,
@@ -56,14 +58,6 @@ impl SavedRun {
         }
         let damaged = |what: &str| wrong(format!("`{what}` is not as it was written; fit again"));
         let word = |what: &str| json[what].as_str().map(String::from).ok_or_else(|| damaged(what));
-        let several = |what: &str| json[what].as_array().is_some_and(|a| !a.is_empty());
-        if several("includes") || several("overrides") {
-            return Err(wrong(
-                "predictions from a run of a spec with `include:` or `--set` are not part of this version yet; \
-                 write the spec as one file and fit again"
-                    .into(),
-            ));
-        }
         let parsed = |what: &str| serde_json::from_value(json[what].clone()).map_err(|_| damaged(what));
         let tables = json["data"].as_array().ok_or_else(|| damaged("data"))?.iter().map(|t| {
             Some(SavedTable {
@@ -86,17 +80,22 @@ impl SavedRun {
         }
         z.pad();
         let mut discrete = HashMap::new();
-        let file = folder.join(results::DISCRETE);
-        if file.exists() {
-            for column in Table::read(&file, &ReadOptions::default()).map_err(Problem::input)?.columns {
+        let draws_of_discrete = folder.join(results::DISCRETE);
+        if draws_of_discrete.exists() {
+            for column in
+                Table::read(&draws_of_discrete, &ReadOptions::default()).map_err(Problem::input)?.columns
+            {
                 let values = column.as_real().map_err(Problem::input)?.into_owned();
                 discrete.insert(column.name.clone(), values);
             }
         }
+        let base = PathBuf::from(word("base")?);
+        let texts: Texts =
+            serde_json::from_value(json.clone()).map_err(|_| damaged("spec, includes, overrides"))?;
         Ok(SavedRun {
             folder: folder.to_path_buf(),
-            spec: word("spec")?,
-            base: PathBuf::from(word("base")?),
+            source: texts.source(&base, &file).map_err(Problem::input)?,
+            base,
             verdict: word("verdict")?,
             seed: json["seed"].as_u64().ok_or_else(|| damaged("seed"))?,
             tables,
@@ -141,7 +140,9 @@ impl SavedRun {
             let n = target.count(&d.dims);
             let rows = d.dims.iter().any(|&x| target.graph.is_row(x));
             if rows {
-                discrete.push(DiscreteKnown { is_new: vec![is_new_row(&d.dims); n], kept: vec![None; n] });
+                // The states of a recurrence are drawn given what is seen of them.
+                let is_new = is_new_row(&d.dims) && matches!(d.back, Back::LogWeights(_));
+                discrete.push(DiscreteKnown { is_new: vec![is_new; n], kept: vec![None; n] });
                 continue;
             }
             let kept: Vec<Option<Vec<u32>>> = d

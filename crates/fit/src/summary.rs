@@ -1,12 +1,15 @@
 //! Numbers about draws: what stands in `summary.parquet` and on the screen.
 
 use answers::moments::Moments;
+use model::Target;
 use vi_engine::Fit;
 
 /// One row of the summary.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub name: String,
+    /// Where it is known.
+    pub unit: Option<String>,
     pub mean: f64,
     pub sd: f64,
     pub q05: f64,
@@ -19,7 +22,7 @@ pub struct Row {
 }
 
 /// A row for each reported column; `columns` are its draws, in the order of the fit's parameters.
-pub fn rows(fit: &Fit, columns: &[Vec<f64>]) -> Vec<Row> {
+pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target) -> Vec<Row> {
     fit.parameters
         .iter()
         .zip(columns)
@@ -27,6 +30,7 @@ pub fn rows(fit: &Fit, columns: &[Vec<f64>]) -> Vec<Row> {
             let Moments { mean, sd, q05, q50, q95 } = Moments::of(&mut draws.clone());
             Row {
                 name: p.name.clone(),
+                unit: target.unit_of(&p.name).map(str::to_string),
                 mean,
                 sd,
                 q05,
@@ -48,12 +52,22 @@ const SHOWN: usize = 30;
 pub fn table(rows: &[Row]) -> String {
     let mut t = comfy_table::Table::new();
     t.load_preset(comfy_table::presets::NOTHING);
-    t.set_header(["", "mean", "sd", "5%", "median", "95%"]);
+    let mut header = vec!["", "mean", "sd", "5%", "median", "95%"];
+    // A column of units, where anything has one.
+    let units = rows.iter().take(SHOWN).any(|r| r.unit.is_some());
+    if units {
+        header.push("unit");
+    }
+    t.set_header(header);
     for r in rows.iter().take(SHOWN) {
         let show = |x: f64| shown(x, r.sd);
-        t.add_row([r.name.clone(), show(r.mean), show(r.sd), show(r.q05), show(r.q50), show(r.q95)]);
+        let mut row = vec![r.name.clone(), show(r.mean), show(r.sd), show(r.q05), show(r.q50), show(r.q95)];
+        if units {
+            row.push(r.unit.clone().unwrap_or_default());
+        }
+        t.add_row(row);
     }
-    for c in t.column_iter_mut().skip(1) {
+    for c in t.column_iter_mut().skip(1).take(5) {
         c.set_cell_alignment(comfy_table::CellAlignment::Right);
     }
     let mut out = t.to_string();

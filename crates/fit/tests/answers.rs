@@ -169,7 +169,7 @@ fn predictions_of_the_rows_of_the_fit_and_of_others() {
     let dir = folder("predict", &[("homes.yaml", HOMES), ("homes.csv", &homes())]);
     ends(&dir, 0, &["homes.yaml", "--out", "run", "--quiet"]);
     let own = table(&dir, "run/predictive.parquet");
-    let names = ["table", "row", "column", "observed", "mean", "sd", "q05", "q50", "q95", "pit"];
+    let names = ["table", "row", "column", "unit", "observed", "mean", "sd", "q05", "q50", "q95", "pit"];
     assert_eq!((columns(&own), own.n_rows), (names.to_vec(), 120));
     assert_eq!(real(&own, "observed"), real(&table(&dir, "homes.csv"), "y"));
     let pit = real(&own, "pit");
@@ -270,7 +270,7 @@ output: {draws: [up]}
     let dir = folder("rows", &[("rows.yaml", text), ("t.csv", "n,y\n1,1\n2,\n3,-1\n")]);
     ends(&dir, 0, &["rows.yaml", "--out", "run", "--quiet"]);
     let rows = table(&dir, "run/rows_t.parquet");
-    assert_eq!(columns(&rows), ["name", "row", "mean", "sd", "q05", "q50", "q95"]);
+    assert_eq!(columns(&rows), ["name", "unit", "row", "mean", "sd", "q05", "q50", "q95"]);
     assert_eq!(texts(&rows, "name"), ["e", "e", "e", "up", "up", "up"]);
     assert_eq!(real(&rows, "row"), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
     let draws = table(&dir, "run/draws_t.parquet");
@@ -443,5 +443,56 @@ fn simulate_says_what_it_cannot_draw() {
     for (at, says) in [("nu=3", "there is no latent `nu`"), ("mu", "NAME=VALUE"), ("mu=x", "not a number")] {
         let said = ends(&dir, 2, &["simulate", "flat.yaml", "--at", at]);
         assert!(said.contains(says), "{said}");
+    }
+}
+
+/// Units of the spec, and those that follow from them, stand in every table of results and on the screen.
+#[test]
+fn results_carry_units() {
+    let spec = "
+model: curve
+data:
+  assay: {file: assay.csv, rows: sample, units: {time: min, product: mM}}
+latent:
+  k: lognormal(0, 1)
+  start: lognormal(1, 1)
+  sigma: half_normal(1)
+  shape: normal(0, 1)
+ode:
+  decay: {at: time, states: {left: {initial: start, rate: -k * left}}}
+let:
+  half: log(2) / k
+observe:
+  product: normal(left, sigma)
+";
+    let assay = "time,product\n0,5.1\n1,2.9\n2,1.9\n3,1.2\n4,0.6\n";
+    let dir = folder("units", &[("m.yaml", spec), ("assay.csv", assay)]);
+    let out = run(dir.path(), &["m.yaml", "--out", "run"]);
+    let said = text_of(&out);
+    assert!(said.contains("unit") && said.contains("1/min"), "{said}");
+
+    let summary = table(&dir, "run/summary.parquet");
+    assert_eq!(texts(&summary, "name"), ["k", "start", "sigma", "shape", "half"]);
+    assert_eq!(texts(&summary, "unit"), ["1/min", "mM", "mM", "", "min"]);
+    // What is not known is null, not an empty text.
+    assert_eq!(summary.column("unit").unwrap().nulls, [3]);
+    let rows = table(&dir, "run/rows_assay.parquet");
+    assert_eq!(texts(&rows, "name"), ["left"; 5]);
+    assert_eq!(texts(&rows, "unit"), ["mM"; 5]);
+    assert_eq!(texts(&table(&dir, "run/predictive.parquet"), "unit"), ["mM"; 5]);
+    let json = fs::read_to_string(dir.path().join("run/fit.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["units"]["half"], "min");
+    assert_eq!(json["data"][0]["units"], serde_json::json!({"time": "min", "product": "mM"}));
+
+    // Predictions have them too, and the phases show them.
+    fs::write(dir.path().join("new.csv"), "time\n5\n6\n").unwrap();
+    ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    assert_eq!(texts(&table(&dir, "run/predict/predictive.parquet"), "unit"), ["mM"; 2]);
+    let model = ends(&dir, 0, &["explain", "--phase", "model", "m.yaml"]);
+    for line in
+        ["column  assay.time, in min", "latent  k ~ lognormal: a positive number, in 1/min", "left in mM"]
+    {
+        assert!(model.contains(line), "{line}: {model}");
     }
 }

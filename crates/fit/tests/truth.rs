@@ -96,191 +96,6 @@ fn eight_schools_agrees_with_posteriordb() {
     holds(&fit("eight_schools"), &Csv::read(&folder.join("reference.csv")), rename);
 }
 
-/// Columns and rows that `fit logdensity` reads, from a reference's table.
-type Points = fn(&Csv) -> (Vec<String>, Vec<Vec<f64>>);
-
-/// Points of a posteriordb table in the columns that `fit logdensity` reads.
-fn lynx_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
-    let names: Vec<String> = (1..=4)
-        .map(|i| format!("theta[{i}]"))
-        .chain((1..=2).map(|k| format!("z_init[{k}]")))
-        .chain((1..=2).map(|k| format!("sigma[{k}]")))
-        .collect();
-    let rows = (0..table.n_rows()).map(|r| names.iter().map(|n| table.number(r, n)).collect()).collect();
-    (names, rows)
-}
-
-/// z = (theta - mu) / tau: the reference lists theta, the spec's latent is z.
-fn schools_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
-    let mut names: Vec<String> = ["mu".into(), "tau".into()].into();
-    names.extend("ABCDEFGH".chars().map(|c| format!("z[{c}]")));
-    let rows = (0..table.n_rows())
-        .map(|r| {
-            let (mu, tau) = (table.number(r, "mu"), table.number(r, "tau"));
-            let z = (1..=8).map(|i| (table.number(r, &format!("theta[{i}]")) - mu) / tau);
-            [mu, tau].into_iter().chain(z).collect()
-        })
-        .collect();
-    (names, rows)
-}
-
-fn differences_hold(spec: &str, folder: &std::path::Path, points: Points, tolerance: f64) {
-    let reference = Csv::read(&folder.join("logdensity.csv"));
-    let (names, rows) = points(&reference);
-    let out = common::logdensity(spec, &names, &rows, false);
-    for r in 0..rows.len() {
-        let found = out.number(r, "log_joint") - out.number(0, "log_joint");
-        let expected = reference.number(r, "log_density_minus_first");
-        assert!((found - expected).abs() < tolerance, "{spec} row {r}: {found}, reference {expected}");
-    }
-}
-
-/// Over posterior draws, E[g] = 0 and E[(u - E u) g] = -1 for every unconstrained coordinate.
-fn score_identity_holds(spec: &str, folder: &std::path::Path, points: Points) {
-    let (names, rows) = points(&Csv::read(&folder.join("draws_500.csv")));
-    let out = common::logdensity(spec, &names, &rows, true);
-    let n = rows.len() as f64;
-    for name in &names {
-        let column = |prefix: &str| -> Vec<f64> {
-            (0..rows.len()).map(|r| out.number(r, &format!("{prefix}:{name}"))).collect()
-        };
-        let (u, g) = (column("u"), column("g"));
-        let mean_u = u.iter().sum::<f64>() / n;
-        let products: Vec<f64> = u.iter().zip(&g).map(|(u, g)| (u - mean_u) * g).collect();
-        for (what, values, expected) in [("E[g]", &g, 0.0), ("E[(u - Eu) g]", &products, -1.0)] {
-            let mean = values.iter().sum::<f64>() / n;
-            let var = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            let z = (mean - expected) / (var / n).sqrt();
-            assert!(z.abs() < 4.0, "{spec} {name}: {what} = {mean}, z = {z}");
-        }
-    }
-}
-
-#[test]
-fn lynx_hare_density_differences() {
-    let Some(folder) = truth(LYNX, "lynx_hare logdensity") else { return };
-    differences_hold("lynx_hare", &folder, lynx_points, 1e-3);
-}
-
-#[test]
-fn eight_schools_density_differences() {
-    let Some(folder) = truth(SCHOOLS, "eight_schools logdensity") else { return };
-    differences_hold("eight_schools", &folder, schools_points, 1e-6);
-}
-
-#[test]
-fn lynx_hare_score_identity() {
-    let Some(folder) = truth(LYNX, "lynx_hare score") else { return };
-    score_identity_holds("lynx_hare", &folder, lynx_points);
-}
-
-#[test]
-fn eight_schools_score_identity() {
-    let Some(folder) = truth(SCHOOLS, "eight_schools score") else { return };
-    score_identity_holds("eight_schools", &folder, schools_points);
-}
-
-/// The series `y` of a posteriordb case as a table beside a spec of it.
-fn series_spec(folder: &std::path::Path, name: &str, text: &str) -> (common::Scratch, String) {
-    let data = std::fs::read_to_string(folder.join("data.json")).unwrap();
-    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
-    let rows = data["y"].as_array().unwrap().iter().enumerate();
-    let rows: String = rows.map(|(t, y)| format!("{},{y}\n", t + 1)).collect();
-    let scratch = common::Scratch::new(&format!("series-{name}-{:?}", std::thread::current().id()));
-    std::fs::write(scratch.path().join("y.csv"), format!("t,y\n{rows}")).unwrap();
-    let spec = scratch.path().join(format!("{name}.yaml"));
-    std::fs::write(&spec, text).unwrap();
-    (scratch, spec.to_string_lossy().into_owned())
-}
-
-const ARMA: &str = "
-model: arma
-data:
-  series: {file: y.csv, rows: i, ordered_by: t}
-latent:
-  mu: normal(0, 10)
-  phi: normal(0, 2)
-  theta: normal(0, 2)
-  sigma: half_cauchy(2.5)
-recurrence:
-  prediction:
-    over: i
-    states:
-      nu:
-        initial: mu + phi * mu
-        next: mu + phi * lag(y, 1) + theta * (lag(y, 1) - nu)
-observe:
-  y: normal(nu, sigma)
-";
-
-fn arma_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
-    let names: Vec<String> = ["mu", "phi", "theta", "sigma"].map(String::from).into();
-    let rows = (0..table.n_rows()).map(|r| names.iter().map(|n| table.number(r, n)).collect()).collect();
-    (names, rows)
-}
-
-#[test]
-fn arma_density_differences() {
-    let Some(folder) = truth("posteriordb/arma-arma11", "arma logdensity") else { return };
-    let (_files, spec) = series_spec(&folder, "arma", ARMA);
-    differences_hold(&spec, &folder, arma_points, 1e-6);
-}
-
-#[test]
-fn arma_score_identity() {
-    let Some(folder) = truth("posteriordb/arma-arma11", "arma score") else { return };
-    let (_files, spec) = series_spec(&folder, "arma", ARMA);
-    score_identity_holds(&spec, &folder, arma_points);
-}
-
-/// Both starting states with one weight: half, which is only a constant off, as the order of the means is.
-const HMM: &str = "
-model: hmm
-data:
-  series: {file: y.csv, rows: i, ordered_by: t}
-dims: {state: 2}
-let:
-  start[state]: [0.5, 0.5]
-latent:
-  theta[state, state']: dirichlet(1, over=state')
-  low: truncated(normal(3, 1), lower=0)
-  high: normal(10, 1)
-recurrence:
-  chain:
-    over: i
-    states:
-      k: {initial: \"categorical(start)\", next: \"categorical(theta[k])\"}
-observe:
-  y: normal(where(k == 1, low, high), 1)
-";
-
-fn hmm_points(table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
-    let from = ["theta1[1]", "theta1[2]", "theta2[1]", "theta2[2]", "mu[1]", "mu[2]"];
-    let names = ["theta[1,1]", "theta[1,2]", "theta[2,1]", "theta[2,2]", "low", "high"];
-    let rows = (0..table.n_rows()).map(|r| from.iter().map(|n| table.number(r, n)).collect()).collect();
-    (names.map(String::from).into(), rows)
-}
-
-#[test]
-fn hidden_markov_density_differences() {
-    let Some(folder) = truth("posteriordb/hmm_example-hmm_example", "hmm logdensity") else { return };
-    let (_files, spec) = series_spec(&folder, "hmm", HMM);
-    differences_hold(&spec, &folder, hmm_points, 1e-6);
-}
-
-#[test]
-fn hidden_markov_agrees_with_posteriordb() {
-    let Some(folder) = truth("posteriordb/hmm_example-hmm_example", "hmm posterior") else { return };
-    let (_files, spec) = series_spec(&folder, "hmm", HMM);
-    let rename = |name: &str| match name {
-        "mu[1]" => "low".to_string(),
-        "mu[2]" => "high".to_string(),
-        // theta1[2] is theta[1,2].
-        theta => format!("theta[{},{}]", &theta[5..6], &theta[7..8]),
-    };
-    holds(&fit(&spec), &Csv::read(&folder.join("reference.csv")), rename);
-}
-
 /// The filter's marginal posterior of the Nile's latent autoregression is found and stood by.
 #[test]
 fn latent_ar_is_fitted() {
@@ -289,38 +104,132 @@ fn latent_ar_is_fitted() {
     assert_eq!(run.table("summary.parquet").n_rows, 4);
 }
 
-/// The ten cases of posteriordb as a user has them: tables and specs written by `tests/truth/prepare`.
+/// The cases of posteriordb as a user has them: tables and specs written by `tests/truth/prepare`.
+struct Cases {
+    folder: PathBuf,
+    truth: PathBuf,
+    _files: common::Scratch,
+}
+
+impl Cases {
+    /// `None` where the truth is not there.
+    fn prepare(what: &str) -> Option<Cases> {
+        let truth = truth("posteriordb", what)?;
+        let files = common::Scratch::new(&format!("posteriordb-{}", what.replace(' ', "-")));
+        let script = workspace().join("tests/truth/prepare");
+        let done = std::process::Command::new("python3")
+            .arg(script)
+            .arg(truth.parent().unwrap())
+            .arg(files.path())
+            .status()
+            .expect("python3 runs the script");
+        assert!(done.success());
+        Some(Cases { folder: files.path().to_path_buf(), truth, _files: files })
+    }
+
+    /// Each spec, with its name and the folder of its truth.
+    fn specs(&self) -> Vec<(PathBuf, String, PathBuf)> {
+        let all = std::fs::read_dir(&self.folder).unwrap().map(|e| e.unwrap().path());
+        let mut specs: Vec<PathBuf> = all.filter(|p| p.extension().is_some_and(|e| e == "yaml")).collect();
+        specs.sort();
+        let name = |p: &PathBuf| p.file_stem().unwrap().to_string_lossy().into_owned();
+        let with_truth = |p: PathBuf| (p.clone(), name(&p), self.truth.join(name(&p)));
+        specs.into_iter().map(with_truth).collect()
+    }
+}
+
+/// Points in the latents of a spec, from a table of a reference, which has some of them under other names.
+fn points(case: &str, table: &Csv) -> (Vec<String>, Vec<Vec<f64>>) {
+    let given = table.columns().into_iter().filter(|c| c != "draw_row" && c != "log_density_minus_first");
+    let given: Vec<String> = given.collect();
+    let rows = 0..table.n_rows();
+    if !case.starts_with("eight_schools") {
+        let row = |r: usize| given.iter().map(|n| table.number(r, n)).collect();
+        return (given.clone(), rows.map(row).collect());
+    }
+    // The reference lists theta, the spec's latent is z = (theta - mu) / tau.
+    let at = |r: usize, name: &String| match name.starts_with("theta") {
+        true => (table.number(r, name) - table.number(r, "mu")) / table.number(r, "tau"),
+        false => table.number(r, name),
+    };
+    let names = given.iter().map(|n| n.replace("theta", "z")).collect();
+    (names, rows.map(|r| given.iter().map(|n| at(r, n)).collect()).collect())
+}
+
+#[test]
+fn posteriordb_densities_differ_as_they_should() {
+    let Some(cases) = Cases::prepare("posteriordb log densities") else { return };
+    let mut checked = 0;
+    for (spec, name, truth) in cases.specs() {
+        let file = truth.join("logdensity.csv");
+        if !file.exists() {
+            continue;
+        }
+        let reference = Csv::read(&file);
+        let (names, rows) = points(&name, &reference);
+        let out = common::logdensity(&spec.to_string_lossy(), &names, &rows, false);
+        for r in 0..rows.len() {
+            let found = out.number(r, "log_joint") - out.number(0, "log_joint");
+            let expected = reference.number(r, "log_density_minus_first");
+            assert!((found - expected).abs() < 1e-6, "{name} row {r}: {found}, reference {expected}");
+        }
+        checked += 1;
+    }
+    assert_eq!(checked, 8);
+}
+
+/// Over posterior draws, E[g] = 0 and E[(u - E u) g] = -1 for every unconstrained coordinate.
+#[test]
+fn posteriordb_draws_have_the_score_identity() {
+    let Some(cases) = Cases::prepare("posteriordb scores") else { return };
+    let mut checked = 0;
+    for (spec, case, truth) in cases.specs() {
+        let file = truth.join("draws_500.csv");
+        if !file.exists() {
+            continue;
+        }
+        let (names, rows) = points(&case, &Csv::read(&file));
+        let out = common::logdensity(&spec.to_string_lossy(), &names, &rows, true);
+        let n = rows.len() as f64;
+        let coordinates: Vec<String> =
+            out.columns().into_iter().filter_map(|c| c.strip_prefix("u:").map(str::to_string)).collect();
+        assert!(!coordinates.is_empty());
+        for name in &coordinates {
+            let column = |prefix: &str| -> Vec<f64> {
+                (0..rows.len()).map(|r| out.number(r, &format!("{prefix}:{name}"))).collect()
+            };
+            let (u, g) = (column("u"), column("g"));
+            let mean_u = u.iter().sum::<f64>() / n;
+            let products: Vec<f64> = u.iter().zip(&g).map(|(u, g)| (u - mean_u) * g).collect();
+            for (what, values, expected) in [("E[g]", &g, 0.0), ("E[(u - Eu) g]", &products, -1.0)] {
+                let mean = values.iter().sum::<f64>() / n;
+                let var = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+                let z = (mean - expected) / (var / n).sqrt();
+                assert!(z.abs() < 4.0, "{case} {name}: {what} = {mean}, z = {z}");
+            }
+        }
+        checked += 1;
+    }
+    assert_eq!(checked, 8);
+}
+
 /// Means within 0.1 sds and sds within 10 % with a verdict that stands by them for eight at least; a
 /// run that is not within these must not be off by much more and called good.
 #[test]
 fn posteriordb_cases_hold() {
-    let Some(folder) = truth("posteriordb", "the ten cases of posteriordb") else { return };
-    let scratch = common::Scratch::new("posteriordb");
-    let script = workspace().join("tests/truth/prepare");
-    let done = std::process::Command::new("python3")
-        .arg(script)
-        .arg(folder.parent().unwrap())
-        .arg(scratch.path())
-        .status()
-        .expect("python3 runs the script");
-    assert!(done.success());
+    let Some(all) = Cases::prepare("the ten cases of posteriordb") else { return };
     let mut good = 0;
     let mut cases = 0;
-    let mut specs: Vec<PathBuf> =
-        std::fs::read_dir(scratch.path()).unwrap().map(|e| e.unwrap().path()).collect();
-    specs.retain(|p| p.extension().is_some_and(|e| e == "yaml"));
-    specs.sort();
-    for spec in specs {
-        let name = spec.file_stem().unwrap().to_string_lossy().into_owned();
-        let reference = Csv::read(&folder.join(&name).join("reference.csv"));
-        let out = common::run(scratch.path(), &[&spec.to_string_lossy(), "--out", &name]);
+    for (spec, name, truth) in all.specs() {
+        let reference = Csv::read(&truth.join("reference.csv"));
+        let out = common::run(&all.folder, &[&spec.to_string_lossy(), "--out", &name]);
         cases += 1;
         if out.status.code() == Some(3) {
             continue;
         }
         assert_eq!(out.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&out.stderr));
         let posterior = tables::Table::read(
-            scratch.path().join(&name).join("posterior.parquet"),
+            all.folder.join(&name).join("posterior.parquet"),
             &tables::ReadOptions::default(),
         )
         .unwrap();

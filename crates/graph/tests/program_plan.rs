@@ -162,6 +162,31 @@ fn inputs_and_outputs_are_packed_in_order() {
     assert_eq!(p.input_range("d"), None, "data are bound, not given");
 }
 
+/// What comes behind the last input that is read need not be there.
+#[test]
+fn inputs_that_are_not_read_may_be_left_out_at_the_end() {
+    let mut g = Graph::new();
+    let d = g.add_dim("d", Role::Plain, Size::Fixed(3));
+    let x = g.input("x", Varies::Lane, Kind::Real, &[d]);
+    let y = g.input("y", Varies::Lane, Kind::Real, &[d]);
+    let (all, both) = (g.sum(x, &[d]), g.add(x, y));
+    let both = g.sum(both, &[d]);
+    let plan = |n| Program::compile(&g, &[n], &Bindings::default(), &Options::default()).unwrap();
+    let (first, whole) = (plan(all), plan(both));
+    assert_eq!((first.n_in(), first.n_read(), whole.n_read()), (6, 3, 6));
+    // Eleven lanes: a full tile, and one that is padded.
+    let mut short = Lanes::zeros(3, 11);
+    (0..11).for_each(|lane| short.set_lane(lane, &[1.0, lane as f64, 2.0]));
+    let mut out = Lanes::zeros(1, 11);
+    first.eval(&mut first.workspace(), &[], &short, &mut out, &mut Vec::new());
+    (0..11).for_each(|lane| assert_eq!(out.get(0, lane), 3.0 + lane as f64));
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut out = Lanes::zeros(1, 11);
+        whole.eval(&mut whole.workspace(), &[], &short, &mut out, &mut Vec::new());
+    }));
+    assert!(refused.is_err(), "one that reads them wants them");
+}
+
 #[test]
 fn a_long_table_is_cut_into_chunks_that_threads_share() {
     let mut g = Graph::new();

@@ -80,6 +80,12 @@ pub enum Recipe {
     Mixture { weights: Vec<NodeId>, components: Vec<Recipe> },
     /// One of several laws along a dimension.
     MixtureOver { weights: NodeId, component: Box<Recipe>, over: DimId },
+    /// A value that is computed from [`Noise`].
+    Computed {
+        value: NodeId,
+        /// The name of a law without draws that it would need.
+        improper: Option<String>,
+    },
 }
 
 impl Recipe {
@@ -106,6 +112,7 @@ impl Recipe {
                 out.push(*weights);
                 component.collect(out);
             }
+            Recipe::Computed { value, .. } => out.push(*value),
         }
     }
 
@@ -116,6 +123,7 @@ impl Recipe {
             Recipe::Truncated { base, .. } | Recipe::Ordered { base, .. } => base.improper(),
             Recipe::Mixture { components, .. } => components.iter().find_map(Recipe::improper),
             Recipe::MixtureOver { component, .. } => component.improper(),
+            Recipe::Computed { improper, .. } => improper.as_deref(),
         }
     }
 }
@@ -142,8 +150,11 @@ pub enum Role {
         site: usize,
         rows: Vec<usize>,
     },
-    /// A discrete latent: its position in [`Target::discrete`](crate::Target::discrete).
+    /// A discrete latent, or a discrete state: its position in [`Target::discrete`](crate::Target::discrete).
     Discrete(usize),
+    /// A continuous state that is summed out: its position in [`Target::states`](crate::Target::states).
+    /// Its law is that of the state without any data.
+    State(usize),
     Observed(Observed),
 }
 
@@ -181,7 +192,63 @@ pub struct Generated {
     pub role: Role,
 }
 
-/// A discrete latent that is summed out, and how it is drawn back.
+/// Random numbers of their own for each draw, by which what is summed out along the rows is drawn: a
+/// lane input of the graph. The log density does not depend on it.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    /// The name of the input.
+    pub name: String,
+    pub input: NodeId,
+    pub dims: Vec<DimId>,
+    pub law: NoiseLaw,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoiseLaw {
+    /// Standard normal.
+    Normal,
+    /// Strictly between 0 and 1.
+    Uniform,
+}
+
+/// A continuous state of a recurrence that the density sums out.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub name: String,
+    /// A lane input with its values, for what depends on them; the log density does not.
+    pub input: NodeId,
+    pub dims: Vec<DimId>,
+    /// Its values given all that is seen, computed from the latents, the data and noise.
+    pub given_data: NodeId,
+}
+
+impl State {
+    /// The names of its `n` elements, counted from 1.
+    pub fn columns(&self, n: usize) -> Vec<String> {
+        (1..=n).map(|e| format!("{}[{e}]", self.name)).collect()
+    }
+}
+
+/// How a discrete latent is drawn back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Back {
+    /// By ln of the weights of its values given the other latents, over its plates and values, and over
+    /// the values of latents that are drawn back before it.
+    LogWeights(NodeId),
+    /// The position of its value, which is computed from noise: over its plates, and over the values of
+    /// latents that are drawn back before it.
+    Computed(NodeId),
+}
+
+impl Back {
+    pub fn node(self) -> NodeId {
+        match self {
+            Back::LogWeights(n) | Back::Computed(n) => n,
+        }
+    }
+}
+
+/// A discrete latent or state that is summed out, and how it is drawn back.
 #[derive(Clone, Debug)]
 pub struct Discrete {
     pub name: String,
@@ -193,9 +260,7 @@ pub struct Discrete {
     pub values: DimId,
     /// The value of its first element.
     pub first: f64,
-    /// ln of the weights of its values given the other latents, over its plates and values, and over
-    /// the values of latents that are drawn back before it.
-    pub log_weights: NodeId,
+    pub back: Back,
     /// Its draws are reported, not only its probabilities.
     pub reported: bool,
 }

@@ -1,12 +1,12 @@
 //! The compiled model: one differentiable graph, with its sites.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use graph::ir::{DimId, Graph, InputId, NodeId, Size};
+use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
 use graph::value::Bindings;
 
-use crate::generate::{Discrete, Generated, Rows};
+use crate::generate::{Discrete, Generated, Noise, Rows, State};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -87,11 +87,17 @@ pub struct Target {
     pub variables: Vec<Generated>,
     /// Discrete latents in the order in which they are drawn back.
     pub discrete: Vec<Discrete>,
+    /// Continuous states that are summed out. Their inputs follow those of the sites, and the noise
+    /// follows them.
+    pub states: Vec<State>,
+    pub noise: Vec<Noise>,
     pub tables: Vec<Rows>,
     /// Terms of the density that belong to no variable, by name.
     pub factors: Vec<(String, NodeId)>,
     /// Names whose draws are wanted row by row.
     pub drawn: BTreeSet<String>,
+    /// The units of whatever has one, by the names of sites, of what is reported and what is observed.
+    pub units: BTreeMap<String, String>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,
@@ -101,6 +107,12 @@ impl Target {
     /// Names of the unconstrained coordinates, in order.
     pub fn coordinates(&self) -> Vec<String> {
         self.sites.iter().flat_map(|s| s.coordinates.iter().cloned()).collect()
+    }
+
+    /// Elements of all lane inputs: the unconstrained vector, then the states and the noise.
+    pub fn n_inputs(&self) -> usize {
+        let lane = self.graph.inputs().iter().filter(|i| i.varies == Varies::Lane);
+        lane.map(|i| self.count(&i.ty.dims)).sum()
     }
 
     /// The number of elements of a dimension; a primed one has its base's.
@@ -113,6 +125,12 @@ impl Target {
                 bound(&dim.name).or_else(|| bound(dim.name.trim_end_matches('\''))).unwrap_or(0)
             }
         }
+    }
+
+    /// The unit of a column of results, such as `theta[Choate]`.
+    pub fn unit_of(&self, column: &str) -> Option<&str> {
+        let name = column.split('[').next().unwrap_or(column);
+        self.units.get(name).map(String::as_str)
     }
 
     /// Elements over `dims`.

@@ -3,6 +3,8 @@
 //! Nothing is looked up yet: names may be unknown and dimensions wrong. Sections that the file
 //! does not have are empty. Entries stand in the order of the file.
 
+use units::{Unit, Vocabulary};
+
 use crate::expr::{Declaration, Expr, Ident};
 use crate::source::Span;
 
@@ -18,6 +20,8 @@ pub struct Spec {
     /// Names the folder of results: letters, digits, `_` and `-`.
     pub model: Ident,
     pub description: Option<Spanned<String>>,
+    /// The names that units may have, with those that `units:` declares.
+    pub units: Vocabulary,
     pub data: Vec<Table>,
     pub dims: Vec<Dim>,
     pub latent: Vec<Latent>,
@@ -47,6 +51,8 @@ pub struct Table {
     /// What a null of a column means.
     pub missing: Vec<(Ident, Spanned<Missing>)>,
     pub ordered_by: Option<Ident>,
+    /// Of columns, and of stacks.
+    pub units: Vec<(Ident, Spanned<Unit>)>,
     pub span: Span,
 }
 
@@ -95,6 +101,7 @@ pub enum DimSize {
 pub struct Latent {
     pub target: Declaration,
     pub prior: Expr,
+    pub unit: Option<Spanned<Unit>>,
 }
 
 /// An entry of `let:`.
@@ -102,6 +109,7 @@ pub struct Latent {
 pub struct Let {
     pub target: Declaration,
     pub value: Expr,
+    pub unit: Option<Spanned<Unit>>,
 }
 
 /// A block of `ode:`.
@@ -124,6 +132,7 @@ pub struct State {
     pub target: Declaration,
     pub initial: Expr,
     pub rate: Expr,
+    pub unit: Option<Spanned<Unit>>,
 }
 
 /// A block of `recurrence:`.
@@ -147,6 +156,7 @@ pub struct SeriesState {
     pub initial: Expr,
     /// At each later one.
     pub next: Expr,
+    pub unit: Option<Spanned<Unit>>,
 }
 
 /// `solver:`; what is absent is chosen later.
@@ -269,7 +279,8 @@ choice! {
         "auto" => Auto,
         "centred" => Centred,
         "non_centred" => NonCentred,
-    } later ["learned"]
+        "learned" => Learned,
+    } later []
 }
 
 choice! {

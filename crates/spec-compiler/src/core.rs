@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use crate::ast;
+use units::{Unit, Vocabulary};
+
+use crate::ast::{self, Spanned};
 use crate::expr::{Declaration, Expr, Ident};
 use crate::source::Span;
 
@@ -11,6 +13,8 @@ use crate::source::Span;
 #[derive(Clone, Debug)]
 pub struct Core {
     pub model: Ident,
+    /// The names that units may have.
+    pub units: Vocabulary,
     pub tables: Vec<ast::Table>,
     pub dims: Vec<ast::Dim>,
     pub items: Vec<Item>,
@@ -36,9 +40,9 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub enum ItemKind {
     /// A continuous random variable with its law.
-    Sample { target: Declaration, law: Expr },
+    Sample { target: Declaration, law: Expr, unit: Option<Spanned<Unit>> },
     /// A named expression.
-    Let { target: Declaration, value: Expr },
+    Let { target: Declaration, value: Expr, unit: Option<Spanned<Unit>> },
     /// An initial value problem whose solution is wanted at the rows of a table.
     Solve(Solve),
     /// Values from row to row of a table.
@@ -74,9 +78,9 @@ impl fmt::Display for Core {
         writeln!(f, "core {}", self.model.name)?;
         for item in &self.items {
             match &item.kind {
-                ItemKind::Sample { target, law } => writeln!(f, "  sample  {target} ~ {law}")?,
+                ItemKind::Sample { target, law, .. } => writeln!(f, "  sample  {target} ~ {law}")?,
                 ItemKind::Factor { name, value } => writeln!(f, "  factor  {} = {value}", name.name)?,
-                ItemKind::Let { target, value } => writeln!(f, "  let     {target} = {value}")?,
+                ItemKind::Let { target, value, .. } => writeln!(f, "  let     {target} = {value}")?,
                 ItemKind::Observe { target, law, rows } => {
                     write!(f, "  observe {target} ~ {law}")?;
                     match rows {

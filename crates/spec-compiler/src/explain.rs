@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use units::Unit;
+
 use crate::ast::{
     Choice, DimSize, Family, Inference, Observe, Ode, Output, Recurrence, RowDim, Spanned, Spec,
     StackColumns, Table,
@@ -21,11 +23,15 @@ impl Display for Spec {
             DimSize::Size(size) => out.line(format_args!("{} {}", dim.name.name, size.value)),
             DimSize::Labels(labels) => out.line(format_args!("{} {}", dim.name.name, list(labels))),
         })?;
+        let units: Vec<&str> = self.units.declared().collect();
+        if !units.is_empty() {
+            out.line(format_args!("units {}", units.join(", ")))?;
+        }
         out.section("latent", &self.latent, |out, latent| {
-            out.line(format_args!("{} ~ {}", latent.target, latent.prior))
+            out.line(format_args!("{} ~ {}{}", latent.target, latent.prior, unit(&latent.unit)))
         })?;
         out.section("let", &self.lets, |out, entry| {
-            out.line(format_args!("{} = {}", entry.target, entry.value))
+            out.line(format_args!("{} = {}{}", entry.target, entry.value, unit(&entry.unit)))
         })?;
         out.section("ode", &self.ode, ode)?;
         out.section("recurrence", &self.recurrence, recurrence)?;
@@ -109,10 +115,13 @@ fn table(out: &mut Lines, table: &Table) -> fmt::Result {
         for (column, missing) in &table.missing {
             out.line(format_args!("missing {} {}", column.name, missing.value.word()))?;
         }
-        match &table.ordered_by {
-            Some(column) => out.line(format_args!("ordered_by {}", column.name)),
-            None => Ok(()),
+        if let Some(column) = &table.ordered_by {
+            out.line(format_args!("ordered_by {}", column.name))?;
         }
+        for (column, unit) in &table.units {
+            out.line(format_args!("unit {} in {}", column.name, unit.value))?;
+        }
+        Ok(())
     })
 }
 
@@ -127,7 +136,7 @@ fn ode(out: &mut Lines, ode: &Ode) -> fmt::Result {
             out.line(format_args!("rows {}", rows.name))?;
         }
         for state in &ode.states {
-            out.line(format_args!("state {}", state.target))?;
+            out.line(format_args!("state {}{}", state.target, unit(&state.unit)))?;
             out.nested(|out| {
                 out.line(format_args!("initial {}", state.initial))?;
                 out.line(format_args!("rate {}", state.rate))
@@ -151,7 +160,7 @@ fn recurrence(out: &mut Lines, block: &Recurrence) -> fmt::Result {
             out.line(format_args!("by {}", by.name))?;
         }
         for state in &block.states {
-            out.line(format_args!("state {}", state.target))?;
+            out.line(format_args!("state {}{}", state.target, unit(&state.unit)))?;
             out.nested(|out| {
                 out.line(format_args!("initial {}", state.initial))?;
                 out.line(format_args!("next {}", state.next))
@@ -197,6 +206,11 @@ impl Words {
             words => out.line(format_args!("{head}{words}")),
         }
     }
+}
+
+/// ` in mM`, or nothing.
+fn unit(unit: &Option<Spanned<Unit>>) -> String {
+    unit.as_ref().map_or(String::new(), |unit| format!(" in {}", unit.value))
 }
 
 fn list(texts: &[Spanned<String>]) -> String {

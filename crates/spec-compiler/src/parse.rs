@@ -4,6 +4,7 @@ mod data;
 mod inference;
 mod merge;
 mod model;
+mod one_file;
 mod overrides;
 mod read;
 mod recurrence;
@@ -14,6 +15,7 @@ use crate::source::Source;
 use crate::words;
 use crate::yaml;
 pub use merge::LANGUAGE_VERSION;
+pub use one_file::one_file;
 use read::Reader;
 
 /// Parses a spec: its file, those it includes, and its overrides.
@@ -35,6 +37,8 @@ pub fn parse_spec(source: &Source) -> Result<Spec, Vec<Diagnostic>> {
 
 fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let fields = reader.root(root, &words::SPEC);
+    // Names of units come first, for all that carries one.
+    reader.declare_units(fields.get("units"));
     // All sections are read before any is missed, so that all mistakes are found.
     let model = fields.get("model").and_then(|node| reader.model_name(node));
     let description = fields.get("description").and_then(|node| reader.text(node, "`description:`"));
@@ -51,6 +55,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     Some(Spec {
         model: model?,
         description,
+        units: reader.vocabulary().clone(),
         data,
         dims,
         latent,

@@ -121,6 +121,11 @@ impl File {
         &self.role
     }
 
+    /// What paths in it are relative to, as the spec's own folder sees it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn start(&self) -> u32 {
         self.start
     }
@@ -278,6 +283,12 @@ impl Source {
             files.push(File { start, role: Role::Override, folder: folder.into(), ..file });
         }
         Ok(Source { files: files.into(), ..self })
+    }
+
+    /// The same without the overrides.
+    pub fn without_overrides(&self) -> Source {
+        let files: Vec<File> = self.files.iter().filter(|f| f.role != Role::Override).cloned().collect();
+        Source { files: files.into(), ..self.clone() }
     }
 
     /// All texts as one, which no other spec has: the text itself where it is the only one.

@@ -58,6 +58,7 @@ pub static SPEC: Block = Block {
         optional("description"),
         optional("data"),
         optional("dims"),
+        optional("units"),
         optional("latent"),
         optional("let"),
         optional("ode"),
@@ -92,13 +93,16 @@ pub static TABLE: Block = Block {
         optional("stack"),
         optional("missing"),
         optional("ordered_by"),
+        optional("units"),
         later("holdout"),
     ],
 };
 
 pub static STACK: Block = Block { name: "a stack", words: &[required("columns"), required("dim")] };
 
-pub static LATENT: Block = Block { name: "a latent", words: &[required("prior"), later("unit")] };
+pub static LATENT: Block = Block { name: "a latent", words: &[required("prior"), optional("unit")] };
+
+pub static LET: Block = Block { name: "a let", words: &[required("value"), optional("unit")] };
 
 pub static ODE: Block = Block {
     name: "an `ode:` block",
@@ -116,12 +120,14 @@ pub static ODE: Block = Block {
     ],
 };
 
-pub static STATE: Block = Block { name: "a state", words: &[required("initial"), required("rate")] };
+pub static STATE: Block =
+    Block { name: "a state", words: &[required("initial"), required("rate"), optional("unit")] };
 
 pub static RECURRENCE: Block =
     Block { name: "a `recurrence:` block", words: &[required("over"), required("states"), optional("by")] };
 
-pub static SERIES_STATE: Block = Block { name: "a state", words: &[required("initial"), required("next")] };
+pub static SERIES_STATE: Block =
+    Block { name: "a state", words: &[required("initial"), required("next"), optional("unit")] };
 
 pub static SOLVER: Block = Block {
     name: "`solver:`",

@@ -24,6 +24,7 @@ fn tree(expr: &Expr) -> String {
     match &expr.kind {
         ExprKind::Number(value) => format!("{value:?}"),
         ExprKind::Text(text) => format!("{text:?}"),
+        ExprKind::Unit(unit) => format!("(unit {})", tree(unit)),
         ExprKind::Name(name) => name.to_string(),
         ExprKind::Member { base, member } => format!("(. {} {})", tree(base), member.name),
         ExprKind::Call { function, args } => {
@@ -207,7 +208,7 @@ fn dim(random: &mut Random) -> DimName {
 /// Any tree that the grammar can make.
 fn generate(random: &mut Random, depth: usize) -> Expr {
     let inner = |random: &mut Random| Box::new(generate(random, depth - 1));
-    let kind = match random.below(if depth == 0 { 3 } else { 10 }) {
+    let kind = match random.below(if depth == 0 { 3 } else { 11 }) {
         0 => ExprKind::Number(random.one(&[0.0, 1.0, 0.1, 1e-8, 2.5e300, 5e-324, 1e15, 1e22, 123.0])),
         1 => ExprKind::Name(dim(random)),
         2 => ExprKind::Text(random.one(&["a b", "it's", "\"", "", "''"]).to_string()),
@@ -237,6 +238,12 @@ fn generate(random: &mut Random, depth: usize) -> Expr {
         }
         6 => ExprKind::Unary { op: random.one(&[UnaryOp::Neg, UnaryOp::Not]), operand: inner(random) },
         7 => ExprKind::Array((0..random.below(3)).map(|_| *inner(random)).collect()),
+        8 => {
+            let function = Ident { name: "convert".into(), span: Span::default() };
+            let unit = Expr { kind: ExprKind::Unit(inner(random)), span: Span::default() };
+            let args = [*inner(random), unit].map(|value| Arg { name: None, value });
+            ExprKind::Call { function, args: args.into() }
+        }
         _ => ExprKind::Binary { op: random.one(&OPS), left: inner(random), right: inner(random) },
     };
     Expr { kind, span: Span::default() }

@@ -44,6 +44,14 @@ fn the_examples_compile() {
     tables.add("../datasets/eight_schools.csv", "school,effect,se\nB,8,10\nA,28,15\n");
     tables.add("../datasets/lynx_hare.csv", "year,hare,lynx\n1900,30,4\n1901,47.2,6.1\n");
     tables.add("../datasets/puromycin.csv", "conc,rate,state\n0.02,76,treated\n0.02,67,untreated\n");
+    tables.add(
+        "../datasets/trips.csv",
+        "lake,hours,caught,kept,weight\nb,1,0,0,0\na,2.5,3,1,1.5\na,0.5,0,2,0\n",
+    );
+    tables.add("../datasets/homes_x.csv", "county,x1,x2,y\nb,1,2,0.5\na,3,-1,1.5\nb,0.5,4,-1\n");
+    tables.add("../datasets/pupils.csv", "school,score\ns2,0.5\ns1,1.5\ns3,-1\n");
+    tables.add("../datasets/schools.csv", "school,district,size\ns1,south,3\ns3,north,1\ns2,south,2\n");
+    tables.add("../datasets/districts.csv", "district,income\nnorth,0.4\nsouth,-0.6\n");
     tables.add("walks.csv", "day,dog,speed\n2,b,1.5\n1,a,0.5\n1,b,0.7\n2,a,\n");
     let mut wrong = Vec::new();
     for (path, text) in support::good_specs() {
@@ -61,6 +69,21 @@ fn the_examples_compile() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// Written as one file, a spec says what it said, to both parsers.
+#[test]
+fn one_file_says_the_same() {
+    for (path, text) in support::files("good", "yaml") {
+        let place = path.display().to_string();
+        let source = Source::new("a.yaml", text).unwrap();
+        let written = spec_compiler::parse::one_file(&source, &Default::default()).unwrap();
+        let again = Source::new("b.yaml", written.clone()).unwrap();
+        let spec = parse_spec(&again).unwrap_or_else(|m| panic!("{}\n{written}", render(&m, &again)));
+        assert_eq!(spec.to_string(), parse_spec(&source).unwrap().to_string(), "{place}");
+        let root = yaml::parse(&again, &mut Vec::new()).unwrap();
+        same(&Node::Map(root), &serde_yaml::from_str(&written).unwrap(), &place);
+    }
 }
 
 /// serde_yaml_ng, a parser with other ancestors, reads every good spec as we do.

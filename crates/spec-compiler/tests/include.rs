@@ -49,6 +49,17 @@ fn holds(said: &str, expected: &[&str]) {
 const PRIORS: &str = "version: 1\nlatent:\n  mu: normal(0, 10)\n  tau: half_cauchy(5)\n";
 const MODEL: &str = "model: a\ninclude: lib/priors.yaml\nlatent:\n  x: normal(mu, tau)\n";
 
+/// Names of units are those of all files; two may need the same.
+#[test]
+fn names_of_units_are_added() {
+    let ponds = "units: [fish, frogs]\nlatent: {x: {prior: \"normal(0, 1)\", unit: fish/ha}}\n";
+    let a = "model: a\ninclude: b.yaml\nunits: [crabs, fish]\nlatent: {y: {prior: \"normal(0, 1)\", unit: crabs/fish}}\n";
+    let expected = "model a\nunits fish, frogs, crabs\nlatent\n  x ~ normal(0, 1) in fish/ha\n  y ~ normal(0, 1) in crabs/fish\n";
+    assert_eq!(ast(&[("a.yaml", a), ("b.yaml", ponds)], &[]), expected);
+    let set = ast(&[("a.yaml", a), ("b.yaml", ponds)], &["latent.x.unit=frogs"]);
+    assert!(set.contains("x ~ normal(0, 1) in frogs"), "{set}");
+}
+
 #[test]
 fn sections_of_included_files_come_first() {
     let expected = "model a\nlatent\n  mu ~ normal(0, 10)\n  tau ~ half_cauchy(5)\n  x ~ normal(mu, tau)\n";
@@ -298,4 +309,46 @@ fn the_version_of_the_language_is_checked() {
         assert!(shown.contains("a.yaml:1:"), "{version}: {shown}");
     }
     holds(&said(&[("a.yaml", &text("2"))], &[]), &["understands version 1", "write `version: 1`"]);
+}
+
+/// As one file: includes and overrides in their places, other files for tables, texts quoted where they
+/// must be.
+#[test]
+fn several_files_can_be_written_as_one() {
+    let root = "model: a\ninclude: lib/b.yaml\nlatent:\n  x[i, j]: normal(mu, 1)\noverride:\n  latent.mu: 'normal(0, 3)'\ndescription: \"two\\nlines: \\\"one\\\"\"\n";
+    let included = "latent:\n  mu: normal(0, 10)\ndims: {i: 2, j: [left, \"to, right\"]}\ndata:\n  d: {file: y.csv, rows: r, stack: {s: {columns: [a, b], dim: k}}}\n  e:\n    file: z.csv\n    rows: q\n";
+    let files = [("a.yaml", root), ("lib/b.yaml", included)];
+    let source = gathered(&files, &["data.e.file=w.csv", "inference.draws=4", "inference.seed=2"]);
+    let new = [("d".to_string(), "d.csv".to_string()), ("e".to_string(), "it \"is\".csv".to_string())];
+    let text = spec_compiler::parse::one_file(&source, &new.into()).unwrap();
+    let expected = "# One file, made of a.yaml, lib/b.yaml, --set data.e.file, --set inference.draws, --set inference.seed.
+latent:
+  mu: \"normal(0, 3)\"
+  x[i, j]: normal(mu, 1)
+dims:
+  i: 2
+  j: [left, \"to, right\"]
+data:
+  d:
+    file: \"d.csv\"
+    rows: r
+    stack:
+      s:
+        columns: [a, b]
+        dim: k
+  e:
+    file: \"it \\\"is\\\".csv\"
+    rows: q
+model: a
+description: \"two\\nlines: \\\"one\\\"\"
+inference:
+  draws: 4
+  seed: 2
+";
+    assert_eq!(text, expected);
+    let again = Source::new("a.yaml", text).unwrap();
+    assert_eq!(parse_spec(&again).unwrap_or_else(|m| panic!("{}", render(&m, &again))).data.len(), 2);
+    // What is wrong is said as it is of the files.
+    let source = gathered(&[("a.yaml", "model: a\ninclude: b.yaml\n")], &[]);
+    assert!(spec_compiler::parse::one_file(&source, &Default::default()).is_err());
 }

@@ -589,14 +589,20 @@ observe:
         (Centring::NonCentred, [0.0, 0.0]),
         (partial([0.0, 0.6]), [0.0, 0.6]),
         (partial([1.0, 1.0]), [1.0, 1.0]),
+        (Centring::Free, [0.3, 0.8]),
     ] {
         let t = c.recentred(&centring).unwrap();
+        let free = ["mu", "tau", "theta", "size", "theta.centring", "size.centring"];
+        let n = if centring == Centring::Free { 6 } else { 4 };
+        assert_eq!(t.sites.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), free[..n]);
         let mut b = t.bindings.clone();
         let mut bind = |name: &str, v: &[f64]| b.data.insert(name.into(), Value::Real(v.to_vec()));
         bind("mu", &[mu]);
         bind("tau", &[tau.ln()]);
         bind("theta", &u[..2]);
         bind("size", &u[2..]);
+        bind("theta.centring", &lambda);
+        bind("size.centring", &lambda);
         let nodes = [t.log_joint, t.log_det_jac, t.sites[2].value, t.sites[3].value];
         let found: Vec<Vec<f64>> = graph::interpret::evaluate(&t.graph, &nodes, &b)
             .unwrap()

@@ -583,3 +583,103 @@ observe:
         assert_eq!(at(0.9), f64::NEG_INFINITY);
     }
 }
+
+/// Draws of states stand in the rows of the file, whatever order it has: the same noise gives the same
+/// states, given data or not; without data they are those of the laws alone.
+#[test]
+fn draws_of_states_follow_the_rows() {
+    let text = "
+model: m
+dims: {kind: 2}
+data:
+  s: {file: small.csv, rows: i, ordered_by: t, missing: {y: drop}}
+latent:
+  a: normal(0, 1)
+let:
+  shown: level - slope
+recurrence:
+  trend:
+    over: i
+    by: g
+    states:
+      level: {initial: \"normal(0.3, 1.2)\", next: \"normal(level + slope * w, 0.8)\"}
+      slope: {initial: 0.1, next: \"normal(a * slope, 0.5)\"}
+  chain:
+    over: i
+    by: g
+    states:
+      k: {initial: \"bernoulli(0.4)\", next: \"bernoulli(where(k, 0.9, 0.2))\"}
+observe:
+  y: normal(level, 0.7)
+  w: normal(where(k, 1, -1), 1)
+";
+    let lines: Vec<&str> = SMALL.lines().collect();
+    let sorted = [2, 3, 6, 7, 4, 5, 1].map(|l| lines[l]);
+    let other = format!("{}\n{}\n", lines[0], sorted.join("\n"));
+    let c = compiled(text, &tables("small.csv", SMALL));
+    let d = compiled(text, &tables("small.csv", &other));
+    let names: Vec<&str> = c.target.noise.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["(noise of level)", "(noise of slope)", "(noise of k)"]);
+    let by_row = |t: &Target, rows: &[usize]| {
+        let mut b = bound(t, &[0.6]);
+        for (n, noise) in t.noise.iter().enumerate() {
+            let values = rows.iter().map(|&r| (0.05 + 0.13 * (r + n) as f64).fract()).collect();
+            b.data.insert(noise.name.clone(), Value::Real(values));
+        }
+        let k = &t.discrete[0];
+        let computed = |name: &str| {
+            let of = t.variables.iter().find(|v| v.variable.name == name).unwrap();
+            match of.variable.law {
+                model::Recipe::Computed { value, .. } => value,
+                _ => panic!("{name} is computed from noise"),
+            }
+        };
+        let nodes =
+            [t.states[0].given_data, t.states[1].given_data, k.back.node(), computed("level"), computed("k")];
+        nodes.map(|n| evaluate(&t.graph, n, &b))
+    };
+    let straight = by_row(&c.target, &[0, 1, 2, 3, 4, 5, 6]);
+    // The rows of the sorted file are these of the other.
+    let order = [1, 2, 5, 6, 3, 4, 0];
+    let sorted = by_row(&d.target, &order);
+    for (a, b) in straight.iter().zip(&sorted) {
+        for (at, &row) in order.iter().enumerate() {
+            close(b[at], a[row]);
+        }
+    }
+    // The slope begins with a value, and nothing moves that.
+    assert!((straight[1][1] - 0.1).abs() < 1e-12 && (straight[1][3] - 0.1).abs() < 1e-12);
+    // A let over the states is computed from their values.
+    let t = &c.target;
+    let mut b = bound(t, &[0.6]);
+    b.data.insert("level".into(), Value::Real(vec![1.0; 7]));
+    b.data.insert("slope".into(), Value::Real(vec![0.25; 7]));
+    let shown = t.generate.iter().find(|n| n.name == "shown").unwrap();
+    assert_eq!(evaluate(&t.graph, shown.node, &b), vec![0.75; 7]);
+    // Rows of probabilities add up to one.
+    let p = |name: &str| evaluate(&t.graph, t.generate.iter().find(|n| n.name == name).unwrap().node, &b);
+    for (x, y) in p("P(k=0)").iter().zip(p("P(k=1)")) {
+        close(x + y, 1.0);
+        assert!(*x > 0.0 && y > 0.0);
+    }
+    // Nothing seen: given data is alone.
+    let none = SMALL.replace(",0.4\n", ",\n").replace(",-0.3\n", ",\n").replace(",1.1\n", ",\n");
+    let none = none.replace(",0.9\n", ",\n").replace(",0.2\n", ",\n").replace(",0.8\n", ",\n");
+    let source = Source::new("spec.yaml", text).unwrap();
+    let after = spec_compiler::Earlier { is_prediction: true, ..Default::default() };
+    let spec = spec_compiler::parse_spec(&source).unwrap();
+    let e = spec_compiler::compile_after(spec, Path::new(""), &tables("small.csv", &none), &after);
+    let e = e.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
+    let law = |noise: f64| {
+        let mut b = bound(&e, &[0.6]);
+        e.noise.iter().for_each(|n| {
+            b.data.insert(n.name.clone(), Value::Real(vec![noise; 7]));
+        });
+        evaluate(&e.graph, e.states[0].given_data, &b)
+    };
+    // The mean of the level: 0.3 at first, then plus w times the slope before.
+    let mean = law(0.0);
+    close(mean[1], 0.3);
+    close(mean[2], 0.3 + 0.7 * 0.1);
+    close(mean[5], 0.3 + 0.7 * 0.1 + 0.06);
+}

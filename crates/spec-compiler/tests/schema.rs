@@ -118,6 +118,9 @@ fn every_good_spec_fits_the_schema() {
     specs(&workspace().join("crates/fit/templates"), &mut all);
     all.extend(examples("README.md"));
     all.extend(examples("docs/spec-language.md"));
+    for page in std::fs::read_dir(workspace().join("docs/language")).unwrap() {
+        all.extend(examples(&format!("docs/language/{}", page.unwrap().file_name().to_str().unwrap())));
+    }
     assert!(all.len() > 15, "{}", all.len());
     let schema = schema();
     let wrong: Vec<String> = all

@@ -44,53 +44,42 @@ pub fn write_parquet(path: impl AsRef<Path>, columns: &[(String, ColumnData)]) -
         });
     }
 
-    write_frame(path, frame(path, columns)?)
-}
-
-fn frame(path: &Path, columns: &[(String, ColumnData)]) -> Result<DataFrame, TableError> {
-    let series = |(name, data): &(String, ColumnData)| {
-        let name = name.as_str().into();
-        match data {
-            ColumnData::Real(values) => Series::new(name, values),
-            ColumnData::Integer(values) => Series::new(name, values),
-            ColumnData::Text(values) => Series::new(name, values),
-            ColumnData::Bool(values) => Series::new(name, values),
-        }
-        .into_column()
-    };
-    let n_rows = columns.first().map_or(0, |(_, data)| data.len());
-    DataFrame::new(n_rows, columns.iter().map(series).collect())
-        .map_err(|e| polars_error(path, "build the table", e))
+    write_frame(path, frame(path, columns.iter().map(|(name, data)| (name.as_str(), data, &[][..])))?)
 }
 
 /// The same with rows that have no value.
 pub(crate) fn write_with_nulls(path: &Path, columns: &[Output]) -> Result<(), TableError> {
+    write_frame(path, frame(path, columns.iter().map(Output::parts))?)
+}
+
+/// A table of columns: names, values, and rows without a value.
+fn frame<'c>(
+    path: &Path,
+    columns: impl Iterator<Item = (&'c str, &'c ColumnData, &'c [usize])>,
+) -> Result<DataFrame, TableError> {
     fn options<'c, T: ?Sized>(values: impl Iterator<Item = &'c T>, nulls: &[usize]) -> Vec<Option<&'c T>> {
         values.enumerate().map(|(r, x)| nulls.binary_search(&r).is_err().then_some(x)).collect()
     }
-    let series = |c: &Output| {
-        let name = c.name.as_str().into();
-        match &c.data {
-            ColumnData::Real(v) => Series::new(
-                name,
-                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
-            ),
-            ColumnData::Integer(v) => Series::new(
-                name,
-                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
-            ),
-            ColumnData::Bool(v) => Series::new(
-                name,
-                options(v.iter(), &c.nulls).into_iter().map(|x| x.copied()).collect::<Vec<_>>(),
-            ),
-            ColumnData::Text(v) => Series::new(name, options(v.iter().map(String::as_str), &c.nulls)),
+    fn copied<T: Copy>(values: Vec<Option<&T>>) -> Vec<Option<T>> {
+        values.into_iter().map(|x| x.copied()).collect()
+    }
+    let series = |(name, data, nulls): (&str, &ColumnData, &[usize])| {
+        let name = name.into();
+        match data {
+            ColumnData::Real(v) if nulls.is_empty() => Series::new(name, v),
+            ColumnData::Integer(v) if nulls.is_empty() => Series::new(name, v),
+            ColumnData::Bool(v) if nulls.is_empty() => Series::new(name, v),
+            ColumnData::Text(v) if nulls.is_empty() => Series::new(name, v),
+            ColumnData::Real(v) => Series::new(name, copied(options(v.iter(), nulls))),
+            ColumnData::Integer(v) => Series::new(name, copied(options(v.iter(), nulls))),
+            ColumnData::Bool(v) => Series::new(name, copied(options(v.iter(), nulls))),
+            ColumnData::Text(v) => Series::new(name, options(v.iter().map(String::as_str), nulls)),
         }
         .into_column()
     };
-    let n_rows = columns.first().map_or(0, |c| c.data.len());
-    let frame = DataFrame::new(n_rows, columns.iter().map(series).collect())
-        .map_err(|e| polars_error(path, "build the table", e))?;
-    write_frame(path, frame)
+    let columns: Vec<_> = columns.map(series).collect();
+    let n_rows = columns.first().map_or(0, pl::Column::len);
+    DataFrame::new(n_rows, columns).map_err(|e| polars_error(path, "build the table", e))
 }
 
 fn write_frame(path: &Path, mut frame: DataFrame) -> Result<(), TableError> {
@@ -113,8 +102,8 @@ fn write_error(path: &Path, error: PolarsError) -> TableError {
 
 /// A Parquet file written block by block (zstd), so that a table may be larger than memory.
 ///
-/// As for [`write_parquet`], nothing is written as missing, doubles keep their bits, and the file is
-/// not written atomically. The same blocks give the same bytes.
+/// As for [`write_parquet`], doubles keep their bits, and the file is not written atomically. The same
+/// blocks give the same bytes.
 pub struct ParquetBlocks {
     path: PathBuf,
     /// `None` until the first block tells names and kinds.
@@ -131,10 +120,10 @@ impl ParquetBlocks {
     ///
     /// # Errors
     /// As [`write_parquet`].
-    pub fn write(&mut self, columns: &[(String, ColumnData)]) -> Result<(), TableError> {
+    pub fn write(&mut self, columns: &[Output]) -> Result<(), TableError> {
         let path = &self.path;
-        check_unique(path, columns.iter().map(|(name, _)| name.as_str()))?;
-        let frame = frame(path, columns)?;
+        check_unique(path, columns.iter().map(|c| c.name.as_str()))?;
+        let frame = frame(path, columns.iter().map(Output::parts))?;
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {

@@ -16,6 +16,24 @@ pub struct Output {
     pub nulls: Vec<usize>,
 }
 
+impl Output {
+    /// A column that has a value in every row.
+    pub fn whole(name: impl Into<String>, data: ColumnData) -> Output {
+        Output { name: name.into(), data, nulls: Vec::new() }
+    }
+
+    /// A column of texts, where there are any.
+    pub fn texts(name: impl Into<String>, values: Vec<Option<String>>) -> Output {
+        let nulls = (0..values.len()).filter(|&row| values[row].is_none()).collect();
+        let data = ColumnData::Text(values.into_iter().map(Option::unwrap_or_default).collect());
+        Output { name: name.into(), data, nulls }
+    }
+
+    pub(crate) fn parts(&self) -> (&str, &ColumnData, &[usize]) {
+        (&self.name, &self.data, &self.nulls)
+    }
+}
+
 /// Writes columns of equal length to a `.csv` or `.parquet` file that reads back as the same table.
 ///
 /// CSV quotes what needs quotes (RFC 4180), writes numbers with every digit, and leaves a cell without

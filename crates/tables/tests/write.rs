@@ -66,9 +66,11 @@ fn what_cannot_be_a_table_is_refused() {
 fn blocks_make_one_table() {
     let scratch = Scratch::new("blocks");
     let columns = |rows: std::ops::Range<usize>| {
+        let unit = |i: usize| i.is_multiple_of(3).then(|| "mM".to_string());
         vec![
-            ("x".to_string(), ColumnData::Real(rows.clone().map(|i| (i as f64).sqrt()).collect())),
-            ("name".to_string(), ColumnData::Text(rows.map(|i| format!("r{i}")).collect())),
+            Output::whole("x", ColumnData::Real(rows.clone().map(|i| (i as f64).sqrt()).collect())),
+            Output::whole("name", ColumnData::Text(rows.clone().map(|i| format!("r{i}")).collect())),
+            Output::texts("unit", rows.map(unit).collect()),
         ]
     };
     let path = scratch.path("blocks.parquet");
@@ -78,12 +80,14 @@ fn blocks_make_one_table() {
     }
     file.finish().unwrap();
     let whole = scratch.path("whole.parquet");
-    write_parquet(&whole, &columns(0..1001)).unwrap();
+    write_table(&whole, &columns(0..1001)).unwrap();
     let read = |path| {
         let table = Table::read(path, &ReadOptions::default()).unwrap();
-        table.columns.into_iter().map(|c| (c.name, c.data)).collect::<Vec<_>>()
+        table.columns.into_iter().map(|c| (c.name, c.data, c.nulls)).collect::<Vec<_>>()
     };
-    assert!(read(path) == read(whole));
+    let blocks = read(path);
+    assert_eq!(blocks[2].2.len(), 667);
+    assert!(blocks == read(whole));
     // Nothing written is no file.
     let none = scratch.path("none.parquet");
     ParquetBlocks::new(&none).finish().unwrap();

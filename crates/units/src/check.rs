@@ -4,9 +4,10 @@
 //!
 //! - `Known`: it carries a unit.
 //! - `Number`: a literal of the spec, or what is computed of literals alone. It multiplies anything, and
-//!   is a dimensionless number there (`2 * x` has the unit of `x`). In a sum, a comparison or a choice
-//!   beside a quantity it must be 0, for `x + 5` would silently mean 5 of whatever `x` is in; beside a
-//!   plain number anything goes (`1 - p`).
+//!   is a dimensionless number there (`2 * x` has the unit of `x`). In a sum, a comparison or a choice it
+//!   is in the unit of what it stands beside: `age > 50` speaks of years where `age` does. Beside what is
+//!   dimensionless, but not in ones, it would be read in two ways (`1 - p` of a percentage), and is a
+//!   mistake unless it is 0.
 //! - `Unlabelled`: a column or latent that carries no unit, or what a mistake was found in. It agrees
 //!   with everything, so that a user who labels half of a model gets half of the checks, and one
 //!   mistake gives one message.
@@ -26,8 +27,7 @@
 //! | `<`, `<=`, `==` | [`compare`] |
 //! | `where` | [`choose`] |
 //! | `abs`, `floor`, `sum`, `mean`, `sd`, `max`, `min` | [`kept`] |
-//! | `exp`, `log`, `sin`, `sigmoid`, `lgamma`, `logsumexp` and the like | [`transcendental`] |
-//! | a product over a dimension | [`product`] |
+//! | `log`, `sin`, `sigmoid`, `lgamma`, `logsumexp` and the like; `exp` | [`transcendental`]; [`exponential`] |
 //! | the rate and the initial value of a state | [`rate`], [`declare`] |
 //! | `convert` | [`convert`] |
 
@@ -55,7 +55,7 @@ pub enum CheckError {
     /// Two that must agree measure the same, in other sizes. The remedy is `convert(right, left)`.
     #[error("{left} and {right} measure the same, but convert between them: convert(..., {left})")]
     Scale { left: Unit, right: Unit },
-    /// A literal other than 0 beside a quantity.
+    /// A literal other than 0 beside a percentage, degrees, `mM/uM`: is it one of these, or plain?
     #[error("a bare number stands beside {unit}: in which unit is it?")]
     BareNumber { unit: Unit },
     /// The argument of `exp`, `log`, `sin`... measures something. The remedy: divide by a reference.
@@ -64,7 +64,7 @@ pub enum CheckError {
     /// Dimensionless, but not in ones: `%`, `deg`, `mM/uM`. The remedy is `convert(..., 1)`.
     #[error("{unit} is no plain number: convert(..., 1)")]
     NotPlain { unit: Unit },
-    /// A quantity to a power that is no constant, or a product of unknown length.
+    /// A quantity to a power that is no constant.
     #[error("{unit} to a power that is not a constant has no unit: divide by a reference")]
     VaryingPower { unit: Unit },
     #[error(transparent)]
@@ -134,16 +134,15 @@ pub fn plain(argument: &State) -> Result<(), CheckError> {
 
 /// What agree in their unit: the branches of a choice, the larger of two, the columns of a stack.
 ///
-/// A literal other than 0 must not stand beside a quantity.
+/// A literal is in the unit of what it stands beside.
 pub fn join(a: &State, b: &State) -> Checked {
     match (a, b) {
         (State::Known(left), State::Known(right)) => agree(left, right).map(|()| a.clone()),
         (known @ State::Known(unit), other @ State::Number(_))
         | (other @ State::Number(_), known @ State::Known(unit)) => {
-            if other.is_zero() || unit.is_one() {
-                Ok(known.clone())
-            } else {
-                Err(CheckError::BareNumber { unit: unit.clone() })
+            match unit.is_dimensionless() && !unit.is_one() && !other.is_zero() {
+                true => Err(CheckError::BareNumber { unit: unit.clone() }),
+                false => Ok(known.clone()),
             }
         }
         (State::Number(_), State::Number(_)) => Ok(State::Number(None)),
@@ -256,7 +255,7 @@ pub fn square(a: &State) -> Checked {
     pow(a, &State::Number(Some(2.0)))
 }
 
-/// `exp`, `log`, `sin`, `sigmoid`, `lgamma`, `logsumexp`...: a plain number of a plain number.
+/// `log`, `sin`, `sigmoid`, `lgamma`, `logsumexp`...: a plain number of a plain number.
 ///
 /// `log` is no exception: the logarithm of a quantity is `log(x / reference)`.
 pub fn transcendental(a: &State) -> Checked {
@@ -265,6 +264,17 @@ pub fn transcendental(a: &State) -> Checked {
         State::Number(_) => State::Number(None),
         State::Known(_) | State::Unlabelled => State::plain(),
     })
+}
+
+/// `exp`, `expm1`, `softplus`: as [`transcendental`], but of what is unlabelled nothing is known.
+///
+/// Where the argument is the logarithm of a number in some unit (`exp(log_vmax)`, a regression with a log
+/// link), the result is in that unit, which nobody has said.
+pub fn exponential(a: &State) -> Checked {
+    match a {
+        State::Unlabelled => Ok(State::Unlabelled),
+        _ => transcendental(a),
+    }
 }
 
 /// The sign of a quantity, whatever its unit.
@@ -281,19 +291,14 @@ pub fn choose(condition: &State, a: &State, b: &State) -> Checked {
     join(a, b)
 }
 
-/// The product of `n` elements, where that is known.
-pub fn product(a: &State, n: Option<usize>) -> Checked {
-    match a {
-        State::Number(_) => Ok(State::Number(None)),
-        _ => pow(a, &State::Number(n.map(|n| n as f64))),
-    }
-}
-
 /// `convert(a, to)`: the new state, and what the number is multiplied by.
+///
+/// A literal is a number in the unit that stands beside it: `convert(5, mM)` is 5 mM.
 pub fn convert(a: &State, to: &Unit) -> Result<(State, f64), CheckError> {
     match a {
         State::Known(unit) => Ok((State::Known(to.clone()), unit.factor_to(to)?)),
-        State::Number(_) | State::Unlabelled => Err(CheckError::NothingToConvert { to: to.clone() }),
+        State::Number(_) => Ok((State::Known(to.clone()), 1.0)),
+        State::Unlabelled => Err(CheckError::NothingToConvert { to: to.clone() }),
     }
 }
 
@@ -307,7 +312,7 @@ pub fn declare(unit: &Unit, value: &State) -> Checked {
     Ok(State::Known(unit.clone()))
 }
 
-/// The rate of a state over time: must agree with `state / time`. A literal rate must be 0.
+/// The rate of a state over time: must agree with `state / time`.
 ///
 /// The result is what is known of the rate.
 pub fn rate(state: &State, time: &State, rate: &State) -> Checked {
@@ -352,19 +357,21 @@ mod tests {
         check(rate(&s, &t, &km), "Different");
         check(add(&u("uM"), &s), "Scale");
         check(rate(&s, &t, &n(0.0)), "mM/min");
-        check(rate(&s, &t, &n(1.0)), "BareNumber");
+        check(rate(&s, &t, &n(1.0)), "mM/min");
     }
 
     #[test]
-    fn sums_take_literals_only_beside_plain_numbers() {
-        check(add(&u("mM"), &n(5.0)), "BareNumber");
+    fn literals_are_in_the_unit_beside_them() {
+        check(add(&u("mM"), &n(5.0)), "mM");
         check(add(&n(0.0), &u("mM")), "mM");
         check(sub(&n(1.0), &u("1")), "1");
         check(sub(&n(1.0), &u("%")), "BareNumber");
         check(sub(&n(1.0), &State::Unlabelled), "unlabelled");
         check(add(&State::Unlabelled, &u("mM")), "mM");
         check(add(&n(1.0), &n(2.0)), "number 3");
-        check(compare(&u("d"), &n(30.0)), "BareNumber");
+        check(compare(&u("d"), &n(30.0)), "1");
+        check(compare(&u("deg"), &n(30.0)), "BareNumber");
+        check(compare(&u("%"), &n(0.0)), "1");
         check(compare(&u("d"), &u("d")), "1");
         check(join_all([&n(0.0), &State::Unlabelled, &u("h")]), "h");
         check(join_all([&u("h"), &n(0.0), &u("d")]), "Scale");
@@ -386,9 +393,6 @@ mod tests {
         check(pow(&n(2.0), &n(3.0)), "number 8");
         check(sqrt(&u("mM^2")), "mM");
         check(square(&u("m/s")), "m^2/s^2");
-        check(product(&u("m"), Some(3)), "m^3");
-        check(product(&u("m"), None), "VaryingPower");
-        check(product(&u("1"), None), "1");
     }
 
     #[test]
@@ -399,6 +403,10 @@ mod tests {
         check(transcendental(&u("mM/uM")), "NotPlain");
         check(transcendental(&u("rad")), "1");
         check(transcendental(&n(2.0)), "number");
+        check(transcendental(&State::Unlabelled), "1");
+        check(exponential(&State::Unlabelled), "unlabelled");
+        check(exponential(&u("1")), "1");
+        check(exponential(&u("mM")), "NotDimensionless");
         check(choose(&u("m"), &n(1.0), &n(2.0)), "NotDimensionless");
         check(choose(&u("1"), &u("m"), &n(0.0)), "m");
         check(choose(&u("1"), &u("m"), &u("ft")), "Scale");
@@ -408,7 +416,10 @@ mod tests {
     fn conversions_are_explicit() {
         let (state, factor) = convert(&u("mM"), &Unit::parse("uM").unwrap()).unwrap();
         assert_eq!((show(&Ok(state)), factor), ("uM".to_owned(), 1000.0));
-        assert!(matches!(convert(&n(1.0), &Unit::one()), Err(CheckError::NothingToConvert { .. })));
+        let (state, factor) = convert(&n(5.0), &Unit::parse("uM").unwrap()).unwrap();
+        assert_eq!((show(&Ok(state)), factor), ("uM".to_owned(), 1.0));
+        let nothing = convert(&State::Unlabelled, &Unit::one());
+        assert!(matches!(nothing, Err(CheckError::NothingToConvert { .. })));
         assert!(matches!(
             convert(&u("degC"), &Unit::parse("K").unwrap()),
             Err(CheckError::Conversion(ConversionError::Offset { .. }))

@@ -77,6 +77,8 @@ pub const LAWS: &[LawUnits] = &[
     law("uniform", Any, &[("lower", Same), ("upper", Same)]),
     law("flat", Any, &[("lower", Same), ("upper", Same)]),
     law("truncated", Any, &[("d", Unchecked), ("lower", Same), ("upper", Same)]),
+    law("zero_inflated", Count, &[("d", Unchecked), ("zero", Dimensionless), ("zero_logit", Dimensionless)]),
+    law("hurdle", Any, &[("d", Unchecked), ("zero", Dimensionless), ("zero_logit", Dimensionless)]),
     law("multivariate_normal", Any,
         &[("mean", Same), ("covariance", Power(2)), ("precision", Power(-2)), ("cholesky", Same)]),
     // Of a factor of the scale the unit would be a root: it is not checked.
@@ -109,6 +111,15 @@ impl LawUnits {
         self.parameters.iter().find(|(known, _)| *known == name).map(|(_, unit)| *unit)
     }
 
+    /// Is `found` right for a parameter of a variable in this unit? Literals and what is unlabelled always
+    /// are; so is a plain mean of what is counted (`cells: poisson(exp(a))`).
+    pub fn check(&self, parameter: ParameterUnit, variable: &State, found: &State) -> Result<(), CheckError> {
+        match (self.variable, parameter, found) {
+            (VariableUnit::Count, ParameterUnit::Same, State::Known(found)) if found.is_one() => Ok(()),
+            _ => parameter.check(variable, found),
+        }
+    }
+
     /// May the variable carry this unit?
     pub fn variable(&self, variable: &State) -> Result<(), CheckError> {
         match (self.variable, variable) {
@@ -123,10 +134,10 @@ impl LawUnits {
     ///
     /// For a latent that carries no unit, such as `x: normal(mu, tau)`. Found plain only where every
     /// variable of the law is (`beta`); `Unlabelled` where nothing tells.
-    pub fn infer<'a>(&self, parameters: impl IntoIterator<Item = (&'a str, &'a State)>) -> State {
-        let told = parameters.into_iter().find_map(|(name, found)| {
+    pub fn infer<'a>(&self, parameters: impl IntoIterator<Item = (ParameterUnit, &'a State)>) -> State {
+        let told = parameters.into_iter().find_map(|(parameter, found)| {
             let unit = found.unit()?;
-            match self.parameter(name)? {
+            match parameter {
                 ParameterUnit::Same => Some(unit.clone()),
                 ParameterUnit::Inverse => Some(unit.recip()),
                 ParameterUnit::Power(power) => unit.pow(Exponent::ratio(1, power)?).ok(),
@@ -159,8 +170,8 @@ impl ParameterUnit {
         })
     }
 
-    /// Is `found` right for a variable in this unit? Literals and what is unlabelled always are.
-    pub fn check(self, variable: &State, found: &State) -> Result<(), CheckError> {
+    /// Is `found` right for a variable in this unit?
+    fn check(self, variable: &State, found: &State) -> Result<(), CheckError> {
         let State::Known(unit) = found else { return Ok(()) };
         match (self, variable) {
             (ParameterUnit::Dimensionless | ParameterUnit::LogOf, _) => plain(found),
@@ -185,7 +196,7 @@ mod tests {
         let law = of(name).unwrap();
         let variable = u(variable);
         law.variable(&variable).is_ok()
-            && law.parameter(parameter).unwrap().check(&variable, &u(found)).is_ok()
+            && law.check(law.parameter(parameter).unwrap(), &variable, &u(found)).is_ok()
     }
 
     #[test]
@@ -201,6 +212,7 @@ mod tests {
         assert!(right("multivariate_normal", "m/s", "precision", "s^2/m^2"));
         assert!(right("multivariate_normal", "m/s", "cholesky", "m/s"));
         assert!(right("poisson", "counts", "rate", "counts"));
+        assert!(right("poisson", "counts", "rate", "1"));
         assert!(!right("poisson", "counts", "rate", "1/min"));
         assert!(!right("poisson", "counts/min", "rate", "counts/min"));
         assert!(!right("poisson", "1e6 cells", "rate", "1e6 cells"));
@@ -212,7 +224,8 @@ mod tests {
     #[test]
     fn a_variable_without_a_unit_has_that_of_its_law() {
         let infer = |name: &str, parameter: &str, found: State| {
-            of(name).unwrap().infer([(parameter, &found)]).unit().map(Unit::to_string)
+            let law = of(name).unwrap();
+            law.infer([(law.parameter(parameter).unwrap(), &found)]).unit().map(Unit::to_string)
         };
         assert_eq!(infer("normal", "mean", u("mM")).as_deref(), Some("mM"));
         assert_eq!(infer("gamma", "rate", u("1/h")).as_deref(), Some("h"));
@@ -225,10 +238,10 @@ mod tests {
     #[test]
     fn every_inferred_unit_checks() {
         for law in LAWS {
-            for (parameter, unit) in law.parameters {
+            for &(parameter, unit) in law.parameters {
                 let Some(found) = unit.given(&Unit::parse("cells").unwrap()).unwrap() else { continue };
                 let found = State::Known(found);
-                let variable = law.infer([(*parameter, &found)]);
+                let variable = law.infer([(unit, &found)]);
                 if law.variable != VariableUnit::Plain {
                     law.variable(&variable).unwrap_or_else(|e| panic!("{} {parameter}: {e}", law.name));
                     unit.check(&variable, &found).unwrap_or_else(|e| panic!("{} {parameter}: {e}", law.name));

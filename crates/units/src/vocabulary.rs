@@ -41,6 +41,11 @@ impl Vocabulary {
         Ok(vocabulary)
     }
 
+    /// The names that the user declares, in their order.
+    pub fn declared(&self) -> impl Iterator<Item = &str> {
+        self.declared.iter().map(|name| &**name)
+    }
+
     /// The unit written as `text`.
     pub fn parse(&self, text: &str) -> Result<Unit, UnitError> {
         crate::parse::parse(text, self)

@@ -238,7 +238,7 @@ fn offset(seed: u64) -> f64 {
 }
 
 /// Some of the draws.
-fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
+pub(crate) fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
     let mut picked = Lanes::zeros(z.n(), chosen.len());
     for (lane, &i) in chosen.iter().enumerate() {
         picked.set_lane(lane, &z.lane(i));

@@ -35,6 +35,9 @@ pub enum FitError {
         .reason.as_ref().map(|r| format!("; most often: {r}")).unwrap_or_default()
     )]
     NoFiniteDraw { reason: Option<String> },
+    /// Draws that have no covariance to begin a fit with.
+    #[error("the draws to begin with do not vary in every direction")]
+    NoSpread,
     /// A saved state that does not fit this model and these options.
     #[error("the saved state cannot be resumed: {0}")]
     State(#[from] StateError),

@@ -9,10 +9,10 @@ use crate::estimator::{Estimator, mean_and_mcse};
 use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
-use crate::observe::Observer;
+use crate::observe::{Observer, Progress};
 use crate::options::{Method, Objective, Options};
 use crate::refine::{self, Climb};
-use crate::start;
+use crate::start::{self, StartReport};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
@@ -88,15 +88,7 @@ fn run(
     saved: Option<State>,
     observer: &mut dyn Observer,
 ) -> Result<Fit, FitError> {
-    options.validate()?;
-    let dim = density.dim();
-    if dim == 0 {
-        return Err(FitError::NoCoordinates);
-    }
-    if density.names().len() != dim {
-        return Err(FitError::Names { dim, names: density.names().len() });
-    }
-    let family = families::build(options.family_for(dim), dim);
+    let family = family(density, options)?;
     let family = &*family;
     let mut target = Target::new(density);
     let mut state = match saved {
@@ -120,22 +112,51 @@ fn run(
     answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
 }
 
-/// ELBO of the normal that a fit would begin with, and its standard error: what coordinates of one model can be
-/// compared by before they are fitted, since its evidence is the same in all.
+/// The state after so many steps of the climb at most, for [`resume`] to go on from; `from` are draws to
+/// begin with instead of a search.
 ///
 /// # Errors
-/// No point with a finite density; cancelled; no coordinates.
-pub fn start_elbo(
+/// As [`fit`]; cancelled; draws without a spread.
+pub(crate) fn begun(
     density: &mut dyn LogDensity,
     options: &Options,
+    from: Option<(&Lanes, &StartReport)>,
+    steps: u64,
     observer: &mut dyn Observer,
-) -> Result<(f64, f64), FitError> {
-    if density.dim() == 0 {
+) -> Result<State, FitError> {
+    // How a model is parameterised for a sampler, too, is found out by a climb.
+    let method = if options.method == Method::Nuts { Method::Auto } else { options.method };
+    let options = &Options { method, ..options.clone() };
+    let family = family(density, options)?;
+    let family = &*family;
+    let mut target = Target::new(density);
+    let mut state = match from {
+        None => begin(&mut target, family, options, observer)?,
+        Some((draws, found)) => {
+            let (coordinates, report) = start::from_draws(&mut target, family, draws, found)?;
+            State::begin(family, options, coordinates, report, target.tally.clone())
+        }
+    };
+    let mut until = Until { observer, steps };
+    climb(&mut target, family, options, &mut state, &mut until);
+    if observer.cancelled() {
+        return Err(FitError::InterruptedAtStart);
+    }
+    state.tally = target.tally.clone();
+    Ok(state)
+}
+
+/// The family that fits `density`, if the two and the options are sound.
+fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
+    options.validate()?;
+    let dim = density.dim();
+    if dim == 0 {
         return Err(FitError::NoCoordinates);
     }
-    let family = families::build(options.family_for(density.dim()), density.dim());
-    let (_, report) = start::find(&mut Target::new(density), &*family, options.seed, observer)?;
-    Ok((report.elbo, report.elbo_mcse))
+    if density.names().len() != dim {
+        return Err(FitError::Names { dim, names: density.names().len() });
+    }
+    Ok(families::build(options.family_for(dim), dim))
 }
 
 /// The state before the first step.
@@ -146,29 +167,26 @@ fn begin(
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
     let (coordinates, start) = start::find(target, family, options.seed, observer)?;
-    let zeros = || vec![0.0; family.n_params()];
-    Ok(State {
-        family: family.name(),
-        seed: options.seed,
-        draws: options.draws as u64,
-        coordinates,
-        start,
-        lambda: family.standard(),
-        first_moment: zeros(),
-        second_moment: zeros(),
-        third_quarter: zeros(),
-        last_quarter: zeros(),
-        previous: Vec::new(),
-        step: 0,
-        phase_step: 0,
-        phase: 0,
-        check_at: refine::FIRST_CHECK,
-        barren: 0,
-        finished: false,
-        converged: false,
-        tally: target.tally.clone(),
-        trace: Vec::new(),
-    })
+    Ok(State::begin(family, options, coordinates, start, target.tally.clone()))
+}
+
+/// Cancels after a number of steps.
+struct Until<'a> {
+    observer: &'a mut dyn Observer,
+    steps: u64,
+}
+
+impl Observer for Until<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        if progress.row.is_some() {
+            self.steps = self.steps.saturating_sub(1);
+        }
+        self.observer.progress(progress);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.steps == 0 || self.observer.cancelled()
+    }
 }
 
 /// Whether a saved state belongs to this fit.

@@ -49,7 +49,7 @@
 //!
 //! | step | file | what it does |
 //! |---|---|---|
-//! | parameterise | `centring` | centred or non-centred, for each element of a hierarchy |
+//! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
@@ -98,7 +98,7 @@ pub use diagnostics::check::ParameterCheck;
 pub use diagnostics::mixing::Mixing;
 pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
-pub use fit::{Fit, fit, resume, start_elbo};
+pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
@@ -114,5 +114,5 @@ pub const BLOCK: usize = 80;
 /// Names of a family's base noise: the coordinates', then its own.
 fn base_names(coordinates: &[String], n_base: usize) -> Vec<String> {
     let own = (0..n_base.saturating_sub(coordinates.len())).map(|j| format!("(factor {j})"));
-    coordinates.iter().cloned().chain(own).collect()
+    coordinates.iter().take(n_base).cloned().chain(own).collect()
 }

@@ -19,6 +19,7 @@ use crate::families::Family;
 use crate::lbfgs::{self, Answer, Ending, Minimum, Tolerance};
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Gradient;
+use crate::proposal::moment_match;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
@@ -33,7 +34,7 @@ const JUDGES: usize = 64;
 const ALONG: usize = 6;
 
 /// What the search for a start found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartReport {
     /// Log density at the centre of the chosen normal.
     pub log_prob: f64,
@@ -123,6 +124,37 @@ pub fn find(
             .collect(),
     };
     Ok((best.coordinates, report))
+}
+
+/// Coordinates in which draws of an approximation are roughly standard normal.
+///
+/// # Errors
+/// Draws without a spread in every direction.
+pub fn whitened(draws: &Lanes, family: &dyn Family) -> Result<Coordinates, FitError> {
+    let weights = vec![1.0 / draws.lanes() as f64; draws.lanes()];
+    moment_match(draws, &weights, family.affine()).ok_or(FitError::NoSpread)
+}
+
+/// A start from draws of an approximation instead of a search. `found` is what the search for that one
+/// found, its rivals' points in the coordinates of `target`.
+///
+/// # Errors
+/// As [`whitened`].
+pub fn from_draws(
+    target: &mut Target,
+    family: &dyn Family,
+    draws: &Lanes,
+    found: &StartReport,
+) -> Result<(Coordinates, StartReport), FitError> {
+    let coordinates = whitened(draws, family)?;
+    let mut report = found.clone();
+    for rival in &mut report.rivals {
+        let (mut z, mut value) = (Lanes::zeros(target.dim(), 1), [0.0]);
+        z.set_lane(0, &rival.point);
+        target.eval(&z, &mut value, None);
+        rival.log_prob = value[0];
+    }
+    Ok((coordinates, report))
 }
 
 /// The index of the point whose nearest candidate is farthest, in that candidate's whitened

@@ -3,7 +3,10 @@
 
 use crate::coordinates::{Coordinates, Scale, row};
 use crate::error::StateError;
+use crate::families::Family;
 use crate::observe::TraceRow;
+use crate::options::Options;
+use crate::refine;
 use crate::start::{Rival, StartReport};
 use crate::target::Tally;
 
@@ -46,6 +49,39 @@ pub struct State {
 const MAGIC: &[u8; 8] = b"vistate1";
 
 impl State {
+    /// Before the first step, at the family's standard member.
+    pub(crate) fn begin(
+        family: &dyn Family,
+        options: &Options,
+        coordinates: Coordinates,
+        start: StartReport,
+        tally: Tally,
+    ) -> State {
+        let zeros = || vec![0.0; family.n_params()];
+        State {
+            family: family.name(),
+            seed: options.seed,
+            draws: options.draws as u64,
+            coordinates,
+            start,
+            lambda: family.standard(),
+            first_moment: zeros(),
+            second_moment: zeros(),
+            third_quarter: zeros(),
+            last_quarter: zeros(),
+            previous: Vec::new(),
+            step: 0,
+            phase_step: 0,
+            phase: 0,
+            check_at: refine::FIRST_CHECK,
+            barren: 0,
+            finished: false,
+            converged: false,
+            tally,
+            trace: Vec::new(),
+        }
+    }
+
     /// The state as bytes, little-endian, every bit kept.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer(MAGIC.to_vec());

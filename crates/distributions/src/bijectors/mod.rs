@@ -16,6 +16,7 @@ use graph::ir::{DimId, Graph, NodeId, Role, Size};
 use model::{Bijector, Support};
 
 pub use affine::Affine;
+pub use interval::Identity;
 
 use crate::error::DistributionError;
 

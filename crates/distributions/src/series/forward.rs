@@ -22,6 +22,25 @@ pub struct Chain {
     pub emission: NodeId,
 }
 
+/// The laws of the values that the forward algorithm finds, over the rows.
+pub(super) struct Forward {
+    /// ln p over the values given what is seen up to and with the row.
+    pub filtered: NodeId,
+    /// ln p over the values given what was seen before it.
+    pub predicted: NodeId,
+}
+
+impl Chain {
+    /// The dimensions of a law over the values: other variables' beside the values.
+    pub(super) fn dims(&self, g: &Graph) -> Vec<DimId> {
+        let mut dims = vec![self.values];
+        for n in [self.initial, self.transition, self.emission] {
+            dims.extend(g.ty(n).dims.iter().copied().filter(|d| ![self.over, self.before].contains(d)));
+        }
+        g.canonical(dims)
+    }
+}
+
 /// ln p(seen at t | seen before t in its series), over the rows: their sum is the log likelihood.
 ///
 /// Probabilities of zero (`initial`, `transition` or `emission` of -inf) are allowed; where what is
@@ -30,13 +49,19 @@ pub struct Chain {
 /// Source: L. Rabiner, A tutorial on hidden Markov models, Proc. IEEE 77 (1989), 257-286, section
 /// III.A, on the log scale, each step normalised.
 pub fn forward(g: &mut Graph, chain: &Chain) -> NodeId {
+    run(g, chain, false)[0]
+}
+
+/// What [`forward`] finds on its way.
+pub(super) fn laws(g: &mut Graph, chain: &Chain) -> Forward {
+    let out = run(g, chain, true);
+    Forward { filtered: out[1], predicted: out[2] }
+}
+
+fn run(g: &mut Graph, chain: &Chain, with_laws: bool) -> Vec<NodeId> {
     let Chain { over, values, before, first, .. } = *chain;
     let nodes = [chain.initial, chain.transition, chain.emission];
-    let mut dims = vec![values];
-    for n in nodes {
-        dims.extend(g.ty(n).dims.iter().copied().filter(|d| ![over, before].contains(d)));
-    }
-    let dims = g.canonical(dims);
+    let dims = chain.dims(g);
     let mut inputs = StepInputs::new(over);
     // What is before a first row does not matter; a uniform law keeps it finite.
     let start = g.size(values);
@@ -54,15 +79,17 @@ pub fn forward(g: &mut Graph, chain: &Chain) -> NodeId {
     let alpha = b.rename(alpha, &[(values, before)]);
     let moved = b.add(alpha, transition);
     let moved = log_sum_exp(b, moved, before);
-    let here = b.select(first, initial, moved);
-    let here = b.add(here, emission);
+    let predicted = b.select(first, initial, moved);
+    let here = b.add(predicted, emission);
     let seen = log_sum_exp(b, here, values);
     let next = b.sub(here, seen);
-    body.finish(g, &[next], &[seen])[0]
+    let emissions = [seen, next, predicted];
+    let wanted = if with_laws { 3 } else { 1 };
+    body.finish(g, &[next], &emissions[..wanted])
 }
 
 /// ln sum exp(x) over `dim`, which is -inf where all are, with no derivative there.
-fn log_sum_exp(g: &mut Graph, x: NodeId, dim: DimId) -> NodeId {
+pub(super) fn log_sum_exp(g: &mut Graph, x: NodeId, dim: DimId) -> NodeId {
     let x = g.expand(x, &[dim]);
     let most = g.reduce(Reduction::Max, x, &[dim]);
     let most = g.detach(most);

@@ -7,16 +7,20 @@
 //! its digits. All is written out in scalars: few states, whose kernels fuse.
 //!
 //! A diffuse start has density 1 everywhere. The filter is linear in the start d of the diffuse
-//! states, so their part of the mean is carried as m + B d, and the terms of the likelihood as a
-//! quadratic in d, which is integrated at the end of each series: exact, with no limit taken. Of one
-//! diffuse level seen directly that leaves the first row out of the likelihood.
+//! states, so their part of the mean is carried as m + B d, and what is seen is a regression on d: its
+//! rows are rotated into a triangle R, as least squares are done, so that |R d - q|^2 is what the
+//! likelihood says of d, and what is left of each row is free of it. Integrated over d at the end of each
+//! series that is exact, with no limit taken; and nothing large is subtracted from something large,
+//! however far the data lie from 0. Of one diffuse level seen directly it leaves the first row out of the
+//! likelihood.
 //!
 //! Sources: G. Bierman, Factorization Methods for Discrete Sequential Estimation (1977), II.4 and VI.4;
-//! P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083.
+//! P. de Jong, The diffuse Kalman filter, Annals of Statistics 19 (1991), 1073-1083; the rotations:
+//! G. Golub and C. Van Loan, Matrix Computations (4th ed., 2013), 5.1.8.
 
-use graph::ir::{DimId, Graph, NodeId};
+use graph::ir::{Binary, DimId, Graph, NodeId};
 
-use super::StepInputs;
+use super::{StepBody, StepInputs};
 use crate::emit::HALF_LN_2PI;
 
 /// A state at the first row of a series.
@@ -37,7 +41,7 @@ pub struct Measurement {
     pub shift: NodeId,
     /// Positive.
     pub sd: NodeId,
-    /// Data: 0 in the rows where it is not seen (its value must be finite all the same).
+    /// Data: 0 in the rows where it is not seen; the rest does not matter there.
     pub seen: Option<NodeId>,
 }
 
@@ -76,15 +80,15 @@ struct State {
     s: Vec<Vec<NodeId>>,
     /// By state and diffuse start.
     b: Vec<Vec<NodeId>>,
-    /// The quadratic in the starts: its linear and (lower triangle) second-order terms.
-    linear: Vec<NodeId>,
-    square: Vec<NodeId>,
+    /// What is known of the starts: row by row from the diagonal on, the triangle R, and q.
+    r: Vec<Vec<NodeId>>,
+    q: Vec<NodeId>,
 }
 
 impl State {
     fn all(&self) -> Vec<NodeId> {
-        let rows = self.s.iter().chain(&self.b).flatten();
-        self.m.iter().chain(rows).chain(&self.linear).chain(&self.square).copied().collect()
+        let rows = self.s.iter().chain(&self.b).chain(&self.r).flatten();
+        self.m.iter().chain(rows).chain(&self.q).copied().collect()
     }
 
     /// Of scalars in the order of [`all`](State::all).
@@ -94,20 +98,136 @@ impl State {
         let m = take(n);
         let s = (0..n).map(|_| take(width)).collect();
         let b = (0..n).map(|_| take(d)).collect();
-        State { m, s, b, linear: take(d), square: take(d * (d + 1) / 2) }
+        let r = (0..d).map(|c| take(d - c)).collect();
+        State { m, s, b, r, q: take(d) }
     }
+}
+
+impl State {
+    /// R', row by row as far as the diagonal.
+    fn lower(&self) -> Vec<Vec<NodeId>> {
+        (0..self.r.len()).map(|i| (0..=i).map(|c| self.r[c][i - c]).collect()).collect()
+    }
+}
+
+/// The law of the states at the row before given those at this row, z, and what was seen before it:
+/// normal, with mean `mean + gain (z - moved)` and root `root`. Means are affine in the diffuse starts.
+/// Nothing at a first row.
+pub(super) struct Backward {
+    pub mean: Vec<NodeId>,
+    /// By state and diffuse start.
+    pub mean_by_start: Vec<Vec<NodeId>>,
+    /// The mean of z, and how it moves with the starts.
+    pub moved: Vec<NodeId>,
+    pub moved_by_start: Vec<Vec<NodeId>>,
+    pub gain: Vec<Vec<NodeId>>,
+    /// A lower triangle, row by row.
+    pub root: Vec<Vec<NodeId>>,
+}
+
+impl Backward {
+    fn all(&self) -> Vec<NodeId> {
+        let starts = self.mean_by_start.iter().chain(&self.moved_by_start);
+        let rest = starts.chain(&self.gain).chain(&self.root).flatten();
+        self.mean.iter().chain(&self.moved).chain(rest).copied().collect()
+    }
+
+    fn of(all: &[NodeId], n: usize, d: usize) -> Backward {
+        let mut rest = all.iter().copied();
+        let mut take = |k: usize| -> Vec<NodeId> { rest.by_ref().take(k).collect() };
+        let (mean, moved) = (take(n), take(n));
+        let mut rows = |n: usize, len: &dyn Fn(usize) -> usize| (0..n).map(|i| take(len(i))).collect();
+        Backward {
+            mean,
+            moved,
+            mean_by_start: rows(n, &|_| d),
+            moved_by_start: rows(n, &|_| d),
+            gain: rows(n, &|_| n),
+            root: rows(n, &|i| i + 1),
+        }
+    }
+}
+
+/// What one pass over the rows finds.
+pub(super) struct Filtered {
+    /// By row: ln p of what is seen given what was seen before, at a start of zero.
+    log_prob: NodeId,
+    /// At the end of each series.
+    last: State,
+    /// By row, where it was asked for.
+    pub backward: Option<Backward>,
+}
+
+/// The states that start diffuse.
+pub(super) fn diffuse(model: &LinearGaussian) -> Vec<usize> {
+    (0..model.start.len()).filter(|&i| matches!(model.start[i], Start::Diffuse)).collect()
 }
 
 /// The density of everything seen, the states summed out.
 ///
 /// Where the rows of a series do not tell its diffuse starts the result is not finite.
 pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
+    let filtered = filter(g, model, false);
+    let last = &filtered.last;
+    let by_row = g.expand(filtered.log_prob, &[model.over]);
+    let mut log_prob = g.sum(by_row, &[model.over]);
+    let factor = last.lower();
+    if !factor.is_empty() {
+        let density = integrated(g, &factor);
+        let series = g.ty(model.ends).dims.clone();
+        let density = g.sum(density, &series);
+        log_prob = g.add(log_prob, density);
+    }
+    let (mut last_mean, mut last_variance) = (Vec::new(), Vec::new());
+    for i in 0..model.start.len() {
+        let own: Vec<NodeId> = last.s[i].iter().map(|&s| g.square(s)).collect();
+        let mut variance = total(g, &own);
+        // B R^-1 q and B (R'R)^-1 B'.
+        let through = forward_solve(g, &factor, &last.b[i]);
+        let mut mean = last.m[i];
+        for (t, s) in through.iter().zip(&last.q) {
+            let (square, part) = (g.square(*t), g.mul(*t, *s));
+            variance = g.add(variance, square);
+            mean = g.add(mean, part);
+        }
+        last_mean.push(mean);
+        last_variance.push(variance);
+    }
+    Marginal { log_prob, last_mean, last_variance }
+}
+
+/// The laws at the ends of the series given all that is seen and given the diffuse starts, which are
+/// drawn by `noise`, standard normal numbers over the series: means, roots, and the starts.
+pub(super) fn ends(
+    g: &mut Graph,
+    filtered: &Filtered,
+    noise: &[NodeId],
+) -> (Vec<NodeId>, Vec<Vec<NodeId>>, Vec<NodeId>) {
+    let last = &filtered.last;
+    // d = R^-1 (q + e)
+    let moved: Vec<NodeId> = last.q.iter().zip(noise).map(|(&q, &e)| g.add(q, e)).collect();
+    let starts = backward_solve(g, &last.lower(), &moved);
+    let mean = last.m.iter().zip(&last.b).map(|(&m, b)| affine(g, m, b, &starts)).collect();
+    let root = triangle(g, last.s.clone(), 0);
+    (mean, root, starts)
+}
+
+/// `x + sum_c by_c start_c`
+pub(super) fn affine(g: &mut Graph, x: NodeId, by: &[NodeId], starts: &[NodeId]) -> NodeId {
+    by.iter().zip(starts).fold(x, |x, (&b, &d)| {
+        let part = g.mul(b, d);
+        g.add(x, part)
+    })
+}
+
+/// Runs the filter; with the laws backwards, if they are wanted.
+pub(super) fn filter(g: &mut Graph, model: &LinearGaussian, backward: bool) -> Filtered {
     let n = model.start.len();
-    let diffuse: Vec<usize> = (0..n).filter(|&i| matches!(model.start[i], Start::Diffuse)).collect();
+    let diffuse = diffuse(model);
     let d = diffuse.len();
     let width = n + model.measurements.len();
-    let zero = g.constant(0.0);
-    // What is not seen has no loading, and so changes nothing.
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    // What is not seen is a zero of no loading and an sd of 1, and so changes nothing.
     let measurements: Vec<Measurement> = model
         .measurements
         .iter()
@@ -115,27 +235,22 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
             None => y.clone(),
             Some(seen) => {
                 let loading = y.loading.iter().map(|h| h.map(|h| g.select(seen, h, zero))).collect();
-                Measurement { loading, ..y.clone() }
+                let [value, shift] = [y.value, y.shift].map(|x| g.select(seen, x, zero));
+                Measurement { value, loading, shift, sd: g.select(seen, y.sd, one), seen: y.seen }
             }
         })
         .collect();
+    let model = &without_first_steps(g, model);
 
     let mut inputs = StepInputs::new(model.over);
     for _ in 0..n + n * width + n * d + d + d * (d + 1) / 2 {
         inputs.carry(g, zero, &[]);
     }
-    inputs.import(g, model.first);
-    for start in &model.start {
-        if let Start::Known { mean, sd } = start {
-            inputs.import(g, *mean);
-            inputs.import(g, *sd);
-        }
-    }
-    let of_time = model.transition.iter().flatten().flatten().chain(&model.shift).chain(&model.sd);
+    import_laws(g, model, &mut inputs);
     let of_seen = measurements
         .iter()
         .flat_map(|y| y.loading.iter().flatten().copied().chain([y.value, y.shift, y.sd]).chain(y.seen));
-    for n in of_time.copied().chain(of_seen) {
+    for n in of_seen {
         inputs.import(g, n);
     }
     let mut body = inputs.body(g);
@@ -149,8 +264,8 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
         m: vec![zero_in; n],
         s: vec![vec![zero_in; width]; n],
         b: vec![vec![zero_in; d]; n],
-        linear: vec![zero_in; d],
-        square: vec![zero_in; d * (d + 1) / 2],
+        r: (0..d).map(|c| vec![zero_in; d - c]).collect(),
+        q: vec![zero_in; d],
     };
     for (i, start) in model.start.iter().enumerate() {
         match *start {
@@ -161,11 +276,10 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
             Start::Diffuse => begin.b[i][diffuse.iter().position(|&k| k == i).expect("diffuse")] = one,
         }
     }
-    let transition: Vec<Vec<Option<NodeId>>> =
-        model.transition.iter().map(|row| row.iter().map(|f| f.map(|f| body.get(g, f))).collect()).collect();
-    let shift: Vec<NodeId> = model.shift.iter().map(|&x| body.get(g, x)).collect();
-    let sd: Vec<NodeId> = model.sd.iter().map(|&x| body.get(g, x)).collect();
+    let (transition, shift, sd) = laws_inside(g, model, &mut body);
     let moved = predict(&mut body.graph, &before, &transition, &shift, &sd);
+    let back =
+        backward.then(|| backwards(&mut body.graph, &before, &moved, &transition, &sd)).map(|b| b.all());
     let chosen: Vec<NodeId> = begin
         .all()
         .into_iter()
@@ -189,36 +303,63 @@ pub fn log_marginal(g: &mut Graph, model: &LinearGaussian) -> Marginal {
         log_prob = body.graph.add(log_prob, term);
     }
     let next = state.all();
-    let emissions: Vec<NodeId> = [log_prob].into_iter().chain(next.iter().copied()).collect();
+    let emissions: Vec<NodeId> =
+        [log_prob].into_iter().chain(next.iter().copied()).chain(back.into_iter().flatten()).collect();
     let out = body.finish(g, &next, &emissions);
+    let (of_state, of_back) = out[1..].split_at(next.len());
+    let last: Vec<NodeId> = of_state.iter().map(|&x| g.gather(x, model.ends)).collect();
+    Filtered {
+        log_prob: out[0],
+        last: State::of(&last, n, width, d),
+        backward: backward.then(|| Backward::of(of_back, n, d)),
+    }
+}
 
-    let by_row = g.expand(out[0], &[model.over]);
-    let mut log_prob = g.sum(by_row, &[model.over]);
-    let last: Vec<NodeId> = out[1..].iter().map(|&x| g.gather(x, model.ends)).collect();
-    let last = State::of(&last, n, width, d);
-    let (start, factor) = solve(g, &last);
-    if d > 0 {
-        let density = integrated(g, &start, &factor);
-        let series = g.ty(model.ends).dims.clone();
-        let density = g.sum(density, &series);
-        log_prob = g.add(log_prob, density);
-    }
-    let (mut last_mean, mut last_variance) = (Vec::new(), Vec::new());
-    for i in 0..n {
-        let own: Vec<NodeId> = last.s[i].iter().map(|&s| g.square(s)).collect();
-        let mut variance = total(g, &own);
-        // B M^-1 b and B M^-1 B', by the factor of M.
-        let through = forward_solve(g, &factor, &last.b[i]);
-        let mut mean = last.m[i];
-        for (t, s) in through.iter().zip(&start) {
-            let (square, part) = (g.square(*t), g.mul(*t, *s));
-            variance = g.add(variance, square);
-            mean = g.add(mean, part);
+/// The model with harmless steps of time at first rows, where they are not taken: a value that varies by
+/// row may be nothing there (an sd of 0 at a distance of 0 from no row before), and would spoil derivatives.
+fn without_first_steps(g: &mut Graph, model: &LinearGaussian) -> LinearGaussian {
+    let mut safe = |n: NodeId, instead: f64| {
+        if !g.ty(n).has(model.over) {
+            return n;
         }
-        last_mean.push(mean);
-        last_variance.push(variance);
+        let instead = g.constant(instead);
+        g.select(model.first, instead, n)
+    };
+    LinearGaussian {
+        transition: model
+            .transition
+            .iter()
+            .map(|row| row.iter().map(|f| f.map(|f| safe(f, 0.0))).collect())
+            .collect(),
+        shift: model.shift.iter().map(|&x| safe(x, 0.0)).collect(),
+        sd: model.sd.iter().map(|&x| safe(x, 1.0)).collect(),
+        ..model.clone()
     }
-    Marginal { log_prob, last_mean, last_variance }
+}
+
+/// What steps of time read.
+pub(super) fn import_laws(g: &Graph, model: &LinearGaussian, inputs: &mut StepInputs) {
+    inputs.import(g, model.first);
+    for start in &model.start {
+        if let Start::Known { mean, sd } = start {
+            inputs.import(g, *mean);
+            inputs.import(g, *sd);
+        }
+    }
+    for n in model.transition.iter().flatten().flatten().chain(&model.shift).chain(&model.sd) {
+        inputs.import(g, *n);
+    }
+}
+
+type Laws = (Vec<Vec<Option<NodeId>>>, Vec<NodeId>, Vec<NodeId>);
+
+/// The transition, shifts and sds inside a step.
+pub(super) fn laws_inside(g: &Graph, model: &LinearGaussian, body: &mut StepBody) -> Laws {
+    let mut get = |n: NodeId| body.get(g, n);
+    let transition =
+        model.transition.iter().map(|row| row.iter().map(|f| f.map(&mut get)).collect()).collect();
+    let shift = model.shift.iter().map(|&x| get(x)).collect();
+    (transition, shift, model.sd.iter().map(|&x| get(x)).collect())
 }
 
 fn total(g: &mut Graph, terms: &[NodeId]) -> NodeId {
@@ -227,7 +368,7 @@ fn total(g: &mut Graph, terms: &[NodeId]) -> NodeId {
 }
 
 /// `sum_j f_j x_j`
-fn dot(g: &mut Graph, f: &[Option<NodeId>], x: impl IntoIterator<Item = NodeId>) -> NodeId {
+pub(super) fn dot(g: &mut Graph, f: &[Option<NodeId>], x: impl IntoIterator<Item = NodeId>) -> NodeId {
     let mut sum = g.constant(0.0);
     for (f, x) in f.iter().zip(x) {
         if let Some(f) = f {
@@ -238,37 +379,35 @@ fn dot(g: &mut Graph, f: &[Option<NodeId>], x: impl IntoIterator<Item = NodeId>)
     sum
 }
 
-/// m <- F m + b, B <- F B, S <- L with L L' = F S S' F' + diag(sd^2).
-fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId], sd: &[NodeId]) -> State {
-    let (n, d) = (z.m.len(), z.linear.len());
+/// `[F S, diag sd]`, row by row.
+fn moved_rows(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], sd: &[NodeId]) -> Vec<Vec<NodeId>> {
     let width = z.s.first().map_or(0, Vec::len);
     let zero = g.constant(0.0);
-    let mut out = State {
-        m: Vec::new(),
-        s: vec![vec![zero; width]; n],
-        b: Vec::new(),
-        linear: z.linear.clone(),
-        square: z.square.clone(),
+    let row = |(i, f): (usize, &Vec<Option<NodeId>>)| -> Vec<NodeId> {
+        let mut row: Vec<NodeId> = (0..width).map(|k| dot(g, f, z.s.iter().map(|s| s[k]))).collect();
+        row.extend((0..sd.len()).map(|k| if k == i { sd[i] } else { zero }));
+        row
     };
-    let mut w: Vec<Vec<NodeId>> = Vec::new();
-    for i in 0..n {
-        let m = dot(g, &f[i], z.m.iter().copied());
-        out.m.push(g.add(m, shift[i]));
-        out.b.push((0..d).map(|c| dot(g, &f[i], z.b.iter().map(|b| b[c]))).collect());
-        let mut row: Vec<NodeId> = (0..width).map(|k| dot(g, &f[i], z.s.iter().map(|s| s[k]))).collect();
-        row.extend((0..n).map(|k| if k == i { sd[i] } else { zero }));
-        w.push(row);
-    }
-    for i in 0..n {
+    f.iter().enumerate().map(row).collect()
+}
+
+/// L with L L' = W W', row by row as far as the diagonal, by Gram-Schmidt on the rows of W. The first
+/// `sure` of them do not depend on each other; a later one may depend on those before it, and then has
+/// zero on the diagonal.
+fn triangle(g: &mut Graph, mut w: Vec<Vec<NodeId>>, sure: usize) -> Vec<Vec<NodeId>> {
+    let tiny = g.constant(f64::MIN_POSITIVE);
+    let mut out: Vec<Vec<NodeId>> = vec![Vec::new(); w.len()];
+    for i in 0..w.len() {
         let squares: Vec<NodeId> = w[i].iter().map(|&x| g.square(x)).collect();
         let square = total(g, &squares);
         let length = g.sqrt(square);
-        out.s[i][i] = length;
-        let unit: Vec<NodeId> = w[i].iter().map(|&x| g.div(x, length)).collect();
-        for (row, s) in w.iter_mut().zip(&mut out.s).skip(i + 1) {
+        out[i].push(length);
+        let by = if i < sure { length } else { g.binary(Binary::Max, length, tiny) };
+        let unit: Vec<NodeId> = w[i].iter().map(|&x| g.div(x, by)).collect();
+        for (row, l) in w.iter_mut().zip(&mut out).skip(i + 1) {
             let products: Vec<NodeId> = row.iter().zip(&unit).map(|(&x, &u)| g.mul(x, u)).collect();
             let along = total(g, &products);
-            s[i] = along;
+            l.push(along);
             for (x, &u) in row.iter_mut().zip(&unit) {
                 let part = g.mul(along, u);
                 *x = g.sub(*x, part);
@@ -278,9 +417,52 @@ fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId]
     out
 }
 
+/// m <- F m + b, B <- F B, S <- L with L L' = F S S' F' + diag(sd^2).
+fn predict(g: &mut Graph, z: &State, f: &[Vec<Option<NodeId>>], shift: &[NodeId], sd: &[NodeId]) -> State {
+    let d = z.q.len();
+    let width = z.s.first().map_or(0, Vec::len);
+    let zero = g.constant(0.0);
+    let (mut m, mut b) = (Vec::new(), Vec::new());
+    for (f, &shift) in f.iter().zip(shift) {
+        let mean = dot(g, f, z.m.iter().copied());
+        m.push(g.add(mean, shift));
+        b.push((0..d).map(|c| dot(g, f, z.b.iter().map(|b| b[c]))).collect());
+    }
+    let w = moved_rows(g, z, f, sd);
+    let mut s = triangle(g, w, sd.len());
+    s.iter_mut().for_each(|row| row.resize(width, zero));
+    State { m, s, b, r: z.r.clone(), q: z.q.clone() }
+}
+
+/// The states before a step of time given those after it: of the triangle [A, 0; C, D] of [F S, diag sd;
+/// S, 0] the gain is C A^-1, and D the root.
+fn backwards(
+    g: &mut Graph,
+    before: &State,
+    moved: &State,
+    f: &[Vec<Option<NodeId>>],
+    sd: &[NodeId],
+) -> Backward {
+    let n = sd.len();
+    let zero = g.constant(0.0);
+    let mut w = moved_rows(g, before, f, sd);
+    w.extend(before.s.iter().map(|s| s.iter().copied().chain(vec![zero; n]).collect()));
+    let joint = triangle(g, w, n);
+    let (a, rest) = joint.split_at(n);
+    Backward {
+        mean: before.m.clone(),
+        mean_by_start: before.b.clone(),
+        moved: moved.m.clone(),
+        moved_by_start: moved.b.clone(),
+        // x A = c is A' x' = c'.
+        gain: rest.iter().map(|row| backward_solve(g, a, &row[..n])).collect(),
+        root: rest.iter().map(|row| row[n..].to_vec()).collect(),
+    }
+}
+
 /// A measurement; returns its term of the log density at a start of zero.
 fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd]: [NodeId; 3]) -> NodeId {
-    let (n, d) = (z.m.len(), z.linear.len());
+    let (n, d) = (z.m.len(), z.q.len());
     let width = z.s.first().map_or(0, Vec::len);
     let f: Vec<NodeId> = (0..width).map(|k| dot(g, h, z.s.iter().map(|s| s[k]))).collect();
     let squares: Vec<NodeId> = f.iter().map(|&f| g.square(f)).collect();
@@ -293,17 +475,6 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
     // How the prediction moves with each start.
     let u: Vec<NodeId> = (0..d).map(|c| dot(g, h, z.b.iter().map(|b| b[c]))).collect();
     let scaled = g.div(residual, variance);
-    let mut k = 0;
-    for c in 0..d {
-        let along = g.mul(u[c], scaled);
-        z.linear[c] = g.add(z.linear[c], along);
-        for e in 0..=c {
-            let product = g.mul(u[c], u[e]);
-            let part = g.div(product, variance);
-            z.square[k] = g.add(z.square[k], part);
-            k += 1;
-        }
-    }
     for i in 0..n {
         let products: Vec<NodeId> = z.s[i].iter().zip(&f).map(|(&s, &f)| g.mul(s, f)).collect();
         let sf = total(g, &products);
@@ -320,29 +491,45 @@ fn measure(g: &mut Graph, z: &mut State, h: &[Option<NodeId>], [value, shift, sd
         }
         z.s[i].push(g.mul(gain, sd));
     }
-    let quadratic = g.mul(residual, scaled);
+    let quadratic = if d == 0 {
+        g.mul(residual, scaled)
+    } else {
+        let root = g.sqrt(variance);
+        let row = u.iter().map(|&u| g.div(u, root)).collect();
+        let residual = g.div(residual, root);
+        let left = rotate(g, z, row, residual);
+        g.square(left)
+    };
     let ln = g.ln(variance);
     let both = g.add(quadratic, ln);
     let half = g.scale(-0.5, both);
     g.add_const(half, -HALF_LN_2PI)
 }
 
-/// L with L L' = M, rows by rows, and L^-1 s: for the quadratic s'd - d'M d / 2 in the starts.
-fn solve(g: &mut Graph, z: &State) -> (Vec<NodeId>, Vec<Vec<NodeId>>) {
-    let mut l: Vec<Vec<NodeId>> = Vec::new();
-    let mut rest = z.square.as_slice();
-    for i in 0..z.linear.len() {
-        let (own, later) = rest.split_at(i + 1);
-        rest = later;
-        // Left of the diagonal L_j x = M_ij, row by row.
-        let mut row = forward_solve(g, &l, &own[..i]);
-        let squares: Vec<NodeId> = row.iter().map(|&x| g.square(x)).collect();
-        let before = total(g, &squares);
-        let pivot = g.sub(own[i], before);
-        row.push(g.sqrt(pivot));
-        l.push(row);
+/// Rotates the row `[u, e]` of the regression on the starts into `[R, q]`, by Givens; what is left of e.
+fn rotate(g: &mut Graph, z: &mut State, mut u: Vec<NodeId>, mut e: NodeId) -> NodeId {
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    for c in 0..u.len() {
+        let (a, b) = (g.square(z.r[c][0]), g.square(u[c]));
+        let both = g.add(a, b);
+        // Neither says anything of this start: nothing turns, and no root is taken of zero.
+        let some = g.binary(Binary::Lt, zero, both);
+        let safe = g.select(some, both, one);
+        let length = g.sqrt(safe);
+        let cos = g.div(z.r[c][0], length);
+        let cos = g.select(some, cos, one);
+        let sin = g.div(u[c], length);
+        let mut turn = |old: &mut NodeId, new: &mut NodeId| {
+            let (x, y) = (g.mul(cos, *old), g.mul(sin, *new));
+            let (v, w) = (g.mul(cos, *new), g.mul(sin, *old));
+            (*old, *new) = (g.add(x, y), g.sub(v, w));
+        };
+        for (old, new) in z.r[c].iter_mut().zip(&mut u[c..]) {
+            turn(old, new);
+        }
+        turn(&mut z.q[c], &mut e);
     }
-    (forward_solve(g, &l, &z.linear), l)
+    e
 }
 
 fn forward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId> {
@@ -359,13 +546,23 @@ fn forward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId> 
     out
 }
 
-/// ln of the integral of exp(s'd - d'M d / 2), with x = L^-1 s: x'x / 2 - ln |L| + k ln(2 pi) / 2
-fn integrated(g: &mut Graph, x: &[NodeId], l: &[Vec<NodeId>]) -> NodeId {
-    let mut sum = g.constant(x.len() as f64 * HALF_LN_2PI);
-    for (&x, row) in x.iter().zip(l) {
-        let square = g.square(x);
-        let half = g.scale(0.5, square);
-        sum = g.add(sum, half);
+/// x with L' x = b.
+fn backward_solve(g: &mut Graph, l: &[Vec<NodeId>], b: &[NodeId]) -> Vec<NodeId> {
+    let mut out = b.to_vec();
+    for i in (0..out.len()).rev() {
+        for j in i + 1..out.len() {
+            let part = g.mul(l[j][i], out[j]);
+            out[i] = g.sub(out[i], part);
+        }
+        out[i] = g.div(out[i], l[i][i]);
+    }
+    out
+}
+
+/// ln of the integral of exp(-|R d - q|^2 / 2), by L = R': k ln(2 pi) / 2 - ln |L|
+fn integrated(g: &mut Graph, l: &[Vec<NodeId>]) -> NodeId {
+    let mut sum = g.constant(l.len() as f64 * HALF_LN_2PI);
+    for row in l {
         let ln = g.ln(*row.last().expect("its own"));
         sum = g.sub(sum, ln);
     }

@@ -4,20 +4,25 @@
 //! the row that each begins with. A value may vary over the rows or be the same for all.
 
 mod forward;
+mod hidden;
 mod kalman;
+mod smoother;
 
 use std::sync::Arc;
 
 use graph::ir::{DimId, Graph, Kind, NodeId, Op, Scan, Varies};
 
 pub use forward::{Chain, forward};
+pub use hidden::{chain_given_data, chain_unconditional, smoothed};
 pub use kalman::{LinearGaussian, Marginal, Measurement, Start, log_marginal};
+pub use smoother::{Smoothing, given_data, unconditional};
 
 /// The step of a scan along `over`, while its inputs are gathered: nodes of the outer graph that vary
 /// over `over` are handed to it row by row, others as they are.
 #[derive(Debug)]
 pub struct StepInputs {
     over: DimId,
+    reverse: bool,
     carries: Vec<(NodeId, Vec<DimId>)>,
     steps: Vec<NodeId>,
     captured: Vec<NodeId>,
@@ -25,7 +30,12 @@ pub struct StepInputs {
 
 impl StepInputs {
     pub fn new(over: DimId) -> StepInputs {
-        StepInputs { over, carries: Vec::new(), steps: Vec::new(), captured: Vec::new() }
+        StepInputs { over, reverse: false, carries: Vec::new(), steps: Vec::new(), captured: Vec::new() }
+    }
+
+    /// From the last row to the first.
+    pub fn reversed(over: DimId) -> StepInputs {
+        StepInputs { reverse: true, ..StepInputs::new(over) }
     }
 
     /// A value over `dims` that a step hands to the next, from `start`.
@@ -99,8 +109,8 @@ impl StepBody {
         let n_step = self.inputs.steps.len();
         let mut args: Vec<NodeId> = self.inputs.carries.iter().map(|c| c.0).collect();
         args.extend(self.inputs.steps.iter().chain(&self.inputs.captured));
-        let scan =
-            Scan { over: self.inputs.over, n_carry, n_step, reverse: false, body: self.graph, outputs };
+        let StepInputs { over, reverse, .. } = self.inputs;
+        let scan = Scan { over, n_carry, n_step, reverse, body: self.graph, outputs };
         let tuple = g.push(Op::Scan(Arc::new(scan)), &args).expect("a step is well typed");
         (0..emissions.len()).map(|k| g.output(tuple, n_carry + k)).collect()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{CompiledDensity, FamilyChoice, Fit, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
 use crate::centring;
 use crate::cli;
@@ -14,9 +14,6 @@ use crate::outcome::{self, Problem};
 use crate::progress::Watch;
 use crate::results::{self, Run};
 use crate::summary;
-
-/// An unreliable fit of a hierarchy of no more coordinates is tried again in others.
-const MOST_COORDINATES: usize = 1000;
 
 pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let begun = Instant::now();
@@ -29,41 +26,21 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
-    let mut centring = centring::choose(&mut compiled, &options, &machine, &mut watch)?;
-    let mut density = CompiledDensity::new(&compiled.target, &machine).map_err(Problem::failed)?;
     let compiled_at = begun.elapsed();
+    let centring::Chosen { mut density, recentred, begun: trial } =
+        centring::choose(&mut compiled, &options, &machine, &mut watch)?;
+    let target = &compiled.target;
 
-    let fitted = match saved {
+    let fitted = match saved.or(trial) {
         None => vi_engine::fit(&mut density, &options, &mut watch),
         Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
     };
-    let mut fit = fitted.map_err(|e| match e {
+    watch.finish();
+    let fit = fitted.map_err(|e| match e {
         FitError::InterruptedAtStart => Problem::interrupted(format!("{e}: nothing was written")),
         FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
-        _ => Problem::failed(format!("{}: {e}{}", source.name(), where_not_finite(&compiled.target))),
+        _ => Problem::failed(format!("{}: {e}{}", source.name(), where_not_finite(target))),
     })?;
-    if options.method == Method::Auto && target_is_small(&compiled.target) {
-        for (target, form) in centring::others(&compiled, centring.as_ref()) {
-            if fit.interrupted || fit.verdict != Verdict::Unreliable {
-                break;
-            }
-            let mut in_form = CompiledDensity::new(&target, &machine).map_err(Problem::failed)?;
-            match vi_engine::fit(&mut in_form, &options, &mut watch) {
-                // What is kept is the finished fit: resumed, it comes to this point again.
-                Ok(Fit { interrupted: true, .. }) | Err(FitError::InterruptedAtStart) => {
-                    fit.interrupted = true;
-                }
-                // The evidence is the same in all coordinates, so ELBOs can be compared.
-                Ok(other) if other.verdict != Verdict::Unreliable || other.elbo > fit.elbo => {
-                    (fit, centring, density) = (other, form, in_form);
-                    compiled.target = target;
-                }
-                _ => {}
-            }
-        }
-    }
-    watch.finish();
-    let target = &compiled.target;
 
     // An interrupted fit is no match for a finished one.
     let finished = folder.join(results::MARKER).exists() && !folder.join(results::STATE).exists();
@@ -77,7 +54,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         base,
         source: &source,
         compiled: &compiled,
-        centring: centring.as_ref(),
+        recentred: recentred.as_ref(),
         options: &options,
         machine: &machine,
         fit: &fit,
@@ -109,11 +86,6 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         Verdict::Unchecked | Verdict::Unreliable => outcome::UNRELIABLE,
         Verdict::Failed => outcome::FAILED,
     })
-}
-
-/// Whether it costs little to fit it several times.
-fn target_is_small(target: &model::Target) -> bool {
-    target.coordinates().len() <= MOST_COORDINATES
 }
 
 /// Where a density that is finite nowhere first is not, in the model's words; empty if it is not known.

@@ -11,6 +11,8 @@ pub mod simulate;
 
 use std::path::Path;
 
+use spec_compiler::nearest::nearest;
+use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
 
 use crate::cli;
@@ -22,7 +24,37 @@ pub fn compile(path: &Path, overrides: &cli::Overrides) -> Result<(Source, Compi
     let source = outcome::read_spec(path, overrides)?;
     let base = path.parent().unwrap_or(Path::new(""));
     match spec_compiler::compile(&source, base, &Files) {
-        Ok(compiled) => Ok((source, compiled)),
+        Ok(compiled) => {
+            warn_of_idle(&source, &compiled);
+            Ok((source, compiled))
+        }
         Err(mistakes) => Err(Problem::mistakes(&mistakes, &source)),
+    }
+}
+
+/// An override that adds a latent which nothing uses is more likely a slip of the pen.
+fn warn_of_idle(source: &Source, compiled: &Compiled) {
+    let set: Vec<&str> = source
+        .files()
+        .iter()
+        .filter(|file| *file.role() == Role::Override)
+        .filter_map(|file| file.text().trim_start().strip_prefix("latent.")?.split(['=', '[']).next())
+        .map(str::trim)
+        .collect();
+    if set.is_empty() {
+        return;
+    }
+    // What is no whole spec without the overrides says nothing of what was there before.
+    let Ok(before) = spec_compiler::parse_spec(&source.without_overrides()) else { return };
+    let known: Vec<&str> = before.latent.iter().map(|l| l.target.name.name.as_str()).collect();
+    let used = compiled.model.used_latents();
+    for (i, latent) in compiled.model.latents.iter().enumerate() {
+        let name = latent.name.as_str();
+        if used.contains(&i) || !set.contains(&name) || known.contains(&name) {
+            continue;
+        }
+        let near = nearest(name, known.iter().copied());
+        let help = near.first().map_or(String::new(), |near| format!("; did you mean `latent.{near}`?"));
+        eprintln!("warning: --set latent.{name}: a new latent, which nothing uses{help}");
     }
 }

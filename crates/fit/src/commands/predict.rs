@@ -9,13 +9,12 @@ use model::{Cells, Column, DataError, DataSource};
 use serde_json::json;
 use spec_compiler::ast::{self, Missing, Spanned};
 use spec_compiler::expr::{Expr, ExprKind, Ident};
-use spec_compiler::{Source, nearest::nearest};
+use spec_compiler::nearest::nearest;
 use tables::AtomicDir;
 
 use crate::cli;
 use crate::data::Files;
 use crate::outcome::{self, Problem};
-use crate::results;
 use crate::saved::SavedRun;
 
 /// The file that marks a folder as predictions of ours.
@@ -26,11 +25,8 @@ const SHOWN: usize = 8;
 pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let begun = Instant::now();
     let saved = SavedRun::read(&args.run)?;
-    let source =
-        Source::new(format!("the spec in {}", args.run.join(results::MARKER).display()), saved.spec.clone())
-            .map_err(Problem::input)?;
-    let mistakes = |found: Vec<_>| Problem::mistakes(&found, &source);
-    let mut spec = spec_compiler::parse_spec(&source).map_err(mistakes)?;
+    let mistakes = |found: Vec<_>| Problem::mistakes(&found, &saved.source);
+    let mut spec = spec_compiler::parse_spec(&saved.source).map_err(mistakes)?;
     let files = replace(&mut spec, &saved, &args.data)?;
     let compiled =
         spec_compiler::compile_after(spec, &saved.base, &files, &saved.earlier).map_err(mistakes)?;

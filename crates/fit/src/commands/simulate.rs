@@ -18,13 +18,7 @@ const TRUTH: &str = "truth.parquet";
 const MARKER_OF_MANY: &str = "simulate.json";
 
 pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
-    let (source, compiled) = compile(&args.spec, &cli::Overrides::default())?;
-    if source.files().len() > 1 {
-        return Err(Problem::input(format!(
-            "{}: simulating from a spec with `include:` is not part of this version yet; write it as one file",
-            source.name()
-        )));
-    }
+    let (source, compiled) = compile(&args.spec, &args.overrides)?;
     let target = &compiled.target;
     let seed = args.seed.or(compiled.spec.inference.seed.as_ref().map(|s| s.value)).unwrap_or(1);
     let given = simulate::given(target, &args.at).map_err(Problem::input)?;
@@ -117,7 +111,7 @@ fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> 
         }
     }
     let file = folder.join(spec_name(source));
-    std::fs::write(&file, with_files(source, compiled)).map_err(|e| cannot_write(&file, e))
+    std::fs::write(&file, with_files(source, compiled)?).map_err(|e| cannot_write(&file, e))
 }
 
 /// Overwrites the rows that were drawn; whole numbers and truth values stay what they are.
@@ -154,18 +148,21 @@ fn spec_name(source: &Source) -> PathBuf {
     if name.is_empty() { PathBuf::from("model.yaml") } else { PathBuf::from(name) }
 }
 
-/// The spec, with the tables of the data set in the place of its own.
-fn with_files(source: &Source, compiled: &Compiled) -> String {
-    let mut places: Vec<(std::ops::Range<usize>, String)> = compiled
-        .spec
-        .data
-        .iter()
-        .map(|t| (t.file.span.range(), format!("\"{}\"", file_name(&t.name.name, &t.file.value))))
-        .collect();
+/// The spec, with the tables of the data set in the place of its own: its very text where that is one file,
+/// else all its files and overrides as one.
+fn with_files(source: &Source, compiled: &Compiled) -> Result<String, Problem> {
+    let tables = compiled.spec.data.iter();
+    let names = tables.clone().map(|t| (t.name.name.clone(), file_name(&t.name.name, &t.file.value)));
+    if source.files().len() > 1 {
+        let text = spec_compiler::parse::one_file(source, &names.collect());
+        return text.map_err(|found| Problem::mistakes(&found, source));
+    }
+    let mut places: Vec<(std::ops::Range<usize>, String)> =
+        tables.zip(names).map(|(t, (_, name))| (t.file.span.range(), format!("\"{name}\""))).collect();
     places.sort_by_key(|(at, _)| at.start);
     let mut text = source.text().to_string();
     for (at, name) in places.into_iter().rev() {
         text.replace_range(at, &name);
     }
-    text
+    Ok(text)
 }

@@ -111,6 +111,9 @@ impl Csv {
     pub fn read(path: &Path) -> Csv {
         Csv(Table::read(path, &ReadOptions::default()).unwrap())
     }
+    pub fn columns(&self) -> Vec<String> {
+        self.0.columns.iter().map(|c| c.name.clone()).collect()
+    }
     pub fn n_rows(&self) -> usize {
         self.0.n_rows
     }

@@ -129,11 +129,15 @@ pub fn compile(
 
     // Inputs are read, and outputs written, where they are.
     let mut views: HashMap<NodeId, View> = HashMap::new();
+    let mut n_read = 0;
     for n in items.nodes() {
         let Op::Input(id) = graph.node(n).op else { continue };
         let input = &graph.inputs()[id.0 as usize];
         let (space, layout) =
             if input.varies == Varies::Lane { (Space::Z, &z) } else { (Space::Shared, &shared_in) };
+        if input.varies == Varies::Lane {
+            n_read = n_read.max(z.ranges[&input.name].end);
+        }
         views.insert(n, contiguous(space, layout.ranges[&input.name].start, &input.ty.dims, &sizes));
     }
     let mut out_ranges = Vec::new();
@@ -254,6 +258,7 @@ pub fn compile(
     Ok(Program {
         options: options.clone(),
         z,
+        n_read,
         shared_in,
         out_ranges,
         n_out,

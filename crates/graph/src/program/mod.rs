@@ -84,6 +84,8 @@ impl Default for Options {
 pub struct Program {
     options: Options,
     z: Layout,
+    /// Elements of lane inputs up to the last one that is read.
+    n_read: usize,
     shared_in: Layout,
     out_ranges: Vec<Range<usize>>,
     n_out: usize,
@@ -122,6 +124,11 @@ impl Program {
     /// Elements of all lane inputs, packed one after the other in the order of their declaration.
     pub fn n_in(&self) -> usize {
         self.z.len
+    }
+
+    /// Those that must be there: all up to the last input that an output depends on.
+    pub fn n_read(&self) -> usize {
+        self.n_read
     }
 
     /// Where a lane input is packed.

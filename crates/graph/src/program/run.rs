@@ -91,7 +91,7 @@ impl Program {
         }
     }
 
-    /// Evaluates every lane of `z` (`[n_in]` each) into `out` (`[n_out]` each, as many lanes).
+    /// Evaluates every lane of `z` (`[n_in]` each, or at least `[n_read]`) into `out` (`[n_out]` each, as many lanes).
     /// `shared` holds the shared inputs. Lanes in which a foreign op failed are NaN in whatever
     /// depends on it, and told in `failures`, in the order of lanes.
     ///
@@ -105,7 +105,7 @@ impl Program {
         out: &mut Lanes,
         failures: &mut Vec<Failure>,
     ) {
-        assert_eq!(z.n(), self.n_in(), "elements of the lane inputs");
+        assert!((self.n_read()..=self.n_in()).contains(&z.n()), "elements of the lane inputs");
         assert_eq!(out.n(), self.n_out(), "elements of the outputs");
         assert_eq!(z.lanes(), out.lanes(), "lanes in and out");
         self.load_shared(ws, shared);

@@ -42,6 +42,7 @@ pub const SPECIAL: &[(&str, &str, &str)] = &[
     ("logsumexp", "logsumexp(e, over=d)", "log(sum(exp(e)))"),
     ("dot", "dot(a, b, over=d)", "the sum of products over one dimension"),
     ("where", "where(c, a, b)", "a where c holds, else b"),
+    ("convert", "convert(x, mM)", "x in another unit; of a bare number, the number in that unit"),
     ("lag", "lag(e, k)", "e of the row k before, in a table with `ordered_by:`; `by=`, `before=`"),
     ("lags", "lags(e, n, over=d)", "lag(e, 1) to lag(e, n) side by side along d"),
     ("new", "new(z)", "inside a recurrence, the state z at the row itself"),
@@ -54,8 +55,7 @@ pub const LATER: &[&str] =
     &["anneal", "cosine", "diffusion_sample", "interp", "perceptual", "restricted_mean", "survival"];
 
 /// Distributions of the language that later versions bring.
-pub const LATER_LAWS: &[&str] =
-    &["gumbel_softmax", "hurdle", "logistic_normal", "relaxed_bernoulli", "zero_inflated"];
+pub const LATER_LAWS: &[&str] = &["gumbel_softmax", "logistic_normal", "relaxed_bernoulli"];
 
 /// All names, for "did you mean" and the documentation.
 pub fn names() -> Vec<&'static str> {
@@ -66,6 +66,13 @@ pub fn names() -> Vec<&'static str> {
 /// How a function is called, where it has a form of its own.
 pub fn signature(name: &str) -> Option<&'static str> {
     with_forms().find(|f| f.0 == name).map(|f| f.1)
+}
+
+/// Every function for people: how it is called, and its meaning.
+pub fn forms() -> Vec<(String, &'static str)> {
+    let one = ELEMENTWISE.iter().map(|f| (format!("{}(x)", f.0), f.2));
+    let two = PAIRWISE.iter().map(|f| (format!("{}(a, b)", f.0), f.2));
+    one.chain(two).chain(with_forms().map(|f| (f.1.to_string(), f.2))).collect()
 }
 
 /// Functions with forms of their own: name, form and meaning.
@@ -81,5 +88,10 @@ pub fn is_law(name: &str) -> bool {
 
 /// Words that make a law of laws.
 pub fn modifiers() -> impl Iterator<Item = &'static str> {
-    super::laws::modifiers().map(|m| m.0)
+    modifier_forms().map(|m| m.0)
+}
+
+/// The same: name, form and meaning.
+pub fn modifier_forms() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    super::laws::modifiers()
 }

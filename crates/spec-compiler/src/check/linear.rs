@@ -3,8 +3,7 @@
 //! All states of the block are normal (at the first row also flat, or known), with means that are
 //! affine in the states at the row before and sds free of states; what is seen of them is normal, its
 //! mean affine in the states and its sd free of them; and nothing else uses them. A let over states
-//! counts as what it stands for. States of such a block are not drawn; drawing them back given the rest
-//! (a simulation smoother) takes [`Linear`] and a posterior draw, and nothing else.
+//! counts as what it stands for. States of such a block are drawn back afterwards, given the rest.
 
 use graph::ir::{Binary, Unary};
 
@@ -25,8 +24,6 @@ pub struct Linear {
     /// By state: its mean in terms of the states at the row before, and its sd.
     pub next: Vec<(Affine, Typed)>,
     pub seen: Vec<Seen>,
-    /// By let: does it depend on the states?
-    pub lets: Vec<bool>,
 }
 
 /// A state at a first row.
@@ -126,7 +123,7 @@ impl<'m> Reader<'m> {
             seen.push(Seen { observe, mean: self.affine(mean)?, sd: self.free(sd)? });
         }
         // Without anything seen there is nothing to gain.
-        (!seen.is_empty()).then(|| Linear { start, next, seen, lets: self.lets.clone() })
+        (!seen.is_empty()).then_some(Linear { start, next, seen })
     }
 
     /// Does anything but likelihoods and lets by row use the states?

@@ -14,6 +14,7 @@ pub(crate) mod recurrence;
 mod scope;
 pub mod series;
 mod solve;
+mod units;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -26,6 +27,7 @@ use crate::errors;
 use crate::expr::{Declaration, Expr, ExprKind, Ident};
 use crate::typed::{
     Def, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef, Typed,
+    Units,
 };
 use expr::Context;
 use scope::{Scope, Symbol};
@@ -117,11 +119,18 @@ pub fn check_after(
                 observes,
                 factors,
                 imputed,
+                conversions: scope.conversions,
+                units: Units::default(),
                 order: sorted,
                 report,
                 drawn: core.output.draws.iter().map(|n| n.name.clone()).collect(),
                 inference: core.inference.clone(),
             };
+            let mut mistakes = units::check(&mut model, core);
+            if !mistakes.is_empty() {
+                mistakes.sort_by_key(|d| d.primary.span);
+                return Err(merged(mistakes));
+            }
             linear::recognise(&mut model);
             Ok(model)
         }
@@ -173,6 +182,10 @@ fn latent(scope: &mut Scope, i: usize) {
     let name = target.name.name.clone();
     if let Form::Censored { .. } = law.form {
         scope.tell(errors::censored_latent(law.span, &name));
+        return;
+    }
+    if law.has_atom() {
+        scope.tell(errors::atom(law.span, law.name(), "a latent"));
         return;
     }
     let discrete = match law.support {
@@ -247,7 +260,11 @@ fn imputed(scope: &mut Scope, observes: &[ObserveDef]) -> Vec<Imputed> {
                 continue;
             };
             let o = &observes[observe];
-            if o.law.support.is_discrete() || o.law.varies.is_some() || !o.law.event.is_empty() {
+            if o.law.support.is_discrete()
+                || o.law.varies.is_some()
+                || o.law.has_atom()
+                || !o.law.event.is_empty()
+            {
                 scope.tell(errors::imputed_law(o.law.span, &name, o.law.name()));
                 continue;
             }
@@ -361,12 +378,7 @@ fn reported(scope: &mut Scope, name: &Ident) {
                 scope.tell(errors::reported_data(name.span, &name.name));
             }
         }
-        [Symbol::Latent(_) | Symbol::State { .. }] => {}
-        [Symbol::Series(s)] => {
-            if scope.is_discrete_state(s) {
-                scope.tell(errors::later_version(name.span, "a table of discrete states"));
-            }
-        }
+        [Symbol::Latent(_) | Symbol::State { .. } | Symbol::Series(_)] => {}
         _ => {
             let known = scope.reportable();
             scope.tell(errors::unknown_reported(name.span, &name.name, &known));

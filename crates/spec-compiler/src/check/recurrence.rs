@@ -270,7 +270,8 @@ fn kind(scope: &mut Scope, me: SeriesRef, initial: &Step, next: &Step) -> Option
         if law.support.is_discrete() {
             return scope.fail(errors::endless_latent(law.span, &name, law.name()));
         }
-        let varies = law.varies.is_some() || !matches!(law.support, Support::Interval { .. });
+        let varies =
+            law.varies.is_some() || law.has_atom() || !matches!(law.support, Support::Interval { .. });
         if varies || !law.event.is_empty() {
             return scope.fail(errors::state_law(law.span, &name, law.name()));
         }

@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::expr::{Declaration, DimName, Expr};
 use crate::source::Span;
-use crate::typed::{self, DimRef, Discrete, IndexDef, LagDef, SeriesRef, Typed, Variable};
+use crate::typed::{self, Conversion, DimRef, Discrete, IndexDef, LagDef, SeriesRef, Typed, Variable};
 
 /// Elements of one array, rows left aside: a draw holds as many numbers at once.
 const MAX_BY_ROW: u64 = 10_000_000;
@@ -94,6 +94,9 @@ pub struct Scope<'a> {
     pub solves: Vec<SolveEntry<'a>>,
     pub recurrences: Vec<RecurrenceEntry<'a>>,
     pub lags: Vec<LagDef>,
+    pub conversions: Vec<Conversion>,
+    /// The names that units may have.
+    pub units: &'a units::Vocabulary,
     pub mistakes: Vec<Diagnostic>,
     /// What a bare name means outside a rate; columns of several tables are all there.
     names: BTreeMap<String, Vec<Symbol>>,
@@ -124,6 +127,8 @@ impl<'a> Scope<'a> {
             solves: Vec::new(),
             recurrences: Vec::new(),
             lags: Vec::new(),
+            conversions: Vec::new(),
+            units: &core.units,
             mistakes: Vec::new(),
             names: BTreeMap::new(),
             has_dropped,
@@ -136,10 +141,10 @@ impl<'a> Scope<'a> {
         for item in &core.items {
             let origin = &item.origin;
             match &item.kind {
-                ItemKind::Sample { target, law } => {
+                ItemKind::Sample { target, law, .. } => {
                     scope.latents.push(LatentEntry { target, law, origin, dims: None, done: None })
                 }
-                ItemKind::Let { target, value } => scope.lets.push(LetEntry {
+                ItemKind::Let { target, value, .. } => scope.lets.push(LetEntry {
                     target,
                     value,
                     origin,

@@ -12,13 +12,21 @@ pub fn elaborate(spec: &Spec) -> Core {
     let mut items = Vec::new();
     for latent in &spec.latent {
         items.push(Item {
-            kind: ItemKind::Sample { target: latent.target.clone(), law: latent.prior.clone() },
+            kind: ItemKind::Sample {
+                target: latent.target.clone(),
+                law: latent.prior.clone(),
+                unit: latent.unit.clone(),
+            },
             origin: Origin { span: latent.target.span, why: format!("prior of {}", latent.target.name.name) },
         });
     }
     for let_ in &spec.lets {
         items.push(Item {
-            kind: ItemKind::Let { target: let_.target.clone(), value: let_.value.clone() },
+            kind: ItemKind::Let {
+                target: let_.target.clone(),
+                value: let_.value.clone(),
+                unit: let_.unit.clone(),
+            },
             origin: Origin { span: let_.target.span, why: format!("let {}", let_.target.name.name) },
         });
     }
@@ -45,6 +53,7 @@ pub fn elaborate(spec: &Spec) -> Core {
     }
     Core {
         model: spec.model.clone(),
+        units: spec.units.clone(),
         tables: spec.data.clone(),
         dims: spec.dims.clone(),
         items,

@@ -2,7 +2,7 @@
 
 use model::{DataError, Support};
 
-use super::{mistake, over, suggest};
+use super::{mistake, over, rounded, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
 use crate::source::Span;
@@ -154,13 +154,42 @@ pub fn unsupported_outcome(
     found: f64,
     law: &str,
     support: Support,
+    atom: Option<f64>,
 ) -> Diagnostic {
+    let atom = atom.map_or(String::new(), |atom| format!("{atom} or "));
     mistake("outside_support", span, format!("`{column}` is {found} in {place}, which {law} cannot produce"))
         .label(match support.contains(found) {
-            true => format!("{law} gives {support}, but not this end"),
-            false => format!("{law} gives {support}"),
+            true => format!("{law} gives {atom}{support}, but not this end"),
+            false => format!("{law} gives {atom}{support}"),
         })
         .help("check the data and the choice of the law")
+}
+
+/// As [`unsupported_outcome`], of a vector or a matrix.
+pub fn unsupported_value(
+    span: Span,
+    name: &str,
+    place: &str,
+    found: &[f64],
+    law: &str,
+    support: Support,
+) -> Diagnostic {
+    const SHOWN: usize = 6;
+    let mut shown: Vec<String> = found.iter().take(SHOWN).map(|&x| rounded(x)).collect();
+    if found.len() > SHOWN {
+        shown.push("...".into());
+    }
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+    let message = format!("`{name}` is [{}]{place}, which {law} cannot produce", shown.join(", "));
+    let alone = found.iter().find(|&&x| !support.contains(x));
+    let label = match (alone, support) {
+        (Some(x), _) => format!("{law} gives {support}, not {x}"),
+        (None, Support::Simplex | Support::Integers { .. }) => {
+            format!("their sum is {}", rounded(found.iter().sum()))
+        }
+        _ => format!("{law} gives {support}"),
+    };
+    mistake("outside_support", span, message).label(label).help("check the data and the choice of the law")
 }
 
 pub fn observed_dims(span: Span, name: &str, has: &str) -> Diagnostic {

@@ -115,6 +115,11 @@ pub fn unknown_lookup(span: Span, name: &str, columns: &[String]) -> Diagnostic 
     suggest(d.label("no such column"), name, columns)
 }
 
+pub fn unknown_parent_column(span: Span, name: &str, columns: &[String]) -> Diagnostic {
+    let message = format!("no table with a `key:` has a column `{name}` to look up by");
+    suggest(mistake("unknown_column", span, message).label("no such column of a parent"), name, columns)
+}
+
 pub fn element_is_constant(span: Span, dim: &str) -> Diagnostic {
     mistake("element", span, format!("an element of `{dim}` is chosen by its number or label"))
         .label("neither a whole number nor a label")

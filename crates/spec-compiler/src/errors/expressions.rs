@@ -1,5 +1,7 @@
 //! Mistakes of an expression's grammar.
 
+use units::Unit;
+
 use super::{mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::{DimName, Ident};
@@ -18,14 +20,23 @@ pub fn missing_operand(span: Span, op: &str, op_span: Span, found: &str) -> Diag
         .also(op_span, "for this operator")
 }
 
-/// `of_number`: a name stands behind a number.
-pub fn missing_operator(span: Span, found: &str, of_number: bool) -> Diagnostic {
+/// `quantity` is a number, and the name behind it that may have been meant to be its unit: `(10, mM)`.
+pub fn missing_operator(span: Span, found: &str, quantity: Option<(f64, &str)>) -> Diagnostic {
     mistake("missing_operator", span, format!("expected an operator or the end, found {found}"))
         .label("an operator is missing before this")
-        .help(match of_number {
-            true => "a product is written with `*`; a number stands without its unit",
-            false => "a product is written with `*`",
+        .help(match quantity {
+            Some((number, name)) => product_or_quantity(&number.to_string(), name),
+            None => "a product is written with `*`".into(),
         })
+}
+
+/// What a name right behind a number was meant to be.
+fn product_or_quantity(number: &str, name: &str) -> String {
+    let product = format!("a product is written `{number} * {name}`");
+    match Unit::parse(name) {
+        Ok(_) => format!("{product}; a number in a unit is `convert({number}, {name})`"),
+        Err(_) => product,
+    }
 }
 
 pub fn missing_argument(span: Span, after: Span) -> Diagnostic {
@@ -107,9 +118,7 @@ pub fn malformed_number(span: Span, number: &str, valid: usize) -> Diagnostic {
         return mistake.help(format!("write `{zero}{plain}`, or quote it if it is a label"));
     }
     if rest.starts_with(|c: char| c.is_alphabetic()) && !number.starts_with("0x") {
-        let number = &number[..valid];
-        return mistake
-            .help(format!("a product is written `{number} * {rest}`; a number stands without its unit"));
+        return mistake.help(product_or_quantity(&number[..valid], rest));
     }
     mistake
 }

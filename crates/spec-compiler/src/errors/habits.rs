@@ -26,6 +26,13 @@ const KEYS: &[(&str, &[&str], &str)] = &[
         &["sampler", "sampling", "fit", "options", "settings"],
         "choices of the fit stand in `inference:`",
     ),
+    ("a likelihood", &["unit", "units"], "units of columns stand with their table: `units: {y: mM}`"),
+    ("a stack", &["unit", "units"], "units of columns and stacks stand with their table: `units: {x: mM}`"),
+    (
+        "an `ode:` block",
+        &["unit", "units"],
+        "the time has the unit of its column, a state its own: `{initial: 10, rate: -k * s, unit: mM}`",
+    ),
     (
         "`inference:`",
         &["samples", "iter", "iterations", "num_samples", "n_samples", "sample"],
@@ -57,6 +64,13 @@ const LAWS: &[(&[&str], &str)] = &[
     (&["ddirch", "ddirich"], "dirichlet"),
     (&["cumulative", "orderedlogit"], "ordered_logistic"),
     (&["improper", "halfflat"], "flat"),
+    (&["dnbinom", "negbin", "negbinomial", "negbinomial2", "nbinom"], "negative_binomial"),
+    (&["mvn", "mvnormal", "multinormal", "multinormalcholesky", "dmnorm"], "multivariate_normal"),
+    (
+        &["zip", "zinb", "zib", "zeroinflatedpoisson", "zeroinflatednegbinomial", "zeroinflatedbinomial"],
+        "zero_inflated",
+    ),
+    (&["hurdlepoisson", "hurdlenegbinomial", "hurdlegamma", "hurdlelognormal"], "hurdle"),
 ];
 
 /// Functions: ours, as a call or an operator.
@@ -158,7 +172,8 @@ mod tests {
             assert!(known || ours.contains(['^', '@']), "{ours}");
             assert!(words.iter().all(|word| !functions::names().contains(word)), "{words:?}");
         }
-        let blocks = [&crate::words::SPEC, &crate::words::INFERENCE];
+        use crate::words::{INFERENCE, OBSERVE, ODE, SPEC, STACK};
+        let blocks = [&SPEC, &INFERENCE, &OBSERVE, &ODE, &STACK];
         for (block, words, _) in KEYS {
             let block = blocks.iter().find(|known| known.name == *block).unwrap();
             assert!(words.iter().all(|word| block.status(word).is_none()), "{words:?}");

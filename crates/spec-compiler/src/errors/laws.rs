@@ -1,9 +1,9 @@
 //! Mistakes of functions and distributions.
 
-use distributions::{Distribution, DistributionError};
+use distributions::{Distribution, DistributionError, Fault};
 use model::Support;
 
-use super::{habits, mistake, suggest};
+use super::{habits, mistake, rounded, suggest};
 use crate::check::functions;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -83,6 +83,22 @@ pub fn arguments(span: Span, error: &DistributionError, distribution: &dyn Distr
     }
 }
 
+/// A law that a modifier cannot take.
+pub fn not_modifiable(span: Span, error: &DistributionError) -> Diagnostic {
+    let d = mistake("not_modifiable", span, error.to_string());
+    match error {
+        DistributionError::NotModifiable { modifier: "zero_inflated", support, .. }
+            if !support.is_discrete() =>
+        {
+            d.help("where a zero is one value among numbers that are not counts, write `hurdle(d, zero=p)`")
+        }
+        DistributionError::NotModifiable { modifier: "hurdle", .. } => {
+            d.help("write `hurdle(poisson(rate), zero=p)` or `hurdle(lognormal(m, s), zero=p)`")
+        }
+        _ => d.help("write `zero_inflated(poisson(rate), zero=p)`"),
+    }
+}
+
 /// As [`arguments`], for an argument that varies: where it is wrong.
 pub fn arguments_at(
     span: Span,
@@ -112,7 +128,49 @@ pub fn latent_domain(
         Domain::Unit => {
             d.help(format!("give `{name}` a prior such as `beta(1, 1)`, or write `sigmoid({name})`"))
         }
+        Domain::Probabilities => {
+            d.help(format!("give `{name}` the prior `dirichlet(1)`, or write `{distribution}(logit={name})`"))
+        }
         _ => d,
+    }
+}
+
+/// Elements that are no value of a parameter together; `label` names them along its dimension, `place`
+/// tells which value it is.
+pub fn whole_domain(
+    span: Span,
+    (parameter, law): (&str, &str),
+    domain: distributions::Domain,
+    fault: &Fault,
+    label: &dyn Fn(usize) -> String,
+    place: Option<String>,
+) -> Diagnostic {
+    let place = place.map_or(String::new(), |place| format!(" in {place}"));
+    let d = mistake("arguments", span, format!("{parameter} of {law} must be {domain}{place}"));
+    match *fault {
+        Fault::Element { found, .. } => d.label(format!("has an element of {}", rounded(found))),
+        Fault::Sum { found } => d
+            .label(format!("sum to {}", rounded(found)))
+            .help("probabilities in proportion to numbers `w` along `d` are `w / sum(w, over=d)`"),
+        Fault::NotAbove { at, before, found } => {
+            let (found, before) = (rounded(found), rounded(before));
+            d.label(format!("{found} at {} is not above {before} at {}", label(at), label(at - 1)))
+        }
+        Fault::NotSquare => d.label("is not square"),
+        Fault::Asymmetric { row, col, found, across } => {
+            let (row, col, found, across) = (label(row), label(col), rounded(found), rounded(across));
+            d.label(format!("{found} at [{row},{col}], but {across} at [{col},{row}]"))
+        }
+        Fault::Indefinite { row: row @ 0, left: found } | Fault::Diagonal { row, found } => {
+            d.label(format!("{} on the diagonal at {}", rounded(found), label(row)))
+        }
+        Fault::Indefinite { row, left } => {
+            let (row, left) = (label(row), rounded(left));
+            d.label(format!("of its diagonal at {row}, {left} is left given the rows before")).help(
+                "each 2 by 2 block needs |s12| < sqrt(s11 * s22), and more rows more; a factor of it, \
+                 `cholesky=L`, is always good",
+            )
+        }
     }
 }
 
@@ -150,6 +208,18 @@ pub fn censoring_is_data(span: Span) -> Diagnostic {
         .label("depends on a latent")
 }
 
+/// A law that is zero with a probability of its own, beside a density, where there can be none.
+pub fn atom(span: Span, law: &str, what: &str) -> Diagnostic {
+    let message =
+        format!("`{law}` is 0 with a probability of its own, beside a density: it cannot be {what}");
+    mistake("atom", span, message).help(match what {
+        "a latent" => {
+            "it is a law for data; for a latent that may be zero write `on: bernoulli(p)` and `where(on, x, 0)`"
+        }
+        _ => "it stands alone, or in a `mixture` of such laws",
+    })
+}
+
 pub fn ordered_form(span: Span) -> Diagnostic {
     mistake("ordered", span, "`ordered` takes a continuous distribution of numbers")
         .help("write `ordered(normal(0, 5))`")
@@ -164,6 +234,13 @@ pub fn ordered_varies(span: Span, dim: &str) -> Diagnostic {
 
 pub fn mixture_weights(span: Span, found: usize, components: usize) -> Diagnostic {
     mistake("mixture_weights", span, format!("{found} weights for {components} components"))
+}
+
+pub fn mixture_weight(span: Span, found: f64, place: &str) -> Diagnostic {
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+    let message = format!("a weight of `mixture` must be zero or a positive number, found {found}{place}");
+    mistake("mixture_weights", span, message)
+        .help("weights are taken in proportion: `mixture([1, 3], d1, d2)`, `mixture([p, 1 - p], d1, d2)`")
 }
 
 pub fn mixed_supports(span: Span, law: &str, first: &str) -> Diagnostic {

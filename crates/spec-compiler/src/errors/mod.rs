@@ -13,6 +13,7 @@ mod names;
 mod recurrence;
 mod shapes;
 mod solves;
+mod units;
 mod yaml;
 
 pub(crate) use data::*;
@@ -25,6 +26,7 @@ pub(crate) use names::*;
 pub(crate) use recurrence::*;
 pub(crate) use shapes::*;
 pub(crate) use solves::*;
+pub(crate) use units::*;
 pub(crate) use yaml::*;
 
 use crate::diagnostic::Diagnostic;
@@ -72,6 +74,11 @@ fn shown(text: &str) -> String {
     } else {
         line.to_string()
     }
+}
+
+/// A number that was computed, to six digits.
+fn rounded(x: f64) -> String {
+    format!("{x:.5e}").parse::<f64>().unwrap_or(x).to_string()
 }
 
 /// `varies over [school]`, or that it is a single number.

@@ -8,6 +8,7 @@ mod token;
 use crate::source::Span;
 pub use constant::{NotConstant, constant};
 pub use parse::{parse_declaration, parse_dim_name, parse_expr};
+pub(crate) use print::written_unit;
 
 /// Brackets and prefix operators inside each other.
 pub const MAX_NESTING: usize = 100;
@@ -54,6 +55,8 @@ pub enum ExprKind {
         left: Box<Expr>,
         right: Box<Expr>,
     },
+    /// The unit of `convert(x, mM/min)`, as an expression of names, or a quoted text.
+    Unit(Box<Expr>),
     /// `[[4, 2], [2, 4]]`, an interval `[lo, hi]`; may be empty.
     Array(Vec<Expr>),
 }
@@ -191,7 +194,8 @@ impl Expr {
     /// The direct parts, from left to right.
     pub fn children(&self) -> Vec<&Expr> {
         match &self.kind {
-            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Name(_) => Vec::new(),
+            // The names in a unit are none of the model.
+            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Name(_) | ExprKind::Unit(_) => Vec::new(),
             ExprKind::Member { base, .. } => vec![base],
             ExprKind::Call { args, .. } => args.iter().map(|arg| &arg.value).collect(),
             ExprKind::Index { base, indices } => {

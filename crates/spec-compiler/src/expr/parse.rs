@@ -161,8 +161,11 @@ impl<'t, 'a> Parser<'t, 'a> {
             Token::Comma => errors::stray_comma(span),
             next => {
                 let before = self.at.checked_sub(1).map(|at| &self.tokens[at].0);
-                let of_number = matches!((before, next), (Some(Token::Number(_)), Token::Name(..)));
-                errors::missing_operator(span, &self.shown(), of_number)
+                let quantity = match (before, next) {
+                    (Some(Token::Number(number)), Token::Name(unit, 0)) => Some((*number, unit.as_str())),
+                    _ => None,
+                };
+                errors::missing_operator(span, &self.shown(), quantity)
             }
         }
     }
@@ -267,7 +270,11 @@ impl<'t, 'a> Parser<'t, 'a> {
                 self.take();
                 if primes == 0 && *self.peek() == Token::Open(Bracket::Round) {
                     let open = self.take().1;
-                    let (args, below) = self.args(open)?;
+                    let (mut args, below) = self.args(open)?;
+                    if let ("convert", Some(Arg { name: None, value })) = (name.as_str(), args.get_mut(1)) {
+                        let (span, unit) = (value.span, Box::new(value.clone()));
+                        *value = Expr { kind: ExprKind::Unit(unit), span };
+                    }
                     let function = Ident { name, span };
                     return self.tree(ExprKind::Call { function, args }, self.since(span), below);
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Arg, Declaration, DimName, Expr, ExprKind, Index, UnaryOp, binding};
+use super::{Arg, BinaryOp, Declaration, DimName, Expr, ExprKind, Index, UnaryOp, binding};
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -10,6 +10,7 @@ impl fmt::Display for Expr {
             ExprKind::Number(value) => f.write_str(&number(*value)),
             ExprKind::Text(text) => f.write_str(&quoted(text)),
             ExprKind::Name(name) => name.fmt(f),
+            ExprKind::Unit(unit) => f.write_str(&written_unit(unit)),
             ExprKind::Member { base, member } => {
                 match base.kind {
                     // `3.mu` would be read as a number.
@@ -43,7 +44,7 @@ impl fmt::Display for Expr {
                 let (least_left, least_right) = op.operands();
                 bracketed(f, left, least_left)?;
                 match op {
-                    super::BinaryOp::Pow => f.write_str("^")?,
+                    BinaryOp::Pow => f.write_str("^")?,
                     _ => write!(f, " {} ", op.symbol())?,
                 }
                 // A prefix minus needs no brackets on the right: `a^-b`, `a * -b`.
@@ -120,6 +121,23 @@ fn bracketed(f: &mut fmt::Formatter<'_>, expr: &Expr, least: u8) -> fmt::Result 
         _ => binding::ATOM,
     };
     if own < least { write!(f, "({expr})") } else { write!(f, "{expr}") }
+}
+
+/// A unit, `mM/min`, as it stands in an expression: without blanks, where it is made of names.
+pub(crate) fn written_unit(unit: &Expr) -> String {
+    fn is_quotient(e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Name(_) | ExprKind::Number(_) => true,
+            ExprKind::Unary { op, operand } => *op == UnaryOp::Neg && is_quotient(operand),
+            ExprKind::Binary { op, left, right } => {
+                let simple = matches!(op, BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow);
+                simple && is_quotient(left) && is_quotient(right)
+            }
+            _ => false,
+        }
+    }
+    let text = unit.to_string();
+    if is_quotient(unit) { text.split_whitespace().collect() } else { text }
 }
 
 /// The shortest digits that are read back as the same float; whole numbers without a point.

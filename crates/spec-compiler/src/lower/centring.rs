@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use distributions::Affine;
-use graph::ir::{Binary, Graph, NodeId, Op, Unary, Varies};
-use model::Site;
+use distributions::{Affine, Identity};
+use graph::ir::{Binary, Graph, Kind as NodeKind, NodeId, Op, Unary, Varies};
+use model::{Site, Support};
 
 use crate::lower::Lowering;
 use crate::typed::{Form, Law};
+
+/// Ends the names of the sites of [`Centring::Free`].
+pub const CENTRING: &str = ".centring";
 
 /// The parameterisation of the latents whose law's location or scale depends on other latents.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -21,6 +24,10 @@ pub enum Centring {
     /// By latent: for each element 1 where centred, 0 where non-centred, or between. Latents that are
     /// not there are centred.
     Partial(BTreeMap<String, Vec<f64>>),
+    /// How far each element is centred is an input of its own, the last sites of the target in the
+    /// order of the latents: `theta.centring`, between 0 and 1, for the engine to learn. They have no
+    /// density.
+    Free,
 }
 
 impl Lowering<'_> {
@@ -42,19 +49,35 @@ impl Lowering<'_> {
             Centring::Centred => return false,
             Centring::NonCentred => None,
             Centring::Partial(by_name) => match by_name.get(&site.name) {
-                Some(l) if l.len() == site.labels.len() && l.iter().any(|&l| l != 1.0) => Some(l.clone()),
+                Some(l) if l.len() == site.labels.len() && l.iter().any(|&l| l != 1.0) => {
+                    l.iter().any(|&l| l != 0.0).then(|| self.data_input(l.clone(), &site.dims))
+                }
                 _ => return false,
             },
-        };
-        let lambda = match lambda {
-            Some(l) if l.iter().any(|&l| l != 0.0) => {
-                let dims = site.dims.clone();
-                Some(self.data_input(l, &dims))
-            }
-            _ => None,
+            Centring::Free => Some(self.free_centring(site)),
         };
         site.bijector = Arc::new(Affine { location, scale, lambda, exp: parts.log });
         true
+    }
+
+    /// An input that says how far each element of a site is centred.
+    fn free_centring(&mut self, of: &Site) -> NodeId {
+        let name = format!("{}{CENTRING}", of.name);
+        let node = self.graph.input(&name, Varies::Lane, NodeKind::Real, &of.dims);
+        let Op::Input(input) = self.graph.node(node).op else { unreachable!("an input's node") };
+        self.centrings.push(Site {
+            coordinates: model::element_names(&name, &of.labels),
+            name,
+            input,
+            unconstrained: node,
+            value: node,
+            dims: of.dims.clone(),
+            support: Support::REAL,
+            bijector: Arc::new(Identity),
+            centring: false,
+            labels: of.labels.clone(),
+        });
+        node
     }
 
     /// No density where a site's location or scale is no number, or its scale negative: taken from its

@@ -7,7 +7,7 @@ use graph::value::{Bindings, Value};
 use crate::check::laws;
 use crate::errors;
 use crate::lower::Lowering;
-use crate::typed::{Call, DimRef, Form, Kind, Law, ObserveDef};
+use crate::typed::{Call, DimRef, Form, Kind, Law, ObserveDef, Typed};
 
 impl Lowering<'_> {
     /// 1 where a column has a value.
@@ -38,8 +38,11 @@ impl Lowering<'_> {
             Kind::Column { table, column } => self.known_column(table, column),
             _ => self.expr(&o.value),
         };
-        if !law.event.is_empty() || self.graph.varies(x) != Varies::Data {
+        if self.graph.varies(x) != Varies::Data {
             return true;
+        }
+        if !law.event.is_empty() {
+            return self.whole_outcomes_are_possible(o, x, counts);
         }
         let values = self.data_over(x, &o.value.dims);
         let call = law.only_call().filter(|_| matches!(law.form, Form::Call(_)));
@@ -80,6 +83,7 @@ impl Lowering<'_> {
                 _ => law.name(),
             },
             support(e),
+            call.and_then(|call| call.distribution.atom()),
         );
         self.mistakes.push(mistake);
         false
@@ -94,8 +98,31 @@ impl Lowering<'_> {
 
     /// Every argument that is data must lie in its parameter's domain, for each element over `dims`.
     pub fn arguments_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
-        let calls: Vec<Call> = law.calls().into_iter().cloned().collect();
-        calls.iter().all(|call| self.call_is_good(call, dims, counts))
+        law.calls().into_iter().all(|call| self.call_is_good(call, dims, counts))
+            && self.weights_are_good(law, dims, counts)
+    }
+
+    /// The weights of mixtures, which may add up to anything.
+    fn weights_are_good(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
+        let weights: &[Typed] = match &law.form {
+            Form::Mixture { weights, .. } => weights,
+            Form::MixtureOver { weights, .. } => std::slice::from_ref(weights),
+            _ => &[],
+        };
+        for weight in weights {
+            let n = self.expr(weight);
+            let over = self.dims_of(n).filter(|_| self.graph.varies(n) == Varies::Data);
+            let Some(over) = over else { continue };
+            let counts = counts.filter(|_| over.len() == dims.len() && dims.iter().all(|d| over.contains(d)));
+            let values = self.data_over(n, &over);
+            let is_weight = |x: f64| x >= 0.0 && x.is_finite();
+            if let Some(e) = (0..values.len()).find(|&e| !is_weight(values[e]) && does_count(counts, e)) {
+                let place = self.place(&over, e);
+                self.mistakes.push(errors::mixture_weight(weight.span, values[e], &place));
+                return false;
+            }
+        }
+        law.parts().iter().all(|part| self.weights_are_good(part, dims, counts))
     }
 
     fn call_is_good(&mut self, call: &Call, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
@@ -103,12 +130,19 @@ impl Lowering<'_> {
             let arg = &call.args[given.value];
             let n = self.expr(arg);
             let parameter = call.distribution.slots()[k].alternatives[given.alternative];
-            if self.graph.varies(n) != Varies::Data || parameter.shape == Shape::Square {
+            if self.graph.varies(n) != Varies::Data {
+                continue;
+            }
+            if parameter.shape == Shape::Square {
+                if !self.whole_is_good(call, parameter, arg, dims, counts) {
+                    return false;
+                }
                 continue;
             }
             // Over its own dimensions too, where rows cannot be left out one by one.
             let mut over = dims.to_vec();
-            over.extend(arg.dims.iter().copied().filter(|d| !dims.contains(d)));
+            let own = self.dims_of(n).unwrap_or_else(|| arg.dims.clone());
+            over.extend(own.into_iter().filter(|d| !dims.contains(d)));
             let counts = counts.filter(|_| over.len() == dims.len());
             let values = self.data_over(n, &over);
             let bad =
@@ -122,13 +156,16 @@ impl Lowering<'_> {
                 self.mistakes.push(mistake);
                 return false;
             }
+            if parameter.shape != Shape::Scalar && !self.whole_is_good(call, parameter, arg, dims, counts) {
+                return false;
+            }
         }
         true
     }
 
     /// `row 3 (line 4)`, `county=a`: an element of an array over `dims`, by its position in memory.
     pub fn place(&self, dims: &[DimRef], e: usize) -> String {
-        let of_id = |d: &DimId| DimRef(self.dims.iter().position(|x| x == d).expect("a model dimension"));
+        let of_id = |d: &DimId| self.model_dim(*d).expect("a model dimension");
         let mut rest = e;
         let mut parts = Vec::new();
         for d in self.graph.canonical(self.dim_ids(dims)).iter().map(of_id).rev() {
@@ -157,7 +194,7 @@ impl Lowering<'_> {
     }
 }
 
-fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
+pub fn does_count(counts: Option<&[f64]>, e: usize) -> bool {
     counts.is_none_or(|c| c.get(e) != Some(&0.0))
 }
 

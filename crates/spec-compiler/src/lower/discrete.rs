@@ -28,10 +28,10 @@ pub struct Term {
 impl Lowering<'_> {
     /// Sums the discrete variables out of `terms`, those with most plates first, so that what lies
     /// inside a plate is gone before its own latent is; states of recurrences after the latents of
-    /// their rows. Returns scalars, and by latent the logarithms of the weights of its values (over its
-    /// plates, its values, and those of latents before it in the list): the order in which the latents
-    /// are drawn back. Latents whose weights depend on a state are not in it.
-    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<NodeId>, Vec<(usize, NodeId)>) {
+    /// their rows. Returns scalars, and by variable the logarithms of what its values are weighted by
+    /// (over its plates, its values, and those of variables before it in the list): of a latent all, of a
+    /// state what is seen of it. That is the order in which they are drawn back.
+    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<NodeId>, Vec<(Variable, NodeId)>) {
         let mut weights = Vec::new();
         let mut variables = self.discrete_variables();
         variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state().is_some()));
@@ -75,19 +75,17 @@ impl Lowering<'_> {
                     None => node,
                 });
             }
-            let Some(total) = total else { continue };
+            let total = match (total, v.state()) {
+                (Some(total), _) => total,
+                // Nothing is seen of it.
+                (None, Some(_)) => self.graph.constant(0.0),
+                (None, None) => continue,
+            };
+            weights.push((v.variable, total));
             let node = match v.variable {
-                Variable::Latent(i) => {
-                    if !self.has_discrete_state(total) {
-                        weights.push((i, total));
-                    }
-                    Some(self.graph.logsumexp(total, &[v.values]))
-                }
+                Variable::Latent(_) => Some(self.graph.logsumexp(total, &[v.values])),
                 Variable::State(state) | Variable::Before(state) => self.summed_along(state, total),
             };
-            if let (Some(_), Some(node)) = (v.state(), node) {
-                self.factors.push((v.name.clone(), node));
-            }
             terms.extend(node.map(|node| Term { node, plates: v.plates }));
         }
         weights.reverse();

@@ -12,6 +12,10 @@ impl Lowering<'_> {
     pub fn expr(&mut self, t: &Typed) -> NodeId {
         match &t.kind {
             Kind::Const(x) => self.graph.constant(*x),
+            Kind::Factor(i) => {
+                let factor = self.model.conversions[*i].factor;
+                self.graph.constant(factor.expect("the check of units has seen every expression"))
+            }
             Kind::Array { values, order } => self.array(values, order),
             Kind::Latent(i) => self.latents[*i],
             Kind::Let(i) => self.lets[i],

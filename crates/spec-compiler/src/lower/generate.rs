@@ -12,6 +12,7 @@ use model::{
 
 use crate::check::recurrence::{is_line, noise_of};
 use crate::lower::Lowering;
+use crate::lower::recurrence::SummedOut;
 use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, ObserveDef, SeriesKind, SeriesState};
 
 /// Values of a discrete latent whose probabilities are reported one by one.
@@ -131,32 +132,44 @@ impl Lowering<'_> {
         Variable { name: name.into(), dims, event: self.dim_ids(&law.event), law: recipe }
     }
 
-    /// The discrete latents as they are drawn back, and every variable.
-    pub fn drawn(&mut self, weights: &[(usize, NodeId)], sites: &[Site]) -> (Vec<Discrete>, Vec<Generated>) {
+    /// The discrete variables as they are drawn back, and every variable; `states` are those that filters
+    /// sum out.
+    pub(in crate::lower) fn drawn(
+        &mut self,
+        summed_out: &[SummedOut],
+        sites: &[Site],
+        states: Vec<Generated>,
+    ) -> (Vec<Discrete>, Vec<Generated>) {
         let model = self.model;
-        let discrete = |&(i, log_weights): &(usize, NodeId)| {
-            let latent = &model.latents[i];
-            let dims = self.graph.canonical(self.dim_ids(&latent.dims));
+        let wanted = |name: &str| {
+            model.drawn.contains(name) || model.report.as_ref().is_some_and(|r| r.contains(name))
+        };
+        let discrete = |s: &SummedOut| {
+            let dims = self.graph.canonical(self.dim_ids(&s.dims));
             let by_row = dims.iter().any(|&d| self.graph.is_row(d));
             Discrete {
-                name: latent.name.clone(),
+                name: s.name.clone(),
                 dims,
-                labels: if by_row { Vec::new() } else { self.labels(&latent.dims) },
-                values: self.values_dim(i),
-                first: latent.discrete.map_or(0.0, |d| d.first),
-                log_weights,
-                reported: model.report.as_ref().is_some_and(|r| r.contains(&latent.name)),
+                labels: if by_row { Vec::new() } else { self.labels(&s.dims) },
+                values: self.dim(s.values.dim),
+                first: s.values.first,
+                back: s.back,
+                reported: wanted(&s.name),
             }
         };
-        let all: Vec<Discrete> = weights.iter().map(discrete).collect();
-        let by_latent = weights.iter().enumerate().map(|(k, &(i, _))| (i, k)).collect();
-        let variables = self.variables(&by_latent, sites);
+        let all: Vec<Discrete> = summed_out.iter().map(discrete).collect();
+        let variables = self.variables(summed_out, sites, states);
         (all, variables)
     }
 
-    /// Latents, nulls and observed values with their laws, in the order of the file; every node that
-    /// laws read has been made.
-    fn variables(&mut self, discrete: &BTreeMap<usize, usize>, sites: &[Site]) -> Vec<Generated> {
+    /// Latents, states, nulls and observed values with their laws, in the order of the file; every node
+    /// that laws read has been made.
+    fn variables(
+        &mut self,
+        summed_out: &[SummedOut],
+        sites: &[Site],
+        states: Vec<Generated>,
+    ) -> Vec<Generated> {
         let model = self.model;
         let mut out = Vec::new();
         let site = |name: &str| {
@@ -164,40 +177,35 @@ impl Lowering<'_> {
         };
         for (i, latent) in model.latents.iter().enumerate() {
             self.origin(format!("prior of {}", latent.name));
-            let role = match (discrete.get(&i), latent.discrete) {
-                (Some(&k), _) => Role::Discrete(k),
-                (None, None) => Role::Site(site(&latent.name)),
-                // Its weights depend on a state that is summed out.
-                (None, Some(_)) => continue,
+            let role = match summed_out.iter().position(|s| s.latent == Some(i)) {
+                Some(k) => Role::Discrete(k),
+                None if latent.discrete.is_some() => continue,
+                None => Role::Site(site(&latent.name)),
             };
-            let variable = self.variable(&latent.name, &latent.dims, &latent.law);
-            if !self.needs_a_state(&variable) {
-                out.push(Generated { variable, role });
-            }
+            out.push(Generated { variable: self.variable(&latent.name, &latent.dims, &latent.law), role });
         }
         out.extend(self.noises(site));
+        out.extend(states);
+        for (k, s) in summed_out.iter().enumerate() {
+            let Some(value) = s.unconditional else { continue };
+            let law = Recipe::Computed { value, improper: None };
+            let dims = self.graph.canonical(self.dim_ids(&s.dims));
+            let variable = Variable { name: s.name.clone(), dims, event: Vec::new(), law };
+            out.push(Generated { variable, role: Role::Discrete(k) });
+        }
         for x in &model.imputed {
             let o = &model.observes[x.observe];
             let column = &model.tables[x.table].data.columns[x.column];
             let role = Role::Nulls { site: site(&column.name), rows: column.nulls.clone() };
             out.push(Generated { variable: self.variable(&column.name, &o.value.dims, &o.law), role });
         }
-        for (i, o) in model.observes.iter().enumerate() {
+        for o in &model.observes {
             self.origin(format!("likelihood of {}", o.name));
             let variable = self.variable(&o.name, &o.value.dims, &o.law);
-            // States that are summed out have no draws, and so has nothing that is seen of them.
-            if self.filtered(i) || self.needs_a_state(&variable) {
-                continue;
-            }
             let role = Role::Observed(self.observed(o));
             out.push(Generated { variable, role });
         }
         out
-    }
-
-    /// Does its law depend on a discrete state of a recurrence, which has no draws?
-    fn needs_a_state(&self, variable: &Variable) -> bool {
-        variable.law.nodes().into_iter().any(|n| self.has_discrete_state(n))
     }
 
     /// The noise of states that are run by it.
@@ -349,19 +357,16 @@ impl Lowering<'_> {
         tables
     }
 
-    /// The probabilities of the values of discrete latents, which `weights` has by latent, each after
-    /// those that it depends on: a quantity to report for each value.
-    pub fn probabilities(&mut self, weights: &[(usize, NodeId)]) -> Vec<Named> {
+    /// The probabilities of the values of discrete variables, each after those that it depends on: a
+    /// quantity to report for each value.
+    pub(in crate::lower) fn probabilities(&mut self, summed_out: &[SummedOut]) -> Vec<Named> {
         let mut known: BTreeMap<DimId, NodeId> = BTreeMap::new();
         let mut out = Vec::new();
-        let all: Vec<DimId> = weights.iter().map(|&(i, _)| self.values_dim(i)).collect();
-        for &(i, total) in weights {
-            let latent = &self.model.latents[i];
-            let dim = self.values_dim(i);
+        let all: Vec<DimId> = summed_out.iter().map(|s| self.dim(s.values.dim)).collect();
+        for s in summed_out {
+            let dim = self.dim(s.values.dim);
             let g = &mut self.graph;
-            let sum = g.logsumexp(total, &[dim]);
-            let less = g.sub(total, sum);
-            let mut p = g.exp(less);
+            let mut p = s.probabilities;
             let others: Vec<DimId> =
                 g.ty(p).dims.iter().copied().filter(|d| *d != dim && all.contains(d)).collect();
             match others[..] {
@@ -372,32 +377,27 @@ impl Lowering<'_> {
             }
             known.insert(dim, p);
             let values = self.graph.fixed_size(dim).unwrap_or(0);
-            let wanted = self.model.report.as_ref().is_none_or(|r| r.contains(&latent.name));
+            let wanted = self.model.report.as_ref().is_none_or(|r| r.contains(&s.name));
             if !wanted || values > MAX_SHOWN_VALUES {
                 continue;
             }
-            let plates = self.dim_ids(&latent.dims);
+            let plates = self.dim_ids(&s.dims);
             let p = self.graph.expand(p, &plates);
             for k in 0..values {
                 let node = self.graph.element(p, dim, k);
-                let name = format!("P({}={})", latent.name, self.value_label(i, k));
-                out.push(self.named(&name, &latent.dims, node));
+                let name = format!("P({}={})", s.name, self.value_label(s, k));
+                out.push(self.named(&name, &s.dims, node));
             }
         }
         out
     }
 
-    fn values_dim(&self, latent: usize) -> DimId {
-        self.dim(self.model.latents[latent].discrete.expect("a discrete latent").dim)
-    }
-
-    /// What value `k` (from 0) of a discrete latent is called.
-    fn value_label(&self, latent: usize, k: usize) -> String {
-        let latent = &self.model.latents[latent];
-        let outcomes = latent.law.only_call().and_then(|call| call.event.first());
+    /// What value `k` (from 0) of a discrete variable is called.
+    fn value_label(&self, of: &SummedOut, k: usize) -> String {
+        let outcomes = of.law.only_call().and_then(|call| call.event.first());
         match outcomes.map(|d| &self.model.dims[d.0]) {
             Some(dim) if dim.labels.is_some() && k < dim.size => dim.label(k),
-            _ => (latent.discrete.map_or(0.0, |d| d.first) + k as f64).to_string(),
+            _ => (of.values.first + k as f64).to_string(),
         }
     }
 

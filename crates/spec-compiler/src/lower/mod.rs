@@ -12,18 +12,19 @@ mod rates;
 mod recurrence;
 mod remembered;
 mod solve;
+mod wholes;
 
 use std::collections::{HashMap, HashSet};
 
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
 use graph::value::{Bindings, Value};
-use model::{Cells, Named, Site, Target};
+use model::{Cells, Named, Noise, Site, Target};
 
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Gap, Model, ObserveDef, SeriesKind, SeriesRef};
-pub use centring::Centring;
+pub use centring::{CENTRING, Centring};
 use discrete::Term;
 pub use remembered::Remembered;
 
@@ -46,6 +47,7 @@ pub fn lower(
     l.latents();
     l.series_inputs();
     l.imputed();
+    l.summed_out_inputs();
     for def in &model.order {
         match *def {
             Def::Latent(i) => l.prior(i),
@@ -86,6 +88,11 @@ pub(crate) struct Lowering<'a> {
     /// By block and position.
     step_lets: HashMap<(usize, usize), NodeId>,
     chains: HashMap<SeriesRef, recurrence::ChainLaws>,
+    /// By block.
+    ends: HashMap<usize, recurrence::Ends>,
+    /// The linear-Gaussian blocks, by number.
+    filters: Vec<(usize, distributions::series::LinearGaussian)>,
+    noises: Vec<Noise>,
     /// By name.
     row_inputs: HashMap<String, NodeId>,
     /// By lag: the row it reads, and whether there is one.
@@ -102,6 +109,8 @@ pub(crate) struct Lowering<'a> {
     /// By latent.
     sites: Vec<Option<Site>>,
     imputed_sites: Vec<Site>,
+    /// Inputs that say how far latents are centred, where these are free.
+    centrings: Vec<Site>,
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
     log_lik: Vec<Named>,
@@ -142,6 +151,9 @@ impl<'a> Lowering<'a> {
             orders: HashMap::new(),
             step_lets: HashMap::new(),
             chains: HashMap::new(),
+            ends: HashMap::new(),
+            filters: Vec::new(),
+            noises: Vec::new(),
             row_inputs: HashMap::new(),
             lags: HashMap::new(),
             columns: HashMap::new(),
@@ -152,6 +164,7 @@ impl<'a> Lowering<'a> {
             imputed: Vec::new(),
             sites: Vec::new(),
             imputed_sites: Vec::new(),
+            centrings: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
             log_lik: Vec::new(),
@@ -359,19 +372,12 @@ impl<'a> Lowering<'a> {
     }
 
     fn has_discrete(&self, n: NodeId) -> bool {
-        let latent = |d: &DimId| {
-            let mut all = self.model.latents.iter().filter_map(|l| l.discrete);
-            all.any(|x| self.dim(x.dim) == *d)
-        };
-        self.graph.ty(n).dims.iter().any(latent) || self.has_discrete_state(n)
-    }
-
-    /// Does it vary over the values of a state of a recurrence?
-    fn has_discrete_state(&self, n: NodeId) -> bool {
-        self.model.recurrences.iter().flat_map(|r| &r.states).any(|s| match s.kind {
-            SeriesKind::Discrete { values, .. } => self.graph.ty(n).has(self.dim(values.dim)),
-            _ => false,
-        })
+        let latents = self.model.latents.iter().filter_map(|l| l.discrete);
+        let states = self.model.recurrences.iter().flat_map(|r| &r.states).filter_map(|s| match s.kind {
+            SeriesKind::Discrete { values, .. } => Some(values),
+            _ => None,
+        });
+        latents.chain(states).any(|values| self.graph.ty(n).has(self.dim(values.dim)))
     }
 
     /// A column as numbers: where nulls are inferred, with their values in their places.
@@ -483,8 +489,7 @@ impl<'a> Lowering<'a> {
         }
         for (block, def) in self.model.recurrences.iter().enumerate() {
             for (state, s) in def.states.iter().enumerate() {
-                let summed_out = def.linear.is_some() || matches!(s.kind, SeriesKind::Discrete { .. });
-                if !summed_out && wanted(&s.name) {
+                if !matches!(s.kind, SeriesKind::Discrete { .. }) && wanted(&s.name) {
                     let node = self.series[&SeriesRef { block, state }];
                     let dims = self.dim_ids(&s.dims);
                     let node = self.graph.expand(node, &dims);
@@ -496,7 +501,6 @@ impl<'a> Lowering<'a> {
             if let Some(&node) = self.lets.get(&i)
                 && !def.data_only
                 && def.discrete.is_empty()
-                && !self.model.is_summed_out(i)
                 && wanted(&def.name)
             {
                 generate.push(self.named(&def.name, &def.dims, node));
@@ -516,14 +520,17 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        generate.extend(self.probabilities(&weights));
+        let summed_out = self.summed_out(&weights);
+        generate.extend(self.probabilities(&summed_out));
         let sites: Vec<Site> = std::mem::take(&mut self.sites)
             .into_iter()
             .flatten()
             .chain(self.series_sites.iter().map(|(_, site)| site.clone()))
             .chain(self.imputed_sites.drain(..))
+            .chain(self.centrings.drain(..))
             .collect();
-        let (discrete, variables) = self.drawn(&weights, &sites);
+        let (states, laws) = self.filtered_states();
+        let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
@@ -537,9 +544,12 @@ impl<'a> Lowering<'a> {
             log_lik: self.log_lik,
             variables,
             discrete,
+            states,
+            noise: self.noises,
             tables,
             factors,
             drawn: self.model.drawn.clone(),
+            units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,
         })

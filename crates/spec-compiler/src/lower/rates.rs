@@ -163,6 +163,7 @@ impl Builder<'_, '_> {
                 self.over(base, &before)
             }
             Kind::Const(_)
+            | Kind::Factor(_)
             | Kind::Array { .. }
             | Kind::Latent(_)
             | Kind::Let(_)

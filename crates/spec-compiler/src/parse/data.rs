@@ -1,6 +1,8 @@
 //! The sections `data:` and `dims:`.
 
 use super::read::{Fields, Reader};
+use units::Unit;
+
 use crate::ast::{Dim, DimSize, Missing, RowDim, Spanned, Stack, StackColumns, Table};
 use crate::errors;
 use crate::expr::Ident;
@@ -31,6 +33,7 @@ fn table(reader: &mut Reader, entry: &Entry) -> Option<Table> {
     let stack = stacks(reader, fields.get("stack"));
     let missing = missing(reader, fields.get("missing"));
     let ordered_by = fields.get("ordered_by").and_then(|node| reader.name(node, "`ordered_by:`"));
+    let units = units(reader, fields.get("units"));
     Some(Table {
         name: name?,
         file: file?,
@@ -41,6 +44,7 @@ fn table(reader: &mut Reader, entry: &Entry) -> Option<Table> {
         stack,
         missing,
         ordered_by,
+        units,
         span: entry.key.span.to(entry.value.span()),
     })
 }
@@ -120,6 +124,17 @@ fn missing(reader: &mut Reader, node: Option<&Node>) -> Vec<(Ident, Spanned<Miss
         let column = reader.key(key, "a column of `missing:`");
         let treatment = reader.choice::<Missing>(value);
         Some((column?, treatment?))
+    });
+    pairs.collect()
+}
+
+/// `units: {time: min, product: mM}`
+fn units(reader: &mut Reader, node: Option<&Node>) -> Vec<(Ident, Spanned<Unit>)> {
+    let entries = reader.entries(node, "`units:`", "a mapping `column: unit`");
+    let pairs = entries.iter().filter_map(|Entry { key, value }| {
+        let column = reader.key(key, "a column of `units:`");
+        let unit = reader.unit(value, &format!("the column `{}`", key.text));
+        Some((column?, unit?))
     });
     pairs.collect()
 }

@@ -116,6 +116,18 @@ fn add_section(whole: &mut Map, Entry { key, value }: Entry, out: &mut Vec<Diagn
                 }
             }
         }
+        // Names of units, which two files may need.
+        (Node::Seq(seq), Node::Seq(more)) => {
+            for item in more.items {
+                let same = |known: &Node| match (known, &item) {
+                    (Node::Scalar(known), Node::Scalar(item)) => known.text == item.text,
+                    _ => false,
+                };
+                if !seq.items.iter().any(same) {
+                    seq.items.push(item);
+                }
+            }
+        }
         (Node::Bad(_), _) => {}
         // The reader says what is wrong with a section that is no mapping.
         (known, value) if matches!(known, Node::Map(_)) => *known = value,

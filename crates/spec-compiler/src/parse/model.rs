@@ -12,15 +12,15 @@ pub(super) fn latents(reader: &mut Reader, node: Option<&Node>) -> Vec<Latent> {
     let declared = reader.declarations(entries, false);
     let latents = declared.into_iter().filter_map(|(target, entry)| {
         let slot = format!("the prior of `{}`", entry.key.text);
-        let prior = match &entry.value {
+        let (prior, unit) = match &entry.value {
             node @ Node::Map(_) => {
                 let fields = reader.fields(node, &slot, &words::LATENT, entry.key.span)?;
-                let prior = fields.get("prior");
-                prior.and_then(|node| reader.law(node, &slot))
+                let prior = fields.get("prior").and_then(|node| reader.law(node, &slot));
+                (prior, fields.get("unit").and_then(|node| reader.unit(node, &slot)))
             }
-            node => reader.law(node, &slot),
+            node => (reader.law(node, &slot), None),
         };
-        Some(Latent { target: target?, prior: prior? })
+        Some(Latent { target: target?, prior: prior?, unit })
     });
     latents.collect()
 }
@@ -29,8 +29,16 @@ pub(super) fn lets(reader: &mut Reader, node: Option<&Node>) -> Vec<Let> {
     let entries = reader.entries(node, "`let:`", "a mapping `name: expression`");
     let declared = reader.declarations(entries, false);
     let lets = declared.into_iter().filter_map(|(target, entry)| {
-        let value = reader.expr(&entry.value, &format!("`{}`", entry.key.text));
-        Some(Let { target: target?, value: value? })
+        let slot = format!("`{}`", entry.key.text);
+        let (value, unit) = match &entry.value {
+            node @ Node::Map(_) => {
+                let fields = reader.fields(node, &slot, &words::LET, entry.key.span)?;
+                let value = fields.get("value").and_then(|node| reader.expr(node, &slot));
+                (value, fields.get("unit").and_then(|node| reader.unit(node, &slot)))
+            }
+            node => (reader.expr(node, &slot), None),
+        };
+        Some(Let { target: target?, value: value?, unit })
     });
     lets.collect()
 }
@@ -115,7 +123,8 @@ fn states(reader: &mut Reader, node: Option<&Node>) -> Vec<State> {
             Some(value)
         };
         let (initial, rate) = (part("initial"), part("rate"));
-        Some(State { target: target?, initial: initial?, rate: rate? })
+        let unit = fields.get("unit").and_then(|node| reader.unit(node, &slot));
+        Some(State { target: target?, initial: initial?, rate: rate?, unit })
     });
     states.collect()
 }

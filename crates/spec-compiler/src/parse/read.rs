@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use units::{Unit, Vocabulary};
+
 use crate::ast::{Choice, Spanned};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -18,6 +20,8 @@ const MAX_MODEL_NAME: usize = 200;
 pub(super) struct Reader<'a> {
     source: &'a Source,
     out: &'a mut Vec<Diagnostic>,
+    /// The names that units may have.
+    vocabulary: Vocabulary,
 }
 
 /// The understood entries of a mapping with fixed keys.
@@ -46,7 +50,7 @@ impl<'n> Fields<'n> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source, out: &'a mut Vec<Diagnostic>) -> Reader<'a> {
-        Reader { source, out }
+        Reader { source, out, vocabulary: Vocabulary::default() }
     }
 
     pub(super) fn report(&mut self, mistake: Diagnostic) {
@@ -217,6 +221,36 @@ impl<'a> Reader<'a> {
             labels.push(Spanned { value: scalar.text.clone(), span: scalar.span });
         }
         Some(labels)
+    }
+
+    /// `units: [fish, people]`: names that units may have from here on.
+    pub(super) fn declare_units(&mut self, node: Option<&Node>) {
+        let names = node.and_then(|node| self.labels(node, "`units:`")).unwrap_or_default();
+        let mut declared: Vec<String> = Vec::new();
+        for Spanned { value, span } in names {
+            match Vocabulary::new([&value]) {
+                Ok(_) => declared.push(value),
+                Err(error) => self.report(errors::unit(span, &error.what)),
+            }
+        }
+        self.vocabulary = Vocabulary::new(&declared).unwrap_or_default();
+    }
+
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// A unit, such as `mM/min`.
+    pub(super) fn unit(&mut self, node: &Node, slot: &str) -> Option<Spanned<Unit>> {
+        let scalar = self.scalar(node, &format!("the unit of {slot}"), "a unit, such as `mM/min`")?;
+        match self.vocabulary.parse(&scalar.text) {
+            Ok(value) => Some(Spanned { value, span: scalar.span }),
+            Err(error) => {
+                let place = Text::of(scalar, self.source).span(error.at.start, error.at.end);
+                self.report(errors::unit(place, &error.what));
+                None
+            }
+        }
     }
 
     pub(super) fn model_name(&mut self, node: &Node) -> Option<Ident> {

@@ -41,7 +41,8 @@ fn states(reader: &mut Reader, node: Option<&Node>) -> Vec<SeriesState> {
             fields.get(word).and_then(|node| reader.expr(node, &slot))
         };
         let (initial, next) = (part("initial"), part("next"));
-        Some(SeriesState { target: target?, initial: initial?, next: next? })
+        let unit = fields.get("unit").and_then(|node| reader.unit(node, &slot));
+        Some(SeriesState { target: target?, initial: initial?, next: next?, unit })
     });
     states.collect()
 }

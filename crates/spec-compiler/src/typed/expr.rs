@@ -17,6 +17,8 @@ pub struct Typed {
 #[derive(Clone, Debug)]
 pub enum Kind {
     Const(f64),
+    /// What a conversion between units multiplies by: see [`Model::conversions`](super::Model).
+    Factor(usize),
     /// Constants over `dims` as declared: row-major in that order.
     Array {
         values: Vec<f64>,
@@ -216,6 +218,7 @@ impl Typed {
     pub fn parts(&self) -> Vec<&Typed> {
         match &self.kind {
             Kind::Const(_)
+            | Kind::Factor(_)
             | Kind::Array { .. }
             | Kind::Latent(_)
             | Kind::Let(_)

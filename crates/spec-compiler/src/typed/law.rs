@@ -142,6 +142,11 @@ impl Law {
         }
     }
 
+    /// Has a value a probability of its own, beside a density?
+    pub fn has_atom(&self) -> bool {
+        self.calls().iter().any(|call| call.distribution.atom().is_some())
+    }
+
     /// The call that it is a call of, if it is one, modified or not.
     pub fn only_call(&self) -> Option<&Call> {
         match self.calls()[..] {

@@ -3,8 +3,9 @@
 mod dims;
 mod expr;
 mod law;
+mod units;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::ast;
@@ -13,6 +14,7 @@ use crate::core::Origin;
 pub use dims::{DimRef, Labels, ModelDim, Positions};
 pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Reducer, SeriesRef, Typed, Variable};
 pub use law::{Bounds, Call, Form, Law};
+pub use units::{Conversion, Units};
 
 /// A text or integer column that points into a dimension.
 #[derive(Clone, Debug)]
@@ -200,6 +202,8 @@ pub struct Model {
     pub observes: Vec<ObserveDef>,
     pub factors: Vec<FactorDef>,
     pub imputed: Vec<Imputed>,
+    pub conversions: Vec<Conversion>,
+    pub units: Units,
     pub order: Vec<Def>,
     /// Names to report instead of all.
     pub report: Option<BTreeSet<String>>,
@@ -216,9 +220,45 @@ impl Model {
 }
 
 impl Model {
-    /// Does a let depend on states that are summed out by a filter, which then have no draws?
-    pub fn is_summed_out(&self, i: usize) -> bool {
-        self.recurrences.iter().any(|r| r.linear.as_ref().is_some_and(|l| l.lets[i]))
+    /// The units of latents, lets, states, observed variables and columns with inferred nulls.
+    pub fn units_by_name(&self) -> BTreeMap<String, String> {
+        let named = self.units.named.iter().map(|(name, unit)| (name.clone(), unit.to_string()));
+        let observed =
+            self.units.observed.iter().map(|(&i, unit)| (self.observes[i].name.clone(), unit.to_string()));
+        let imputed = self.imputed.iter().filter_map(|x| {
+            let unit = self.units.columns.get(&(x.table, x.column))?;
+            Some((self.tables[x.table].data.columns[x.column].name.clone(), unit.to_string()))
+        });
+        named.chain(observed).chain(imputed).collect()
+    }
+
+    /// The latents that something is made of: all but those that only have a law.
+    pub fn used_latents(&self) -> BTreeSet<usize> {
+        fn args(law: &Law) -> impl Iterator<Item = &Typed> {
+            law.args().into_iter().map(|(arg, _)| arg)
+        }
+        let mut todo: Vec<&Typed> = self.latents.iter().flat_map(|l| args(&l.law)).collect();
+        todo.extend(self.lets.iter().map(|l| &l.value));
+        todo.extend(self.factors.iter().map(|f| &f.value));
+        for s in &self.solves {
+            todo.extend(s.states.iter().flat_map(|s| [&s.initial, &s.rate]));
+            todo.extend(s.rate_lets.iter().chain([&s.at]));
+        }
+        for r in &self.recurrences {
+            todo.extend(r.states.iter().flat_map(|s| [&s.initial, &s.next]).flat_map(Step::args));
+            todo.extend(&r.lets);
+        }
+        for o in &self.observes {
+            todo.extend(args(&o.law).chain([&o.value]).chain(&o.mask));
+        }
+        let mut used = BTreeSet::new();
+        while let Some(t) = todo.pop() {
+            if let Kind::Latent(i) = t.kind {
+                used.insert(i);
+            }
+            todo.extend(t.parts());
+        }
+        used
     }
 
     fn show_recurrence(&self, f: &mut fmt::Formatter<'_>, r: &RecurrenceDef) -> fmt::Result {
@@ -236,7 +276,8 @@ impl Model {
                 }
             };
             let (dims, first, then) = (self.show_dims(&s.own), law(&s.initial), law(&s.next));
-            writeln!(f, "    {}{dims} first {first}, then {then}: {how}", s.name)?;
+            let unit = self.units.of(&s.name);
+            writeln!(f, "    {}{dims} first {first}, then {then}: {how}{unit}", s.name)?;
         }
         Ok(())
     }
@@ -262,6 +303,10 @@ impl fmt::Display for Model {
                 (None, None) => writeln!(f)?,
             }
         }
+        for (&(table, column), unit) in &self.units.columns {
+            let t = &self.tables[table];
+            writeln!(f, "  column  {}.{}, in {unit}", t.name, t.data.columns[column].name)?;
+        }
         for def in &self.order {
             match *def {
                 Def::Latent(i) => {
@@ -269,28 +314,36 @@ impl fmt::Display for Model {
                     let law = l.law.name();
                     writeln!(
                         f,
-                        "  latent  {}{} ~ {law}: {}",
+                        "  latent  {}{} ~ {law}: {}{}",
                         l.name,
                         self.show_dims(&l.dims),
-                        l.law.support
+                        l.law.support,
+                        self.units.of(&l.name)
                     )?;
                 }
                 Def::Let(i) => {
                     let l = &self.lets[i];
                     let of = if l.data_only { " (data only)" } else { "" };
-                    writeln!(f, "  let     {}{}{of}", l.name, self.show_dims(&l.dims))?;
+                    let unit = self.units.of(&l.name);
+                    writeln!(f, "  let     {}{}{of}{unit}", l.name, self.show_dims(&l.dims))?;
                 }
                 Def::Solve(i) => {
                     let s = &self.solves[i];
                     let names: Vec<&str> = s.states.iter().map(|s| s.name.as_str()).collect();
                     let dims = self.show_dims(&[s.rows]);
                     writeln!(f, "  solve   {}: {}{dims} from {}", s.name, names.join(", "), s.start)?;
+                    for state in &s.states {
+                        if let Some(unit) = self.units.named.get(&state.name) {
+                            writeln!(f, "    {} in {unit}", state.name)?;
+                        }
+                    }
                 }
                 Def::Recurrence(i) => self.show_recurrence(f, &self.recurrences[i])?,
             }
         }
-        for o in &self.observes {
-            writeln!(f, "  observe {}{} ~ {}", o.name, self.show_dims(&o.value.dims), o.law.name())?;
+        for (i, o) in self.observes.iter().enumerate() {
+            let unit = self.units.observed.get(&i).map_or(String::new(), |unit| format!(", in {unit}"));
+            writeln!(f, "  observe {}{} ~ {}{unit}", o.name, self.show_dims(&o.value.dims), o.law.name())?;
         }
         for x in &self.factors {
             writeln!(f, "  factor  {}{}", x.name, self.show_dims(&x.value.dims))?;

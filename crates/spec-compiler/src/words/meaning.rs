@@ -4,8 +4,8 @@
 //! test says which key lacks its line.
 
 use super::{
-    Block, INFERENCE, LATENT, OBSERVE, ODE, OUTPUT, RECURRENCE, SERIES_STATE, SOLVER, SPEC, STACK, STATE,
-    Status, TABLE,
+    Block, INFERENCE, LATENT, LET, OBSERVE, ODE, OUTPUT, RECURRENCE, SERIES_STATE, SOLVER, SPEC, STACK,
+    STATE, Status, TABLE,
 };
 use crate::ast::{self, Choice};
 
@@ -82,6 +82,7 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 Shape::Entries(&Shape::Either(&[Shape::Whole(1), Shape::Texts])),
                 "Dimensions of a size, `k: 9`, or with labels, `part: [left, right]`.",
             ),
+            key("units", Shape::Names, "Names of units of one's own, of what is counted: `[fish, people]`."),
             key(
                 "latent",
                 Shape::Entries(&Shape::Either(&[Shape::Law, Shape::Block(&LATENT)])),
@@ -89,7 +90,7 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
             ),
             key(
                 "let",
-                Shape::Entries(&Shape::Expression),
+                Shape::Entries(&Shape::Either(&[Shape::Expression, Shape::Block(&LET)])),
                 "Named expressions: `effect: alpha[county] + slope * floor`.",
             ),
             key("ode", Shape::Entries(&Shape::Block(&ODE)), "Systems of differential equations."),
@@ -136,6 +137,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 "What a missing value of a column means.",
             ),
             key("ordered_by", Shape::Name, "The column that sorts the rows."),
+            key(
+                "units",
+                Shape::Entries(&Shape::Text),
+                "Units of columns and stacks: `{time: min, product: mM}`.",
+            ),
         ],
     ),
     (
@@ -149,7 +155,20 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
             key("dim", Shape::Name, "The dimension that the columns form."),
         ],
     ),
-    (&LATENT, &[key("prior", Shape::Law, "The prior.")]),
+    (
+        &LATENT,
+        &[
+            key("prior", Shape::Law, "The prior."),
+            key("unit", Shape::Text, "The unit that its values are in: `mM/min`."),
+        ],
+    ),
+    (
+        &LET,
+        &[
+            key("value", Shape::Expression, "The expression."),
+            key("unit", Shape::Text, "The unit that its value must have; a bare number is in it."),
+        ],
+    ),
     (
         &ODE,
         &[
@@ -169,6 +188,7 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
         &[
             key("initial", Shape::Expression, "The value at `start:`."),
             key("rate", Shape::Expression, "The derivative by time."),
+            key("unit", Shape::Text, "The unit of the state, where it does not follow."),
         ],
     ),
     (
@@ -196,6 +216,7 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 Shape::Either(&[Shape::Law, Shape::Expression]),
                 "The law or value at each later row.",
             ),
+            key("unit", Shape::Text, "The unit of the state, where it does not follow."),
         ],
     ),
     (

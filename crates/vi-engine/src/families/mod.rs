@@ -10,6 +10,7 @@
 //! | `low_rank(k)` | (2 + k) d | many parameters, few directions of correlation | more than k such directions |
 //! | `full_rank` | d (d + 3) / 2 | up to a hundred or so parameters | skewness, several modes |
 
+mod beside;
 mod full_rank;
 mod low_rank;
 mod mean_field;
@@ -17,6 +18,8 @@ mod mean_field;
 mod tests;
 
 use numerics::lanes::Lanes;
+
+pub(crate) use beside::Beside;
 
 use crate::options::FamilyChoice;
 

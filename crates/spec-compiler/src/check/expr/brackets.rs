@@ -31,7 +31,7 @@ pub fn index(
 }
 
 /// What a lookup's bracket names.
-enum By {
+enum By<'e> {
     Column {
         table: usize,
         column: usize,
@@ -40,6 +40,12 @@ enum By {
     Dim,
     /// A discrete latent or state.
     Variable(Variable),
+    /// `district[school]`: the column of a parent, looked up itself.
+    OfParent {
+        table: usize,
+        column: usize,
+        by: &'e Expr,
+    },
 }
 
 /// `alpha[county]`
@@ -48,26 +54,31 @@ fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Con
         By::Dim => return Some(base),
         By::Variable(v) => return at_variable(scope, base, shown, by, v),
         By::Column { table, column } => (table, column),
-    };
-    let dim_name = scope.indexed_dim(table, column).to_string();
-    let dim = scope.dims.find(&dim_name).filter(|d| base.dims.contains(d));
-    let Some(dim) = dim else {
-        let has = scope.dims.show(&base.dims);
-        let t = &scope.tables[table];
-        if t.data.columns[column].name != dim_name {
-            return scope.fail(errors::not_over(by.span, shown, &has, &dim_name));
+        By::OfParent { table, column, by: of } => {
+            let base = by_column(scope, base, shown, by, (table, column))?;
+            return look_up(scope, base, shown, of, context);
         }
-        let levels = base.dims.iter().map(|&d| &scope.dims[d]).find(|d| d.rows_of.is_none());
-        let levels = levels.map(|d| d.name.as_str());
-        let mistake = errors::not_over_levels(by.span, shown, &has, (&dim_name, &t.name), levels);
-        return scope.fail(mistake);
     };
+    let dim = indexed(scope, &base, shown, by, (table, column))?;
     let rows = scope.tables[table].rows;
     // The table's own key: its rows are in that order already. The left side's own dimension, not
     // the rows of a table that happens to have such a column: likewise.
     if rows == dim || (context.dims.contains(&dim) && !context.dims.contains(&rows)) {
         return Some(base);
     }
+    by_column(scope, base, shown, by, (table, column))
+}
+
+/// Each row's level of a column.
+fn by_column(
+    scope: &mut Scope,
+    base: Typed,
+    shown: &str,
+    by: &Expr,
+    (table, column): (usize, usize),
+) -> Option<Typed> {
+    let dim = indexed(scope, &base, shown, by, (table, column))?;
+    let rows = scope.tables[table].rows;
     if base.dims.contains(&rows) {
         let rows = scope.dims[rows].name.clone();
         return scope.fail(errors::already_over(by.span, shown, &rows));
@@ -84,6 +95,29 @@ fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Con
     dims.sort();
     let span = base.span;
     Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims, span })
+}
+
+/// The dimension that a column has levels of, which `base` must have.
+fn indexed(
+    scope: &mut Scope,
+    base: &Typed,
+    shown: &str,
+    by: &Expr,
+    (table, column): (usize, usize),
+) -> Option<DimRef> {
+    let name = scope.indexed_dim(table, column).to_string();
+    let dim = scope.dims.find(&name).filter(|d| base.dims.contains(d));
+    if dim.is_none() {
+        let has = scope.dims.show(&base.dims);
+        let t = &scope.tables[table];
+        scope.tell(if t.data.columns[column].name != name {
+            errors::not_over(by.span, shown, &has, &name)
+        } else {
+            let levels = base.dims.iter().map(|&d| &scope.dims[d]).find(|d| d.rows_of.is_none());
+            errors::not_over_levels(by.span, shown, &has, (&name, &t.name), levels.map(|d| d.name.as_str()))
+        });
+    }
+    dim
 }
 
 /// `mu[k]`, for a discrete variable `k` over the outcomes that `mu` varies over.
@@ -107,7 +141,19 @@ fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, variable:
     Some(Typed { kind: Kind::At { base: Box::new(base), variable, dim }, dims, span })
 }
 
-fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &Context) -> Option<By> {
+fn named_by<'e>(
+    scope: &mut Scope,
+    base: &Typed,
+    shown: &str,
+    by: &'e Expr,
+    context: &Context,
+) -> Option<By<'e>> {
+    if let ExprKind::Index { base: named, indices } = &by.kind
+        && let [Index::Lookup(of)] = &indices[..]
+    {
+        let (table, column) = column_of_parent(scope, named)?;
+        return Some(By::OfParent { table, column, by: of });
+    }
     if let ExprKind::Member { base: table, member } = &by.kind {
         let (table, column) = names::table_column(scope, by.span, table, member)?;
         return Some(By::Column { table, column });
@@ -164,6 +210,31 @@ fn named_by(scope: &mut Scope, base: &Typed, shown: &str, by: &Expr, context: &C
             }
             let tables: Vec<String> = several.iter().map(|&(t, _)| scope.tables[t].name.clone()).collect();
             scope.fail(errors::ambiguous(by.span, name, &tables))
+        }
+    }
+}
+
+/// The column of a table with a key that `e` names.
+fn column_of_parent(scope: &mut Scope, e: &Expr) -> Option<(usize, usize)> {
+    if let ExprKind::Member { base: table, member } = &e.kind {
+        return names::table_column(scope, e.span, table, member);
+    }
+    let name = e.to_string();
+    let parents = (0..scope.tables.len()).filter(|&t| scope.tables[t].is_key);
+    // By its own key a row is looked up already.
+    let is_key = |t: usize, column: &str| scope.dims[scope.tables[t].rows].name == column;
+    let found = parents.clone().filter(|&t| !is_key(t, &name));
+    let found = found.filter_map(|t| scope.tables[t].column(&name).map(|c| (t, c)));
+    match found.collect::<Vec<_>>()[..] {
+        [one] => Some(one),
+        [] => {
+            let of = |t: usize| scope.column_names(Some(t)).into_iter().filter(move |n| !is_key(t, n));
+            let known: Vec<String> = parents.flat_map(of).collect();
+            scope.fail(errors::unknown_parent_column(e.span, &name, &known))
+        }
+        ref several => {
+            let tables: Vec<String> = several.iter().map(|&(t, _)| scope.tables[t].name.clone()).collect();
+            scope.fail(errors::ambiguous(e.span, &name, &tables))
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::check::dims::union;
 use crate::check::expr::{
-    BASES, COMPOSED, Context, MATRICES, contract, expr, must_not_vary_over_discrete, names, needs_every_row,
-    operators,
+    BASES, COMPOSED, Context, MATRICES, contract, convert, expr, must_not_vary_over_discrete, names,
+    needs_every_row, operators,
 };
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
 use crate::check::lags;
@@ -51,6 +51,7 @@ pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context
             };
             Some(Typed { span, ..contract::renamed(x, vec![(d, p), (p, d)]) })
         }
+        "convert" => convert::convert(scope, function, args, span, context),
         "new" => names::new(scope, e, args, context),
         "lag" => lags::lag(scope, e, function, args, context),
         "lags" => lags::lags(scope, e, function, args, context),

@@ -87,8 +87,13 @@ pub fn table_of_columns(scope: &Scope, e: &Expr) -> Option<usize> {
         [one] => Some(one),
         [] => {
             let has_all = |&t: &usize| used.by.iter().all(|n| scope.tables[t].column(n).is_some());
-            match (0..scope.tables.len()).filter(has_all).collect::<Vec<_>>()[..] {
-                [one] => Some(one),
+            let all: Vec<usize> = (0..scope.tables.len()).filter(has_all).collect();
+            // A table that is looked up in by its key is not the one whose rows look up.
+            let is_key =
+                |t: usize, n: &str| scope.tables[t].is_key && scope.dims[scope.tables[t].rows].name == n;
+            let looks_up = |&&t: &&usize| !used.by.iter().any(|n| is_key(t, n));
+            match (&all[..], &all.iter().filter(looks_up).collect::<Vec<_>>()[..]) {
+                (&[one], _) | (_, &[&one]) => Some(one),
                 _ => None,
             }
         }
@@ -107,6 +112,17 @@ struct Used<'e> {
     by: Vec<&'e str>,
 }
 
+/// `school` of `district[school]`.
+fn looked_up_by(e: &Expr) -> &Expr {
+    match &e.kind {
+        ExprKind::Index { indices, .. } => match &indices[..] {
+            [Index::Lookup(of)] => looked_up_by(of),
+            _ => e,
+        },
+        _ => e,
+    }
+}
+
 impl<'e> Used<'e> {
     fn read(&mut self, e: &'e Expr) {
         match &e.kind {
@@ -116,7 +132,7 @@ impl<'e> Used<'e> {
             ExprKind::Index { indices, .. } => {
                 for i in indices {
                     if let Index::Lookup(v) = i {
-                        self.by.extend(v.as_name());
+                        self.by.extend(looked_up_by(v).as_name());
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! Functions of matrices over a dimension and its prime, and running sums.
 
 use crate::check::dims::union;
+use crate::check::expr::contract::renamed;
 use crate::check::expr::{Context, Function, calls, must_not_vary_over_discrete, needs_every_row};
 use crate::check::scope::Scope;
 use crate::errors;
@@ -14,7 +15,7 @@ pub const MATRICES: &[Function] = &[
     (
         "solve_triangular",
         "solve_triangular(L, b)",
-        "y with L @ y = b, for a lower triangular L over d and d'",
+        "y with L @ y = b, for a lower triangular L over d and d'; b a vector or a matrix",
         solve_triangular,
     ),
     ("identity", "identity(d)", "1 where d and d' agree, else 0", identity),
@@ -53,17 +54,27 @@ fn solve_triangular(
 ) -> Option<Typed> {
     let ([l, b], []) = calls::arguments(scope, f, args, [], context)?;
     let (row, col) = square(scope, &l, l.span)?;
-    if !b.dims.contains(&row) || b.dims.contains(&col) {
+    if !b.dims.contains(&row) {
         let (has, dim) = (scope.dims.show(&b.dims), scope.dims[row].name.clone());
         return scope.fail(errors::not_over(b.span, "the right side", &has, &dim));
     }
     if !must_not_vary_over_discrete(scope, &b, &[row]) {
         return None;
     }
+    // The columns of a matrix take a name of their own meanwhile.
+    let columns = b.dims.contains(&col).then(|| scope.dims.prime(col));
+    let b = match columns {
+        Some(inner) => renamed(b, vec![(col, inner)]),
+        None => b,
+    };
     let rest: Vec<DimRef> = l.dims.iter().copied().filter(|&d| d != col).collect();
     let dims = union(&rest, &b.dims);
     let kind = Kind::SolveTriangular { factor: Box::new(l), right: Box::new(b), row, col };
-    Some(Typed { kind, dims, span })
+    let solved = Typed { kind, dims, span };
+    Some(match columns {
+        Some(inner) => renamed(solved, vec![(inner, col)]),
+        None => solved,
+    })
 }
 
 /// `identity(d)`

@@ -5,6 +5,7 @@ mod brackets;
 mod calls;
 mod composed;
 mod contract;
+mod convert;
 mod discrete;
 mod lets;
 mod matrices;
@@ -127,7 +128,8 @@ pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
 fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
     match &e.kind {
         ExprKind::Number(x) => Some(Typed { kind: Kind::Const(*x), dims: vec![], span: e.span }),
-        ExprKind::Text(_) => scope.fail(errors::text_value(e.span)),
+        // A unit stands in `convert` alone, which reads it.
+        ExprKind::Text(_) | ExprKind::Unit(_) => scope.fail(errors::text_value(e.span)),
         ExprKind::Name(name) => names::name(scope, name, context),
         ExprKind::Member { base, member } => names::member(scope, e, base, member, context),
         ExprKind::Call { function, args } => calls::call(scope, e, function, args, context),

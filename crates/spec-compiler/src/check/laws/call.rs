@@ -38,55 +38,47 @@ pub fn call(
         None => None,
     };
     let event = event(scope, e.span, distribution, &params, &law_args, over, context)?;
-    if !in_domains(scope, distribution, &params, &law_args) {
+    supported(scope, e.span, Call { distribution, args: law_args, params, event })
+}
+
+/// The law of a call, if its arguments may have the values they have, and with what it may produce.
+pub fn supported(scope: &mut Scope, span: Span, call: Call) -> Option<Law> {
+    if !in_domains(scope, &call) {
         return None;
     }
-    let constants = params.map(|i| constant_of(scope, &law_args[i]));
+    let Call { distribution, args, params, event } = &call;
+    let constants = params.map(|i| constant_of(scope, &args[i]));
     let one_value = match distribution.event() {
         Event::Scalar | Event::Outcome => Vec::new(),
         Event::Vector => event[..1].to_vec(),
         Event::Matrix => event.clone(),
     };
-    let outcomes = match distribution.event() {
-        Event::Outcome => Some(scope.dims[event[0]].size),
-        _ => None,
-    };
-    let law = |support, varies| Law {
-        form: Form::Call(Call {
-            distribution,
-            args: law_args.clone(),
-            params: params.clone(),
-            event: event.clone(),
+    let support = match distribution.event() {
+        Event::Outcome => distribution.check(&constants).map(|()| {
+            let upper = distribution.outcomes(scope.dims[event[0]].size) as f64;
+            Support::Integers { lower: 1.0, upper }
         }),
-        support,
-        varies,
-        event: one_value.clone(),
-        span: e.span,
+        _ => distribution.check(&constants).and_then(|()| distribution.support(&constants)),
     };
-    let support = match outcomes {
-        Some(n) => distribution
-            .check(&constants)
-            .map(|()| Support::Integers { lower: 1.0, upper: distribution.outcomes(n) as f64 }),
-        None => distribution.check(&constants).and_then(|()| distribution.support(&constants)),
-    };
-    match support {
-        Ok(support) => Some(law(support, None)),
+    let (support, varies) = match support {
+        Ok(support) => (support, None),
         Err(error) => {
-            let at = offender(&error, distribution, &params);
+            let at = offender(&error, *distribution, params);
             // A density compares its bounds with the outcome; whether an outcome is one of so many
             // counts has to be known before.
-            let known = |i: usize| !distribution.is_discrete() || expr::is_data(scope, &law_args[i]);
+            let known = |i: usize| !distribution.is_discrete() || expr::is_data(scope, &args[i]);
             match (&error, at) {
                 (DistributionError::NeedsConstant { .. }, Some(i)) if known(i) => {
-                    Some(law(distribution.widest_support(), Some(error)))
+                    (distribution.widest_support(), Some(error))
                 }
                 _ => {
-                    let span = at.map_or(e.span, |i| args[i].value.span);
-                    scope.fail(errors::arguments(span, &error, distribution))
+                    let span = at.map_or(span, |i| args[i].span);
+                    return scope.fail(errors::arguments(span, &error, *distribution));
                 }
             }
         }
-    }
+    };
+    Some(Law { form: Form::Call(call), support, varies, event: one_value, span })
 }
 
 /// The dimensions of the law beyond those of its values (see [`Event`]); of a vector its own, and the
@@ -169,12 +161,8 @@ fn bind(distribution: &dyn Distribution, args: &[&Arg]) -> Result<Params<usize>,
 
 /// May the arguments that are latents or arrays of constants have their values? Single numbers are
 /// the distribution's own matter, columns are looked at when their rows are known.
-fn in_domains(
-    scope: &mut Scope,
-    distribution: &dyn Distribution,
-    params: &Params<usize>,
-    args: &[Typed],
-) -> bool {
+fn in_domains(scope: &mut Scope, call: &Call) -> bool {
+    let Call { distribution, args, params, .. } = call;
     for (k, given) in params.iter() {
         let parameter = distribution.slots()[k].alternatives[given.alternative];
         let arg = &args[given.value];
@@ -187,8 +175,8 @@ fn in_domains(
             return false;
         }
         if let Some(&found) = array_behind(scope, arg).iter().find(|x| !parameter.domain.contains(**x)) {
-            let error = out_of_domain(distribution, parameter, found);
-            scope.tell(errors::arguments(arg.span, &error, distribution));
+            let error = out_of_domain(*distribution, parameter, found);
+            scope.tell(errors::arguments(arg.span, &error, *distribution));
             return false;
         }
     }

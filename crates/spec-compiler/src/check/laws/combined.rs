@@ -2,7 +2,7 @@
 
 use model::Support;
 
-use super::{form_of, law, modified};
+use super::{form_of, latent_behind, law, modified};
 use crate::check::expr::{self, Context};
 use crate::check::scope::Scope;
 use crate::errors;
@@ -22,6 +22,9 @@ pub fn ordered(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
             }
         },
     };
+    if base.has_atom() {
+        return scope.fail(errors::atom(base.span, base.name(), "ordered"));
+    }
     let Support::Interval { lower, upper } = base.support else {
         return scope.fail(errors::ordered_form(base.span));
     };
@@ -62,6 +65,9 @@ pub fn mixture(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
         let weights = expr::expr(scope, &weights.value, context);
         let component = law(scope, &component.value, context);
         let (weights, component) = (Box::new(weights?), Box::new(component?));
+        if !may_be_weights(scope, std::slice::from_ref(&weights)) {
+            return None;
+        }
         if !weights.dims.contains(&over) {
             let (has, dim) = (scope.dims.show(&weights.dims), scope.dims[over].name.clone());
             return scope.fail(errors::not_over(weights.span, "the first argument", &has, &dim));
@@ -74,12 +80,17 @@ pub fn mixture(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
     let weights = self::weights(scope, &weights.value, components.len(), context);
     let laws: Vec<Law> = laws.into_iter().collect::<Option<_>>()?;
     let weights = weights?;
+    if !may_be_weights(scope, &weights) {
+        return None;
+    }
     let (Some(first), true) = (laws.first(), laws.len() >= 2) else {
         return scope.fail(errors::modifier_form(e.span, "mixture", form_of("mixture").0));
     };
     let mut support = first.support;
     for other in &laws[1..] {
-        let Some(both) = hull(support, other.support).filter(|_| other.event == first.event) else {
+        let Some(both) = hull(support, other.support)
+            .filter(|_| other.event == first.event && other.has_atom() == first.has_atom())
+        else {
             return scope.fail(errors::mixed_supports(other.span, other.name(), first.name()));
         };
         support = both;
@@ -110,6 +121,21 @@ fn weights(scope: &mut Scope, e: &Expr, n: usize, context: &Context) -> Option<V
         }
         _ => scope.fail(errors::modifier_form(e.span, "mixture", form_of("mixture").0)),
     }
+}
+
+/// Is none of them a latent that can be negative?
+fn may_be_weights(scope: &mut Scope, weights: &[Typed]) -> bool {
+    let domain = distributions::Domain::NonNegative;
+    for weight in weights {
+        if let Some((name, support)) = latent_behind(scope, weight)
+            && !domain.includes(support)
+        {
+            let mistake = errors::latent_domain(weight.span, ("a weight", "mixture"), domain, name, support);
+            scope.tell(mistake);
+            return false;
+        }
+    }
+    true
 }
 
 /// The least support that holds both, of one kind.

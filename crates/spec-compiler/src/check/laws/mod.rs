@@ -3,6 +3,7 @@
 mod call;
 mod combined;
 mod window;
+mod zeros;
 
 use graph::ir::{Binary, Unary};
 use model::Support;
@@ -35,6 +36,18 @@ const MODIFIERS: &[Modifier] = &[
         "mixture(weights, d1, d2, ...)",
         "one of several laws; also `mixture(w, d, over=k)`",
         combined::mixture,
+    ),
+    (
+        "zero_inflated",
+        "zero_inflated(d, zero=p)",
+        "zero with probability p, else the count `d`, which may be zero too; or `zero_logit=`",
+        zeros::zero_inflated,
+    ),
+    (
+        "hurdle",
+        "hurdle(d, zero=p)",
+        "zero with probability p, else `d` given that it is not zero; or `zero_logit=`",
+        zeros::hurdle,
     ),
 ];
 

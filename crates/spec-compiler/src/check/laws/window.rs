@@ -15,6 +15,9 @@ pub fn truncated(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -
     let Form::Call(call) = &base.form else {
         return scope.fail(errors::truncated_form(base.span));
     };
+    if base.has_atom() {
+        return scope.fail(errors::atom(base.span, base.name(), "truncated"));
+    }
     let mut ends: [Option<Typed>; 2] = [None, None];
     for (end, written) in ends.iter_mut().zip(named) {
         if let Some(written) = written {
@@ -72,6 +75,9 @@ pub fn censored(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) ->
     };
     if !is_window || base.support.is_discrete() || !base.event.is_empty() {
         return scope.fail(errors::censored_form(base.span));
+    }
+    if base.has_atom() {
+        return scope.fail(errors::atom(base.span, base.name(), "censored"));
     }
     let condition = |scope: &mut Scope, written: Option<&Expr>| match written {
         None => Some(None),

@@ -34,12 +34,17 @@ impl Lowering<'_> {
 
     /// ln p of what is seen of a state at each row given what was seen before, the state summed out.
     pub fn summed_along(&mut self, me: SeriesRef, emission: NodeId) -> Option<NodeId> {
+        let (chain, order) = self.chain_in_order(me, emission)?;
+        let by_position = forward(&mut self.graph, &chain);
+        Some(self.by_row(by_position, &order))
+    }
+
+    /// The chain of a state, of which `emission` is what is seen, by position.
+    pub(super) fn chain_in_order(&mut self, me: SeriesRef, emission: NodeId) -> Option<(Chain, Order)> {
         let ChainLaws { order, values, before, initial, transition } = *self.chains.get(&me)?;
         let [initial, transition, emission] =
             [initial, transition, emission].map(|n| self.in_order(n, &order));
-        let chain =
-            Chain { over: order.rows, values, before, first: order.first, initial, transition, emission };
-        let by_position = forward(&mut self.graph, &chain);
-        Some(self.by_row(by_position, &order))
+        let first = order.first;
+        Some((Chain { over: order.rows, values, before, first, initial, transition, emission }, order))
     }
 }

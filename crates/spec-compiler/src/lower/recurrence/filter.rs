@@ -49,7 +49,7 @@ impl Lowering<'_> {
             let mask = masks[seen.observe].map(|mask| self.in_order(mask, &order));
             measurements.push(Measurement { value, loading, shift, sd, seen: mask });
         }
-        let ends = self.series_ends(def, &order);
+        let ends = self.series_ends(block).ends;
         let model = LinearGaussian {
             over: order.rows,
             first: order.first,
@@ -79,8 +79,7 @@ impl Lowering<'_> {
             let sd = y.seen.map_or(y.sd, |seen| self.graph.select(seen, y.sd, one));
             node = self.scale_guarded(sd, node);
         }
-        // What is seen of the states is no variable that could be drawn.
-        self.factors.push((def.name.clone(), node));
+        self.filters.push((block, model));
         self.terms.push(Term { node, plates: Vec::new() });
     }
 

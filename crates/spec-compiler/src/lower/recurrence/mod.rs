@@ -4,6 +4,7 @@
 //! what varies over the rows is brought into it, and back.
 
 mod chain;
+mod draws;
 mod filter;
 mod scan;
 
@@ -20,6 +21,7 @@ use crate::lower::{Lowering, data};
 use crate::typed::{DimRef, Kind, Law, RecurrenceDef, SeriesKind, SeriesRef, SeriesState, Step, Typed};
 
 pub(in crate::lower) use chain::ChainLaws;
+pub(in crate::lower) use draws::SummedOut;
 
 /// The data of a block's order.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,19 @@ pub(in crate::lower) struct Order {
     pub first_row: NodeId,
 }
 
+/// The data of the ends of a block's series, by position.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::lower) struct Ends {
+    /// The series.
+    dim: DimId,
+    /// The last position of each.
+    ends: NodeId,
+    /// 1 at these.
+    last: NodeId,
+    /// The series of each position.
+    series: NodeId,
+}
+
 impl Lowering<'_> {
     /// The inputs of states that are latents, in the order of the file.
     pub fn series_inputs(&mut self) {
@@ -43,9 +58,6 @@ impl Lowering<'_> {
                 let me = SeriesRef { block, state };
                 self.origin(format!("state {}", s.name));
                 if def.linear.is_some() {
-                    // Summed out: whatever mentions it is not evaluated for its value.
-                    let zero = self.graph.constant(0.0);
-                    self.series.insert(me, zero);
                     continue;
                 }
                 let site = match s.kind {
@@ -264,14 +276,34 @@ impl Lowering<'_> {
         }
     }
 
-    /// The last position of each series, over a dimension of the series.
-    fn series_ends(&mut self, def: &RecurrenceDef, order: &Order) -> NodeId {
-        let ends = def.series.ends();
-        let name = format!("series of {}", def.name);
-        let dim = self.graph.add_dim(&name, Role::Plain, Size::Fixed(ends.len()));
-        let name = format!("{}: ends", def.name);
-        self.bindings.data.insert(name.clone(), Value::Index(ends));
-        self.graph.input(&name, Varies::Data, NodeKind::Index(order.rows), &[dim])
+    /// The data of the ends of a block's series, made once.
+    fn series_ends(&mut self, block: usize) -> Ends {
+        if let Some(ends) = self.ends.get(&block) {
+            return *ends;
+        }
+        let def = &self.model.recurrences[block];
+        let rows = self.dim(def.rows);
+        let (ends, first) = (def.series.ends(), &def.series.first);
+        let name = &def.name;
+        let dim = self.graph.add_dim(&format!("series of {name}"), Role::Plain, Size::Fixed(ends.len()));
+        let mut last = vec![0.0; first.len()];
+        ends.iter().for_each(|&at| last[at as usize] = 1.0);
+        let begun = first.iter().scan(0_u32, |n, &first| {
+            *n += u32::from(first);
+            Some(*n - 1)
+        });
+        let series = Value::Index(begun.collect());
+        let last = self.row_data(&format!("{name} ends"), Value::Real(last), rows);
+        let mut index = |what: &str, values: Value, from: DimId, over: DimId| {
+            let name = format!("{name}: {what}");
+            self.bindings.data.insert(name.clone(), values);
+            self.graph.input(&name, Varies::Data, NodeKind::Index(from), &[over])
+        };
+        let ends = index("ends", Value::Index(ends), rows, dim);
+        let series = index("series", series, dim, rows);
+        let ends = Ends { dim, ends, last, series };
+        self.ends.insert(block, ends);
+        ends
     }
 
     /// From rows to positions.

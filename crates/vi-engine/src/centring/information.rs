@@ -4,9 +4,8 @@
 //! u, whose prior curvature is 1; the likelihood adds s^2 I, its information on the element in units of
 //! the scale. Where s^2 I is large the data place the element, and it should be its own coordinate
 //! (centred); where it is small the prior does, and the coordinate should not have to follow the scale
-//! (non-centred). For a normal model with known variances the coordinate
-//! location + scale^(1 - lambda) (u - lambda location) with lambda = s^2 I / (1 + s^2 I) is independent of
-//! the location given the data.
+//! (non-centred). For a normal model with known variances and scale 1 the coordinate with
+//! lambda = s^2 I / (1 + s^2 I) is independent of the location given the data.
 //!
 //! Source: O. Papaspiliopoulos, G. O. Roberts and M. Skold, A general framework for the parametrization
 //! of hierarchical models, Statistical Science 22 (2007), section 3, for the normal case; M. I.
@@ -17,16 +16,12 @@ use std::ops::Range;
 
 use numerics::lanes::Lanes;
 
-use crate::error::FitError;
-use crate::families;
+use super::snapped;
 use crate::log_density::LogDensity;
-use crate::observe::Observer;
-use crate::options::{FamilyChoice, Options};
-use crate::start;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
-/// Draws from the starting normal at which the curvature is taken.
+/// Draws at which the curvature is taken.
 const DRAWS: usize = 32;
 /// Directions of random signs that estimate its diagonal.
 const PROBES: u64 = 8;
@@ -36,31 +31,24 @@ const STEP: f64 = 1e-3;
 /// only the non-centred form is free of a funnel, while at a large one its coordinates are merely
 /// correlated, which a Gaussian family can follow.
 const CAUTION: usize = 10;
-/// Below this every element counts as non-centred, and above one less it as centred.
-const SNAP: f64 = 0.15;
 
 /// Lambda for every coordinate of `blocks`, each the coordinates of one non-centred latent: 1 where it
-/// should be centred. `density` is the model with all of them non-centred.
-///
-/// # Errors
-/// No point with a finite density; cancelled.
-pub fn choose(
+/// should be centred. `density` is the model with all of them non-centred, `draws` some of an
+/// approximation of its posterior.
+pub fn informed(
     density: &mut dyn LogDensity,
     blocks: &BTreeMap<String, Range<usize>>,
-    options: &Options,
-    observer: &mut dyn Observer,
-) -> Result<BTreeMap<String, Vec<f64>>, FitError> {
+    draws: &Lanes,
+    seed: u64,
+) -> BTreeMap<String, Vec<f64>> {
     let dim = density.dim();
     let names = density.names().to_vec();
     let mut target = Target::new(density);
-    let family = families::build(FamilyChoice::MeanField, dim);
-    let (coordinates, _) = start::find(&mut target, &*family, options.seed, observer)?;
-    let noise = Noise::new(options.seed, Purpose::Centring, names.iter().map(String::as_str));
-    let (mut u, mut z) = (Lanes::zeros(dim, DRAWS), Lanes::zeros(dim, DRAWS));
-    noise.fill(0, 0, &mut u);
-    // The centre itself is one of them.
-    u.set_lane(0, &vec![0.0; dim]);
-    coordinates.forward(&u, &mut z);
+    let noise = Noise::new(seed, Purpose::Centring, names.iter().map(String::as_str));
+    let mut z = Lanes::zeros(dim, DRAWS);
+    for lane in 0..DRAWS {
+        z.set_lane(lane, &draws.lane(lane % draws.lanes()));
+    }
     let is_ours: Vec<bool> = (0..dim).map(|i| blocks.values().any(|block| block.contains(&i))).collect();
     let mut curvature = vec![[0.0; DRAWS]; dim];
     let mut sound = [true; DRAWS];
@@ -105,23 +93,12 @@ pub fn choose(
         known.sort_by(f64::total_cmp);
         known.get(known.len() / CAUTION).copied().unwrap_or(0.0)
     };
-    let snapped = |block: &Range<usize>| {
-        let all: Vec<f64> = block.clone().map(lambda).collect();
-        if all.iter().all(|l| *l < SNAP) {
-            vec![0.0; all.len()]
-        } else if all.iter().all(|l| *l > 1.0 - SNAP) {
-            vec![1.0; all.len()]
-        } else {
-            all
-        }
-    };
-    Ok(blocks.iter().map(|(name, block)| (name.clone(), snapped(block))).collect())
+    blocks.iter().map(|(name, block)| (name.clone(), snapped(block.clone().map(lambda).collect()))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Silent;
     use crate::testing::Function;
 
     /// theta_j = mu + tau z_j seen as y_j ~ normal(theta_j, s_j) with tau known: lambda is
@@ -140,7 +117,9 @@ mod tests {
             value
         });
         let blocks = BTreeMap::from([("theta".to_string(), 1..1 + sds.len())]);
-        choose(&mut density, &blocks, &Options::default(), &mut Silent).unwrap().remove("theta").unwrap()
+        let mut draws = Lanes::zeros(1 + sds.len(), 2);
+        draws.set_lane(1, &vec![0.4; 1 + sds.len()]);
+        informed(&mut density, &blocks, &draws, 1).remove("theta").unwrap()
     }
 
     #[test]
