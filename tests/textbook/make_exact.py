@@ -116,6 +116,39 @@ def gp_regression():
     return dict(zip(["length", "amplitude", "sigma"], moments(w, [l * ones, a * ones, s * ones])))
 
 
+def measurement_error():
+    """Exposures are integrated out: measured ~ normal(mu, sqrt(v)) with v = tau^2 + error^2, and the outcome given
+    it is normal around alpha + beta (mu + tau^2 / v (measured - mu)). Given beta, sigma and tau, alpha and mu are
+    normal; over beta, log sigma and log tau."""
+    x, e, y = read("measurement_error", "measured", "error", "outcome")
+    betas, log_s, log_t = np.linspace(0.35, 1.75, 113), np.linspace(-6, 0.4, 161), np.linspace(-0.7, 0.8, 61)
+    sigma = np.exp(log_s)[:, None]
+    log_p, alpha, mu, alpha_var, mu_var = (np.empty((log_t.size, betas.size, log_s.size)) for _ in range(5))
+    for i, tau in enumerate(np.exp(log_t)):
+        v = tau**2 + e**2
+        of_measured = tau**2 / v
+        for j, beta in enumerate(betas):
+            w = sigma**2 + beta**2 * tau**2 * e**2 / v
+            rest, slope = y - beta * of_measured * x, beta * (1 - of_measured)
+            # The precision of (alpha, mu), [[a, b], [b, c]], and what it is multiplied by.
+            a, b = 1 / 4 + (1 / w).sum(-1), (slope / w).sum(-1)
+            c = 1 / 25 + (1 / v).sum() + (slope**2 / w).sum(-1)
+            p, q = (rest / w).sum(-1), (x / v).sum() + (slope * rest / w).sum(-1)
+            det = a * c - b * b
+            alpha[i, j], mu[i, j] = (c * p - b * q) / det, (a * q - b * p) / det
+            alpha_var[i, j], mu_var[i, j] = c / det, a / det
+            squares = (x * x / v).sum() + (rest**2 / w).sum(-1) - p * alpha[i, j] - q * mu[i, j]
+            log_p[i, j] = -0.5 * (np.log(v).sum() + np.log(w).sum(-1) + np.log(det) + squares)
+    tau, beta, sigma = np.exp(log_t)[:, None, None], betas[:, None], np.exp(log_s)
+    # normal(0, 1), half_normal(1) and half_normal(2); then the Jacobians.
+    log_p += -0.5 * (beta**2 + sigma**2 + (tau / 2) ** 2) + np.log(sigma * tau)
+    ones = np.ones_like(log_p)
+    mix = lambda mean, var: mixed(log_p.ravel(), mean.ravel(), var.ravel())[:2]
+    found = {"alpha": mix(alpha, alpha_var), "mu": mix(mu, mu_var)}
+    values = moments(weights(log_p), [beta * ones, sigma * ones, tau * ones])
+    return found | dict(zip(["beta", "sigma", "tau"], values))
+
+
 def mixed(log_p, means, variances):
     """Mean and sd of a mixture, and its weights."""
     w = np.exp(log_p - logsumexp(log_p))
@@ -163,6 +196,7 @@ MODELS = [
     bioassay,
     local_level,
     gp_regression,
+    measurement_error,
     capture_recapture,
     change_point,
     hierarchical_binomial,

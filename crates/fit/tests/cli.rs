@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use common::{Scratch, run, spec};
+use common::{Scratch, interrupt, run, spec};
 use tables::{ReadOptions, Table};
 
 /// A folder with a spec called `model.yaml`.
@@ -173,85 +173,47 @@ fn json_of_run(folder: &Path, spec: &str, isa: Option<&str>) -> serde_json::Valu
 }
 
 #[cfg(unix)]
-mod interrupted {
-    use super::*;
-    use std::process::{Command, Stdio};
-    use std::time::Duration;
+#[test]
+fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {
+    let folder = Scratch::new("interrupt");
+    let data = common::workspace().join("datasets/michaelis_menten.csv");
+    let text = fs::read_to_string(spec("michaelis_menten"))
+        .unwrap()
+        .replace("../datasets/michaelis_menten.csv", &data.to_string_lossy())
+        + "\ninference: {steps: STEPS}\n";
+    let out = interrupt(folder.path(), &text, "run");
+    let kept = json(&folder.path().join("run"));
+    assert_eq!(kept["verdict"], "unreliable");
+    assert!(kept["reasons"].to_string().contains("interrupted"), "{}", kept["reasons"]);
+    assert!(stdout(&out).contains("--resume"), "it says how to go on: {}", stdout(&out));
+    assert_eq!(table(&folder.path().join("run/posterior.parquet")).n_rows, 4000);
 
-    /// Sends Ctrl-C to `fit ARGS` after `delay`.
-    fn interrupted_after(delay: Duration, folder: &Path, args: &[&str]) -> Output {
-        let child = Command::new(env!("CARGO_BIN_EXE_fit"))
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(delay);
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        child.wait_with_output().unwrap()
+    // Another spec may not go on from it.
+    let changed = fs::read_to_string(folder.path().join("model.yaml")).unwrap() + "\n# changed\n";
+    fs::write(folder.path().join("other.yaml"), changed).unwrap();
+    let out = run(folder.path(), &["other.yaml", "--out", "run", "--resume"]);
+    assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
+    let set = ["--set", "latent.sigma=half_normal(1)"];
+    let out = run(folder.path(), &[&["model.yaml", "--out", "run", "--resume"], &set[..]].concat());
+    assert_eq!(out.status.code(), Some(2), "nor may this one, changed: {}", stderr(&out));
+
+    assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
+    let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let read = |run: &str, file: &str| fs::read(folder.path().join(run).join(file)).unwrap();
+    for file in ["posterior.parquet", "summary.parquet", "trace.parquet"] {
+        assert!(read("run", file) == read("whole", file), "{file}");
     }
-
-    /// Interrupts the fit while it climbs, however quick the machine is; leaves its state in `place`.
-    fn interrupt_the_climb(folder: &Path, text: &str, place: &str) -> Output {
-        let (mut steps, mut delay) = (10_000, Duration::from_millis(80));
-        for _ in 0..12 {
-            fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
-            let out = interrupted_after(delay, folder, &["model.yaml", "--out", "run"]);
-            match out.status.code() {
-                Some(130) if folder.join(place).join("state.bin").exists() => return out,
-                // Before there was anything to write.
-                Some(130) | None => delay *= 2,
-                // Over before the signal came.
-                _ => steps *= 4,
-            }
-        }
-        panic!("no interrupt came at the right moment");
-    }
-
-    #[test]
-    fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {
-        let folder = Scratch::new("interrupt");
-        let data = common::workspace().join("datasets/michaelis_menten.csv");
-        let text = fs::read_to_string(spec("michaelis_menten"))
-            .unwrap()
-            .replace("../datasets/michaelis_menten.csv", &data.to_string_lossy())
-            + "\ninference: {steps: STEPS}\n";
-        let out = interrupt_the_climb(folder.path(), &text, "run");
-        let kept = json(&folder.path().join("run"));
-        assert_eq!(kept["verdict"], "unreliable");
-        assert!(kept["reasons"].to_string().contains("interrupted"), "{}", kept["reasons"]);
-        assert!(stdout(&out).contains("--resume"), "it says how to go on: {}", stdout(&out));
-        assert_eq!(table(&folder.path().join("run/posterior.parquet")).n_rows, 4000);
-
-        // Another spec may not go on from it.
-        let changed = fs::read_to_string(folder.path().join("model.yaml")).unwrap() + "\n# changed\n";
-        fs::write(folder.path().join("other.yaml"), changed).unwrap();
-        let out = run(folder.path(), &["other.yaml", "--out", "run", "--resume"]);
-        assert_eq!(out.status.code(), Some(2), "{}", stderr(&out));
-        let set = ["--set", "latent.sigma=half_normal(1)"];
-        let out = run(folder.path(), &[&["model.yaml", "--out", "run", "--resume"], &set[..]].concat());
-        assert_eq!(out.status.code(), Some(2), "nor may this one, changed: {}", stderr(&out));
-
-        assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
-        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
-        assert!(out.status.success(), "{}", stderr(&out));
-        let read = |run: &str, file: &str| fs::read(folder.path().join(run).join(file)).unwrap();
-        for file in ["posterior.parquet", "summary.parquet", "trace.parquet"] {
-            assert!(read("run", file) == read("whole", file), "{file}");
-        }
-        assert!(!folder.path().join("run/state.bin").exists());
-        // A finished run is not given up for a part of one.
-        interrupt_the_climb(folder.path(), &text, "run.interrupted");
-        assert!(read("run", "posterior.parquet") == read("whole", "posterior.parquet"));
-        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
-        assert!(out.status.success(), "{}", stderr(&out));
-        assert!(!folder.path().join("run.interrupted").exists());
-        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
-        assert_eq!(out.status.code(), Some(2));
-        assert!(stderr(&out).contains("no interrupted fit"), "{}", stderr(&out));
-    }
+    assert!(!folder.path().join("run/state.bin").exists());
+    // A finished run is not given up for a part of one.
+    interrupt(folder.path(), &text, "run.interrupted");
+    assert!(read("run", "posterior.parquet") == read("whole", "posterior.parquet"));
+    let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    assert!(!folder.path().join("run.interrupted").exists());
+    let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(stderr(&out).contains("no interrupted fit"), "{}", stderr(&out));
 }
 
 #[test]

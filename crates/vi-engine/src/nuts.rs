@@ -1,5 +1,5 @@
-//! Sampling by the No-U-Turn sampler: a posterior without an approximating family, at some ten to hundred times
-//! the price.
+//! Sampling by the No-U-Turn sampler: a posterior without an approximating family, at a few to a
+//! hundred times the price.
 //!
 //! Chains begin at overdispersed points about the modes that the search for a start found, and run in its
 //! whitened coordinates, where a diagonal mass matrix suffices. They are lanes: each asks for the density at one
@@ -76,10 +76,7 @@ pub(crate) fn sample(
     }
     let lengths: Vec<usize> = runs.iter().map(|run| run.draws.len()).collect();
     let mut u = Lanes::zeros(target.dim(), lengths.iter().sum());
-    runs.iter()
-        .flat_map(|run| &run.draws)
-        .enumerate()
-        .for_each(|(lane, draw)| u.set_lane(lane, &draw.position));
+    runs.iter().flat_map(|run| &run.draws).enumerate().for_each(|(lane, (draw, _))| u.set_lane(lane, draw));
     let mut z = Lanes::zeros(target.dim(), u.lanes());
     state.coordinates.forward(&u, &mut z);
     z.pad();
@@ -103,7 +100,7 @@ pub(crate) fn sample(
         verdict,
         reasons,
         draws: z,
-        log_joint: runs.iter().flat_map(|run| &run.draws).map(|draw| draw.value - log_det).collect(),
+        log_joint: runs.iter().flat_map(|run| &run.draws).map(|(_, value)| value - log_det).collect(),
         log_q: vec![f64::NAN; u.lanes()],
         elbo: f64::NAN,
         elbo_mcse: f64::NAN,
@@ -246,8 +243,8 @@ struct Run {
     /// Transitions begun before this one.
     transitions: u64,
     wanted: usize,
-    /// After warm-up, in whitened coordinates.
-    draws: Vec<Point>,
+    /// After warm-up, in whitened coordinates, with their log densities there.
+    draws: Vec<(Vec<f64>, f64)>,
     divergences: u64,
     evaluations: u64,
 }
@@ -285,7 +282,7 @@ impl Run {
             return;
         };
         if self.adaptation.is_over() {
-            self.draws.push(point.clone());
+            self.draws.push((point.position.clone(), point.value));
             self.divergences += u64::from(diverged);
         } else {
             self.adaptation.learn(&point.position, acceptance);

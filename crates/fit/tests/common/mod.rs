@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tables::{ReadOptions, Table};
 
@@ -50,6 +51,41 @@ impl Drop for Scratch {
 /// Runs the binary in `dir`.
 pub fn run(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fit")).args(args).current_dir(dir).output().unwrap()
+}
+
+/// Sends Ctrl-C to `fit ARGS` after `delay`.
+#[cfg(unix)]
+fn interrupted_after(delay: Duration, folder: &Path, args: &[&str]) -> Output {
+    let child = Command::new(env!("CARGO_BIN_EXE_fit"))
+        .args(args)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(delay);
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+/// Interrupts the fit of `text` into `run` while it climbs or samples, however quick the machine is: `STEPS` in
+/// the text is how long it goes on. Leaves its state in `place`.
+#[cfg(unix)]
+pub fn interrupt(folder: &Path, text: &str, place: &str) -> Output {
+    let (mut steps, mut delay) = (10_000, Duration::from_millis(80));
+    for _ in 0..12 {
+        std::fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
+        let out = interrupted_after(delay, folder, &["model.yaml", "--out", "run"]);
+        match out.status.code() {
+            Some(130) if folder.join(place).join("state.bin").exists() => return out,
+            // Before there was anything to write.
+            Some(130) | None => delay *= 2,
+            // Over before the signal came.
+            _ => steps *= 4,
+        }
+    }
+    panic!("no interrupt came at the right moment");
 }
 
 /// A shipped spec by its name, another by its path.
