@@ -89,10 +89,13 @@ fn differences(name: &str) -> Vec<String> {
         let (expected, spread) = (number("mean"), number("sd"));
         let tolerance = if reference.has("tolerance") { number("tolerance") } else { TOLERANCE };
         let off = (mean - expected).abs() / spread;
-        if !(off < tolerance + 4.0 * number("mcse") / spread) {
+        // NaN is nowhere near
+        let near = off < tolerance + 4.0 * number("mcse") / spread;
+        if !near {
             found.push(format!("{parameter}: mean {mean} is {off:.3} sds from {expected}"));
         }
-        if !((sd / spread - 1.0).abs() < tolerance) {
+        let near = (sd / spread - 1.0).abs() < tolerance;
+        if !near {
             found.push(format!("{parameter}: sd {sd} is {:.3} of {spread}", sd / spread));
         }
     }
@@ -155,7 +158,8 @@ fn make(name: &str) -> Result<(), String> {
     let Ok(text) = std::fs::read_to_string(run.path().join("run/fit.json")) else { return Err(said) };
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let chains = |what: &str| json["chains"][what].as_f64().unwrap_or(f64::INFINITY);
-    if !(chains("r_hat") < 1.01 && chains("divergences") < DIVERGENT * DRAWS as f64) {
+    let agree = chains("r_hat") < 1.01 && chains("divergences") < DIVERGENT * DRAWS as f64;
+    if !agree {
         return Err(said);
     }
     let summary = Csv::read(&run.path().join("run/summary.parquet"));
@@ -170,7 +174,7 @@ fn make(name: &str) -> Result<(), String> {
             continue;
         }
         let ess = ["ess", "ess_bulk", "ess_tail"].map(number);
-        if ess.iter().any(|ess| !(*ess > ESS)) {
+        if !ess.iter().all(|ess| *ess > ESS) {
             return Err(format!("{parameter}: effective draws {ess:?}, not {ESS}"));
         }
         add(parameter, number("mean"), number("sd"), number("mcse"));

@@ -106,7 +106,7 @@ impl Trajectory {
         self.leaves += 1;
         let error = kinetic(&self.half.edge.momentum, &self.variance) - value - self.energy;
         // NaN: no density
-        let diverged = !(error < MAX_ERROR);
+        let diverged = error.is_nan() || error >= MAX_ERROR;
         if !diverged {
             self.acceptance += (-error).exp().min(1.0);
             if !self.half.grow(value, -error, &self.variance, chances[0]) {
@@ -189,7 +189,7 @@ impl Half {
         // Leaf n is the first of subtrees if it is even, the last of as many as it ends in ones; those that are
         // open begin at the leaves that n has without its last ones.
         let level = (leaf >> 1).count_ones() as usize;
-        if leaf % 2 == 0 {
+        if leaf.is_multiple_of(2) {
             self.firsts.truncate(level);
             self.firsts.push((self.edge.momentum.clone(), self.momenta.clone()));
             return false;
