@@ -260,24 +260,34 @@ fn compare(
         .map(|(name, (plain_values, values))| {
             let before = check::moments(plain_values, plain_weights);
             let after = check::moments(values, &weights);
+            if before.same_constant(&after) {
+                let (name, mean) = (name.clone(), after.mean);
+                let ess = posterior_draws as f64;
+                let k_hat = f64::NAN;
+                return ParameterCheck {
+                    name,
+                    mean,
+                    sd: 0.0,
+                    shift: 0.0,
+                    sd_shift: 0.0,
+                    mcse: 0.0,
+                    ess,
+                    k_hat,
+                };
+            }
             let ess = (after.sd / after.mcse).powi(2).min(posterior_draws as f64);
             ParameterCheck {
                 name: name.clone(),
                 mean: after.mean,
                 sd: after.sd,
-                shift: relative((after.mean - before.mean).abs(), after.sd),
-                sd_shift: relative(before.sd - after.sd, after.sd),
+                shift: (after.mean - before.mean).abs() / after.sd,
+                sd_shift: before.sd / after.sd - 1.0,
                 mcse: after.sd / ess.sqrt(),
                 ess,
                 k_hat: check::tail_of_mean(values, &answer.psis.log_weights, after.mean),
             }
         })
         .collect()
-}
-
-/// `x / sd`, and zero for a constant that stays where it is.
-fn relative(x: f64, sd: f64) -> f64 {
-    if x == 0.0 { 0.0 } else { x / sd }
 }
 
 /// What the user reads of draws, a column each.

@@ -18,7 +18,8 @@ pub struct ParameterCheck {
     /// `(sd / mcse)^2`.
     pub ess: f64,
     /// Tail index of `weight * |x - mean|`: whether this parameter's mean can be trusted to the
-    /// weights (Vehtari et al. 2024, section 2.4). `+inf` where it has no tail that could be fitted.
+    /// weights (Vehtari et al. 2024, section 2.4). `+inf` where it has no tail that could be fitted, NaN
+    /// of a constant.
     pub k_hat: f64,
 }
 
@@ -29,6 +30,22 @@ pub struct Moments {
     pub sd: f64,
     /// Standard error of `mean` as a self-normalised importance estimate.
     pub mcse: f64,
+}
+
+/// Relative to the mean: a smaller sd, or a smaller difference of two means, is rounding.
+const ROUNDING: f64 = 1e-12;
+
+impl Moments {
+    /// Does it vary by rounding alone, as the first element of a Cholesky factor of correlations does?
+    pub fn is_constant(&self) -> bool {
+        self.sd <= ROUNDING * self.mean.abs()
+    }
+
+    /// Are two of them the same constant?
+    pub fn same_constant(&self, other: &Moments) -> bool {
+        let apart = (self.mean - other.mean).abs();
+        self.is_constant() && other.is_constant() && apart <= ROUNDING * self.mean.abs()
+    }
 }
 
 /// Mean, sd and standard error of `x` under normalised `weights`. A draw of weight zero counts for
@@ -72,6 +89,17 @@ mod tests {
         assert!((plain.mcse - (3.5f64 / 4.0).sqrt()).abs() < 1e-15);
         let weighted = moments(&x, &[0.0, 0.5, 0.0, 0.5, 0.0]);
         assert_eq!((weighted.mean, weighted.sd), (4.0, 2.0));
+    }
+
+    #[test]
+    fn rounding_does_not_vary() {
+        let weights = [0.5, 0.5];
+        let ones = moments(&[1.0, 1.0 + 4e-16], &weights);
+        assert!(ones.same_constant(&moments(&[1.0, 1.0], &weights)));
+        assert!(!ones.same_constant(&moments(&[1.0, 1.0001], &weights)));
+        assert!(!ones.same_constant(&moments(&[2.0, 2.0], &weights)));
+        assert!(moments(&[0.0, 0.0], &weights).is_constant());
+        assert!(!moments(&[-1e-9, 1e-9], &weights).is_constant());
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use numerics::special::ndtri;
 
+use crate::diagnostics::check::moments;
+
 /// What the chains say of one quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixing {
@@ -23,7 +25,7 @@ pub struct Mixing {
 
 /// Diagnoses one quantity from its chains (`[chain][draw]`; longer ones are cut to the shortest).
 ///
-/// `None` for a quantity that is the same number everywhere: it has nothing to mix. All values are NaN
+/// `None` for a quantity that is the same number everywhere, but for rounding: it has nothing to mix. All values are NaN
 /// where a draw is not finite, or a chain has fewer than four.
 pub fn mixing(chains: &[&[f64]]) -> Option<Mixing> {
     let length = chains.iter().map(|c| c.len()).min().unwrap_or(0);
@@ -32,8 +34,8 @@ pub fn mixing(chains: &[&[f64]]) -> Option<Mixing> {
     if length < 4 || halves.iter().any(|half| half.iter().any(|x| !x.is_finite())) {
         return Some(Mixing { r_hat: f64::NAN, ess_bulk: f64::NAN, ess_tail: f64::NAN, ess_mean: f64::NAN });
     }
-    let first = halves[0][0];
-    if halves.iter().all(|half| half.iter().all(|x| *x == first)) {
+    let all = halves.concat();
+    if moments(&all, &vec![1.0 / all.len() as f64; all.len()]).is_constant() {
         return None;
     }
     let sorted = |mut x: Vec<f64>| {

@@ -11,6 +11,7 @@ use numerics::lanes::{LANES, Lanes};
 
 use crate::BLOCK;
 use crate::coordinates::Coordinates;
+use crate::diagnostics::check::moments;
 use crate::observe::Observer;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
@@ -151,6 +152,10 @@ fn advance(x: &mut Lanes, step: f64, direction: &Lanes) {
 /// chains start from are themselves worth `ess` independent ones.
 pub fn drift(before: &[f64], after: &[f64], ess: f64) -> Drift {
     let n = before.len() as f64;
+    let equal = vec![1.0 / n; before.len()];
+    if moments(before, &equal).same_constant(&moments(after, &equal)) {
+        return Drift { mean: 0.0, mean_error: 0.0, sd: 0.0, sd_error: 0.0 };
+    }
     let mean = |x: &mut dyn Iterator<Item = f64>| x.sum::<f64>() / n;
     let (m0, m1) = (mean(&mut before.iter().copied()), mean(&mut after.iter().copied()));
     let variance = mean(&mut after.iter().map(|x| (x - m1).powi(2)));
