@@ -128,6 +128,11 @@ pub trait Distribution: Debug + Send + Sync {
         None
     }
 
+    /// The law that it adds a parameter to, if it is made of another: `hurdle`.
+    fn modifies(&self) -> Option<&'static dyn Distribution> {
+        None
+    }
+
     /// False where the density has no finite integral.
     fn is_proper(&self) -> bool {
         true

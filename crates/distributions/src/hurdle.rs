@@ -33,10 +33,6 @@ impl Hurdle {
         Ok(Hurdle { base, slots: extra_zeros::slots(base) })
     }
 
-    pub fn base(&self) -> &'static dyn Distribution {
-        self.base
-    }
-
     /// ln(1 - f(0)) of a law of counts.
     fn ln_above_zero(&self, own: &Params<f64>) -> Option<f64> {
         if !self.is_discrete() {
@@ -61,6 +57,9 @@ impl Distribution for Hurdle {
     }
     fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+    fn modifies(&self) -> Option<&'static dyn Distribution> {
+        Some(self.base)
     }
     fn widest_support(&self) -> Support {
         self.base.widest_support()

@@ -70,7 +70,7 @@ static HURDLES: LazyLock<Vec<Hurdle>> =
 pub fn zero_inflated(
     base: &'static dyn Distribution,
 ) -> Result<&'static dyn Distribution, DistributionError> {
-    match ZERO_INFLATED.iter().find(|law| law.base().name() == base.name()) {
+    match ZERO_INFLATED.iter().find(|law| law.modifies().is_some_and(|b| b.name() == base.name())) {
         Some(law) => Ok(law),
         None => Err(crate::zero_inflated::refused(base)),
     }
@@ -81,7 +81,7 @@ pub fn zero_inflated(
 /// # Errors
 /// As of [`Hurdle::new`].
 pub fn hurdle(base: &'static dyn Distribution) -> Result<&'static dyn Distribution, DistributionError> {
-    match HURDLES.iter().find(|law| law.base().name() == base.name()) {
+    match HURDLES.iter().find(|law| law.modifies().is_some_and(|b| b.name() == base.name())) {
         Some(law) => Ok(law),
         None => Err(crate::hurdle::refused(base, base.widest_support())),
     }

@@ -26,10 +26,6 @@ impl ZeroInflated {
         }
         Ok(ZeroInflated { base, slots: extra_zeros::slots(base) })
     }
-
-    pub fn base(&self) -> &'static dyn Distribution {
-        self.base
-    }
 }
 
 pub(crate) fn refused(base: &dyn Distribution) -> DistributionError {
@@ -47,6 +43,9 @@ impl Distribution for ZeroInflated {
     }
     fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+    fn modifies(&self) -> Option<&'static dyn Distribution> {
+        Some(self.base)
     }
     fn widest_support(&self) -> Support {
         self.base.widest_support()

@@ -28,7 +28,9 @@ pub const TEMPLATES: &[Template] = &[
     template!("hierarchy", "groups that borrow strength from each other"),
     template!("ode", "measurements of a system that follows differential equations"),
     template!("mixture", "a number from one of two groups, not known which"),
+    template!("timeseries", "a level that drifts, a season, and a column that explains"),
+    template!("gp", "a smooth curve through noisy points, without a formula"),
 ];
 
 /// Kinds whose features a later version brings.
-pub const LATER: &[&str] = &["survival", "timeseries", "gp", "causal", "control"];
+pub const LATER: &[&str] = &["survival", "causal", "control"];

@@ -25,7 +25,7 @@ fn kinds() -> Vec<String> {
 fn every_template_fits_where_it_was_written() {
     let folder = Scratch::new("templates");
     let kinds = kinds();
-    assert!(kinds.len() >= 6, "{kinds:?}");
+    assert!(kinds.len() >= 8, "{kinds:?}");
     let listed = said(&run(folder.path(), &["new"]));
     assert_eq!(listed.lines().count(), kinds.len() + 2, "each file is a line of the table: {listed}");
     for kind in &kinds {

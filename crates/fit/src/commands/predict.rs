@@ -194,6 +194,7 @@ fn names(e: &Expr, found: &mut dyn FnMut(&str)) {
             names(right, found);
         }
         ExprKind::Array(items) => items.iter().for_each(|e| names(e, found)),
+        // A unit has the names of units.
         ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Unit(_) => {}
     }
 }

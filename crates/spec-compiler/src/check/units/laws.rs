@@ -116,7 +116,9 @@ impl Checker<'_> {
 
     fn call(&mut self, span: Span, call: &Call, v: &Variable) {
         let law = call.distribution.name();
-        let Some(units) = units::laws::of(law) else {
+        // The variable, and all parameters but one, are those of the law that it modifies.
+        let of = call.distribution.modifies().map_or(law, |base| base.name());
+        let Some(units) = units::laws::of(of) else {
             call.args.iter().for_each(|arg| _ = self.state(arg));
             return;
         };
@@ -149,7 +151,10 @@ impl Checker<'_> {
         let slots = call.distribution.slots();
         let parameter = |(k, given): (usize, distributions::Given<usize>)| {
             let name = slots[k].alternatives[given.alternative].name;
-            let (rule, arg) = (units.parameter(name)?, &call.args[given.value]);
+            let rows = [Some(units), units::laws::of(call.distribution.name())];
+            let (units, rule) =
+                rows.into_iter().flatten().find_map(|row| Some((row, row.parameter(name)?)))?;
+            let arg = &call.args[given.value];
             // In `lognormal(log(level), s)` the level is in the unit of the variable.
             let (rule, arg, what) = match (rule, &arg.kind) {
                 (ParameterUnit::LogOf, Kind::Apply1(Unary::Ln, number)) => {
