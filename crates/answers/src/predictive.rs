@@ -51,6 +51,9 @@ pub struct Written {
     pub draws: usize,
     /// By variable, predictions that are NaN, for they need a value that is a null.
     pub unpredicted: BTreeMap<String, usize>,
+    /// By variable, other predictions that are NaN: a parameter of their law is out of its domain at some
+    /// draw, or a state has no law, for it starts diffuse and nothing is seen of it.
+    pub undrawn: BTreeMap<String, usize>,
 }
 
 /// Writes `predictive.parquet`, `rows_<table>.parquet` and `draws_<table>.parquet` into `folder`, as
@@ -97,7 +100,8 @@ pub fn write(
         start = chunk.end;
     }
     let unpredicted = std::mem::take(&mut files.unpredicted);
-    Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted })
+    let undrawn = std::mem::take(&mut files.undrawn);
+    Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted, undrawn })
 }
 
 /// The draws of discrete latents that do not vary by row, as columns (`k`, `k[a]`), for all draws.

@@ -58,11 +58,13 @@ pub struct Files<'a> {
     open: BTreeMap<String, ParquetBlocks>,
     /// By variable, predictions that need a value that is a null.
     pub unpredicted: BTreeMap<String, usize>,
+    /// By variable, others that are NaN at some draw.
+    pub undrawn: BTreeMap<String, usize>,
 }
 
 impl<'a> Files<'a> {
     pub fn new(folder: &'a Path) -> Files<'a> {
-        Files { folder, open: BTreeMap::new(), unpredicted: BTreeMap::new() }
+        Files { folder, open: BTreeMap::new(), unpredicted: BTreeMap::new(), undrawn: BTreeMap::new() }
     }
 
     fn write(&mut self, name: &str, columns: &[Output]) -> Result<(), AnswerError> {
@@ -218,6 +220,9 @@ fn predictions(
             *files.unpredicted.entry(of.variable.name.clone()).or_default() += 1;
         }
         let m = Moments::of(draws);
+        if seen.possible[e] && m.mean.is_nan() {
+            *files.undrawn.entry(of.variable.name.clone()).or_default() += 1;
+        }
         let mut x = seen.observed[e];
         if n_outcomes > 1 && !x.is_nan() {
             x = f64::from(u8::from(x == (at % n_outcomes) as f64));

@@ -78,9 +78,9 @@ fn smoothed(s2: f64, r2: f64) -> Vec<(f64, f64)> {
     for t in (1..FLOW.len()).filter(|&t| !FLOW[t].is_nan()) {
         let c: Vec<f64> = (0..n).map(|i| v[i][t]).collect();
         let (total, off) = (c[t] + r2, FLOW[t] - m[t]);
-        for i in 0..n {
-            m[i] += c[i] * off / total;
-            (0..n).for_each(|j| v[i][j] -= c[i] * c[j] / total);
+        for ((m, v), own) in m.iter_mut().zip(&mut v).zip(&c) {
+            *m += own * off / total;
+            v.iter_mut().zip(&c).for_each(|(v, other)| *v -= own * other / total);
         }
     }
     (0..n).map(|i| (m[i], v[i][i])).collect()
@@ -173,10 +173,10 @@ fn by_paths(p: f64) -> (f64, Vec<[f64; 2]>) {
         let far = path >> n;
         let k = |t: usize| path >> t & 1;
         let mut w = if far == 1 { p } else { 1.0 - p };
-        for t in 0..n {
+        for (t, seen) in SEEN.iter().enumerate() {
             w *= if t == 0 { start[k(0)] } else { theta[k(t - 1)][k(t)] };
-            if !SEEN[t].is_nan() {
-                w *= (-0.5 * (SEEN[t] - mu[k(t)] - 3.0 * far as f64).powi(2)).exp();
+            if !seen.is_nan() {
+                w *= (-0.5 * (seen - mu[k(t)] - 3.0 * far as f64).powi(2)).exp();
             }
         }
         total += w;
@@ -302,12 +302,12 @@ fn states_are_simulated_by_their_laws() {
             close("k", mean(&next), p, (p * (1.0 - p) / next.len() as f64).sqrt());
         }
     }
-    for row in 0..5 {
-        let noise: Vec<f64> = cell("y", row).iter().zip(&z[row]).map(|(y, z)| y - 2.0 * z).collect();
+    for (row, (z, k)) in z.iter().zip(&k).enumerate() {
+        let noise: Vec<f64> = cell("y", row).iter().zip(z).map(|(y, z)| y - 2.0 * z).collect();
         close("noise", variance(&noise), 0.01, 0.01 * (2.0 / n).sqrt());
         let counts = cell("n", row);
         for (is, rate) in [(0.0, 2.0), (1.0, 7.0)] {
-            let of: Vec<f64> = (0..N).filter(|&d| k[row][d] == is).map(|d| counts[d]).collect();
+            let of: Vec<f64> = (0..N).filter(|&d| k[d] == is).map(|d| counts[d]).collect();
             close("count", mean(&of), rate, (rate / of.len() as f64).sqrt());
         }
     }

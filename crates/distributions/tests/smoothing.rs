@@ -175,9 +175,9 @@ fn the_level_of_the_nile_is_smoothed() {
 
     let covariance = (0..n).map(|i| (0..n).map(|j| e * e + s * s * i.min(j) as f64).collect());
     let mut dense = Dense { mean: vec![NILE[0]; n], covariance: covariance.collect() };
-    for t in 1..n {
+    for (t, y) in NILE.iter().enumerate().skip(1) {
         let h: Vec<f64> = (0..n).map(|i| f64::from(u8::from(i == t))).collect();
-        dense.see(&h, NILE[t], e);
+        dense.see(&h, *y, e);
     }
     for i in 0..n {
         close("mean", found.mean[i], dense.mean[i], 1000.0);
@@ -247,10 +247,9 @@ fn coupled_states_agree_with_dense_conditioning() {
         }
         mean[t] = mean[t - 1] + w[t] * mean[n + t - 1];
         mean[n + t] = -0.25 * mean[t - 1] + 0.6 * mean[n + t - 1] + w[t];
-        for k in 0..2 * n {
-            loads[t][k] = loads[t - 1][k] + w[t] * loads[n + t - 1][k];
-            loads[n + t][k] = -0.25 * loads[t - 1][k] + 0.6 * loads[n + t - 1][k];
-        }
+        let (level, slope) = (loads[t - 1].clone(), loads[n + t - 1].clone());
+        loads[t] = level.iter().zip(&slope).map(|(l, s)| l + w[t] * s).collect();
+        loads[n + t] = level.iter().zip(&slope).map(|(l, s)| -0.25 * l + 0.6 * s).collect();
         loads[t][t] += 0.8;
         loads[n + t][n + t] += 0.5;
     }

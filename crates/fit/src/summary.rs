@@ -70,7 +70,8 @@ pub fn table(rows: &[Row]) -> String {
     for c in t.column_iter_mut().skip(1).take(5) {
         c.set_cell_alignment(comfy_table::CellAlignment::Right);
     }
-    let mut out = t.to_string();
+    let lines: Vec<String> = t.lines().map(|line| line.trim_end().to_string()).collect();
+    let mut out = lines.join("\n");
     if rows.len() > SHOWN {
         out.push_str(&format!("\n ... and {} more in summary.parquet", rows.len() - SHOWN));
     }

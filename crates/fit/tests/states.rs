@@ -167,9 +167,9 @@ output: {draws: [k]}
     for (a, b) in fitted.iter().zip(&high) {
         assert!((a.0 - b.0).abs() < 1e-9, "the old rows say what they said");
     }
-    for t in 8..10 {
+    for (t, next) in [(8, 9), (9, 10)] {
         let expected = 0.1 * low[t].0 + 0.7 * high[t].0;
-        assert!((high[t + 1].0 - expected).abs() < 1e-9, "{} {expected}", high[t + 1].0);
+        assert!((high[next].0 - expected).abs() < 1e-9, "{} {expected}", high[next].0);
     }
     assert!(high[8].0 > 0.8 && high[0].0 < 0.2);
     // The draws of the state follow the probabilities.
@@ -179,4 +179,31 @@ output: {draws: [k]}
     }
     let draws = table(&dir, "runs/moods/predict/draws_t.parquet");
     assert!(real(&draws, "value").iter().all(|k| *k == 1.0 || *k == 2.0));
+}
+
+/// A series that starts flat needs a value to stand on; old rows give it one.
+#[test]
+fn a_flat_start_without_a_value_is_told() {
+    let spec = "model: flat
+data: {t: {file: old.csv, rows: i, missing: {y: drop}}}
+latent:
+  s: lognormal(-0.7, 0.2)
+recurrence:
+  level:
+    over: i
+    by: g
+    states:
+      z: {initial: flat(), next: \"normal(z, 0.5)\"}
+observe:
+  y: normal(z, s)
+";
+    let old = "g,y\na,1\na,2\na,1.5\na,2.5\na,2\na,1.7\n";
+    let new = format!("{old}a,\nb,\nb,\n");
+    let dir = folder("flat", &[("flat.yaml", spec), ("old.csv", old), ("new.csv", &new)]);
+    does(&dir, &["flat.yaml", "--quiet"]);
+    let said = does(&dir, &["predict", "runs/flat", "--data", "new.csv"]);
+    assert!(said.contains("note: 2 predictions of `y` are NaN") && said.contains("`flat()`"), "{said}");
+    let means = real(&table(&dir, "runs/flat/predict/predictive.parquet"), "mean");
+    assert!(means[..7].iter().all(|m| (m - 1.8).abs() < 1.0), "{means:?}");
+    assert!(means[7].is_nan() && means[8].is_nan());
 }

@@ -683,3 +683,36 @@ observe:
     close(mean[2], 0.3 + 0.7 * 0.1);
     close(mean[5], 0.3 + 0.7 * 0.1 + 0.06);
 }
+
+/// A scale that is data must be positive in the rows whose step it belongs to, whatever becomes of the
+/// state.
+#[test]
+fn scales_of_steps_are_looked_at_where_they_are_taken() {
+    for seen in ["normal(z, 1)", "student_t(3, z, 1)"] {
+        let text = |initial: &str, next: &str| {
+            format!(
+                "
+model: m
+data:
+  s: {{file: small.csv, rows: i, ordered_by: t, missing: {{y: drop}}}}
+latent:
+  a: normal(0, 1)
+recurrence:
+  r:
+    over: i
+    by: g
+    states:
+      z: {{initial: \"normal(0, {initial})\", next: \"normal(a * z, {next})\"}}
+observe:
+  y: {seen}
+"
+            )
+        };
+        let tables = tables("small.csv", SMALL);
+        let said = mistakes(&text("1", "w + 0.5"), &tables);
+        assert!(said.contains("row 7 (line 8)") && said.contains("sd"), "{said}");
+        let said = mistakes(&text("w", "1"), &tables);
+        assert!(said.contains("row 4 (line 5)"), "{said}");
+        compiled(&text("where(t == 1, 1, -1)", "where(t == 1, -1, 1)"), &tables);
+    }
+}

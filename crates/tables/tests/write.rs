@@ -3,7 +3,7 @@
 mod common;
 
 use common::Scratch;
-use tables::{ColumnData, Output, ParquetBlocks, ReadOptions, Table, TableError, write_parquet, write_table};
+use tables::{ColumnData, Output, ParquetBlocks, ReadOptions, Table, TableError, write_table};
 
 fn sample() -> Vec<Output> {
     let column =

@@ -191,17 +191,16 @@ fn verdict(run: &Run) -> String {
     for r in fit.reasons.iter().take(8) {
         out.push_str(&format!("  {r}\n"));
     }
-    if fit.verdict == Verdict::Unreliable
-        && !fit.interrupted
-        && fit.chains.is_none()
-        && fit.state.family == "mean_field"
-    {
-        out.push_str(
-            "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
-        );
-    }
     if fit.reasons.len() > 8 {
         out.push_str(&format!("  ... and {} more in fit.json\n", fit.reasons.len() - 8));
+    }
+    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() {
+        if fit.state.family == "mean_field" {
+            out.push_str(
+                "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
+            );
+        }
+        out.push_str("  chains need no family: try `--set inference.method=nuts`\n");
     }
     out
 }

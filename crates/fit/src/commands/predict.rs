@@ -56,6 +56,12 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
         for (name, n) in &written.unpredicted {
             eprintln!("note: {n} predictions of `{name}` are NaN: they need a value that is missing");
         }
+        for (name, n) in &written.undrawn {
+            eprintln!(
+                "note: {n} predictions of `{name}` are NaN: a parameter lies outside its domain at some draw, \
+                 or a state that starts `flat()` has too few rows with a value before or after them"
+            );
+        }
     }
     let data: Vec<_> = files.new.iter().map(|(file, n)| json!({"tables": n.tables, "file": file})).collect();
     let text = json!({
@@ -194,7 +200,6 @@ fn names(e: &Expr, found: &mut dyn FnMut(&str)) {
             names(right, found);
         }
         ExprKind::Array(items) => items.iter().for_each(|e| names(e, found)),
-        // A unit has the names of units.
         ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Unit(_) => {}
     }
 }

@@ -107,18 +107,19 @@ impl Lowering<'_> {
                 _ => {}
             }
         }
-        if def.linear.is_some() {
-            return;
+        if def.linear.is_none() {
+            self.scan(block, def, &order);
         }
-        self.scan(block, def, &order);
         for (state, s) in def.states.iter().enumerate() {
             let me = SeriesRef { block, state };
             self.origin(format!("law of {}", s.name));
-            let steps = [&s.initial, &s.next];
-            let good = |l: &mut Self, step: &Step| {
-                step.law().is_none_or(|law| l.arguments_are_good(law, &s.dims, None))
+            // Each step has to be good in the rows where it is taken.
+            let first = self.data_over(order.first_row, &s.dims);
+            let later: Vec<f64> = first.iter().map(|first| 1.0 - first).collect();
+            let good = |l: &mut Self, step: &Step, counts: &[f64]| {
+                step.law().is_none_or(|law| l.arguments_are_good(law, &s.dims, Some(counts)))
             };
-            if !steps.into_iter().all(|step| good(self, step)) {
+            if !(good(self, &s.initial, &first) && good(self, &s.next, &later)) || def.linear.is_some() {
                 continue;
             }
             let term = match s.kind {
