@@ -171,7 +171,9 @@ fn posteriordb_densities_differ_as_they_should() {
         for r in 0..rows.len() {
             let found = out.number(r, "log_joint") - out.number(0, "log_joint");
             let expected = reference.number(r, "log_density_minus_first");
-            assert!((found - expected).abs() < 1e-6, "{name} row {r}: {found}, reference {expected}");
+            // These points have ten digits: in exact arithmetic their differences are 1.03e-6 off.
+            let tolerance = if name == "sblri-blr" { 1.1e-6 } else { 1e-6 };
+            assert!((found - expected).abs() < tolerance, "{name} row {r}: {found}, reference {expected}");
         }
         checked += 1;
     }

@@ -7,6 +7,9 @@ use numerics::lanes::Lanes;
 
 use crate::compiled::CompileError;
 
+/// The input that stands for a value.
+const GIVEN: &str = "(given)";
+
 /// The coordinates of points given on the user's scale: `[value, point]`, site by site, the elements
 /// of each in memory order. A coordinate is infinite where a value lies on the edge of its support and
 /// NaN where it lies outside.
@@ -21,16 +24,18 @@ pub fn unconstrain(target: &Target, values: &Lanes, options: &Options) -> Result
     // Site by site: the ends of a support may be what earlier sites are.
     for site in &target.sites {
         let mut g = target.graph.clone();
-        let given = g.input("(given)", Varies::Lane, Kind::Real, &site.dims);
+        let given = g.input(GIVEN, Varies::Lane, Kind::Real, &site.dims);
         let u = site.bijector.inverse(&mut g, given);
         let dims = g.ty(site.unconstrained).dims.clone();
         let u = g.expand(u, &dims);
         let program = Program::compile(&g, &[u], &target.bindings, options)?;
         let (n, k) = (site.labels.len(), site.coordinates.len());
-        let (mut input, mut out) = (Lanes::zeros(dim + n, points), Lanes::zeros(k, points));
+        // Behind the coordinates there may be other inputs, of the noise of states that are summed out.
+        let (mut input, mut out) = (Lanes::zeros(program.n_in(), points), Lanes::zeros(k, points));
+        let given = program.input_range(GIVEN).expect("it was made above").start;
         for lane in 0..points {
             (0..coordinate).for_each(|i| input.set(i, lane, z.get(i, lane)));
-            (0..n).for_each(|i| input.set(dim + i, lane, values.get(first + i, lane)));
+            (0..n).for_each(|i| input.set(given + i, lane, values.get(first + i, lane)));
         }
         input.pad();
         program.eval(&mut program.workspace(), &[], &input, &mut out, &mut Vec::new());
