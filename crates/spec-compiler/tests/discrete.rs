@@ -82,7 +82,8 @@ fn trials_may_be_a_discrete_latent() {
 #[test]
 fn trials_that_are_not_known_are_refused() {
     for trials in ["6 * p", "n + u", "where(u > 0, n, 3)"] {
-        let source = Source::new("spec.yaml", &model("", &format!("seen: binomial({trials}, p)"))).unwrap();
+        let law = format!("seen: binomial({trials}, p)");
+        let source = Source::new("spec.yaml", model("", &law)).unwrap();
         let Err(mistakes) = compile(&source, Path::new(""), &tables()) else { panic!("{trials} compiled") };
         let said = render(&mistakes, &source);
         assert!(said.contains("n of binomial must be a constant here"), "{said}");
