@@ -318,6 +318,7 @@ fn let_(scope: &mut Scope, i: usize) {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
         discrete: expr::discrete(scope, &typed),
+        known: expr::is_known(scope, &typed),
         value: typed,
         data_only,
         origin: origin.clone(),
