@@ -4,13 +4,13 @@ mod support;
 
 use std::path::Path;
 
-use graph::ir::{Graph, NodeId};
+use graph::ir::NodeId;
 use graph::program::{Options, Program};
-use graph::value::{Bindings, Value};
-use model::Target;
+use graph::value::Value;
 use numerics::lanes::Lanes;
-use spec_compiler::{Compiled, Source, compile, render};
+use spec_compiler::{Compiled, Source, render};
 use support::Tables;
+use support::models::{at, compiled, evaluate, mistakes, normal};
 
 /// Annual flow of the Nile at Aswan, 1871 to 1970, in 10^8 m^3 (G. Cobb, Biometrika 65, 1978; the
 /// values as in R's `datasets::Nile`).
@@ -34,44 +34,11 @@ fn tables(name: &str, csv: &str) -> Tables {
     tables
 }
 
-fn compiled(text: &str, tables: &Tables) -> Compiled {
-    let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), tables).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
-}
-
-fn mistakes(text: &str, tables: &Tables) -> String {
-    let source = Source::new("spec.yaml", text).unwrap();
-    match compile(&source, Path::new(""), tables) {
-        Ok(_) => panic!("compiled:\n{text}"),
-        Err(m) => render(&m, &source),
-    }
-}
-
-fn evaluate(graph: &Graph, node: NodeId, bindings: &Bindings) -> Vec<f64> {
-    match graph::interpret::evaluate(graph, &[node], bindings).unwrap().remove(0) {
-        Value::Real(v) => v,
-        Value::Index(_) => unreachable!("a density is real"),
-    }
-}
-
-/// The target with the coordinates of its sites at `u`.
-fn bound(t: &Target, u: &[f64]) -> Bindings {
-    let mut b = t.bindings.clone();
-    let mut rest = u;
-    for s in &t.sites {
-        let (own, next) = rest.split_at(s.coordinates.len());
-        b.data.insert(s.name.clone(), Value::Real(own.to_vec()));
-        rest = next;
-    }
-    assert!(rest.is_empty(), "{:?}", t.coordinates());
-    b
-}
-
 /// The log joint density at `u`: by the interpreter, and in agreement the program, whose gradient is
 /// that of differences. Blocks are short, so that rows are streamed.
 fn log_joint(c: &Compiled, u: &[f64]) -> f64 {
     let t = &c.target;
-    let x = evaluate(&t.graph, t.log_joint, &bound(t, u))[0];
+    let x = evaluate(&t.graph, t.log_joint, &at(t, u))[0];
     let wrt: Vec<NodeId> = t.sites.iter().map(|s| s.unconstrained).collect();
     let both = graph::vjp::value_and_grad(&t.graph, t.log_joint, &wrt, &[]).unwrap();
     let g = both.graph;
@@ -89,7 +56,7 @@ fn log_joint(c: &Compiled, u: &[f64]) -> f64 {
         let at = |d: f64| {
             let mut u = u.to_vec();
             u[i] += d;
-            evaluate(&t.graph, t.log_joint, &bound(t, &u))[0]
+            evaluate(&t.graph, t.log_joint, &at(t, &u))[0]
         };
         let slope = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
         let found = out.get(1 + i, 0);
@@ -99,10 +66,6 @@ fn log_joint(c: &Compiled, u: &[f64]) -> f64 {
         );
     }
     x
-}
-
-fn normal(x: f64, m: f64, s: f64) -> f64 {
-    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
 }
 
 #[track_caller]
@@ -320,7 +283,7 @@ observe:
     for (name, values) in [("h", hs), ("v", vs)] {
         let named = t.generate.iter().find(|n| n.name == name).unwrap();
         assert!(named.by_row);
-        evaluate(&t.graph, named.node, &bound(t, &u)).iter().zip(values).for_each(|(x, y)| close(*x, y));
+        evaluate(&t.graph, named.node, &at(t, &u)).iter().zip(values).for_each(|(x, y)| close(*x, y));
     }
 }
 
@@ -488,7 +451,7 @@ observe:
     let c = compiled(text, &tables("small.csv", SMALL));
     let u = [0.1, -0.5, 0.4, 0.8, 0.2, -0.3, 0.6, -0.2, 0.7, 0.3, -0.8, 1.2];
     let t = &c.target;
-    let theta = evaluate(&t.graph, t.sites[0].value, &bound(t, &u));
+    let theta = evaluate(&t.graph, t.sites[0].value, &at(t, &u));
     let mu = &u[9..];
     let start = [0.2, 0.5, 0.3];
     let row = |k: usize| theta[3 * k..3 * k + 3].iter().sum::<f64>();
@@ -576,7 +539,7 @@ observe:
         let noise = c.target.coordinates().len() - 1;
         let at = |a: f64| {
             let u: Vec<f64> = [a].into_iter().chain(vec![0.1; noise]).collect();
-            evaluate(&c.target.graph, c.target.log_joint, &bound(&c.target, &u))[0]
+            evaluate(&c.target.graph, c.target.log_joint, &at(&c.target, &u))[0]
         };
         // The covariate is 1 in one row, and 1.5 in a first one, where the law is another.
         assert!(at(1.1).is_finite());
@@ -621,7 +584,7 @@ observe:
     let names: Vec<&str> = c.target.noise.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names, ["(noise of level)", "(noise of slope)", "(noise of k)"]);
     let by_row = |t: &Target, rows: &[usize]| {
-        let mut b = bound(t, &[0.6]);
+        let mut b = at(t, &[0.6]);
         for (n, noise) in t.noise.iter().enumerate() {
             let values = rows.iter().map(|&r| (0.05 + 0.13 * (r + n) as f64).fract()).collect();
             b.data.insert(noise.name.clone(), Value::Real(values));
@@ -651,7 +614,7 @@ observe:
     assert!((straight[1][1] - 0.1).abs() < 1e-12 && (straight[1][3] - 0.1).abs() < 1e-12);
     // A let over the states is computed from their values.
     let t = &c.target;
-    let mut b = bound(t, &[0.6]);
+    let mut b = at(t, &[0.6]);
     b.data.insert("level".into(), Value::Real(vec![1.0; 7]));
     b.data.insert("slope".into(), Value::Real(vec![0.25; 7]));
     let shown = t.generate.iter().find(|n| n.name == "shown").unwrap();
@@ -671,7 +634,7 @@ observe:
     let e = spec_compiler::compile_after(spec, Path::new(""), &tables("small.csv", &none), &after);
     let e = e.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
     let law = |noise: f64| {
-        let mut b = bound(&e, &[0.6]);
+        let mut b = at(&e, &[0.6]);
         e.noise.iter().for_each(|n| {
             b.data.insert(n.name.clone(), Value::Real(vec![noise; 7]));
         });
