@@ -9,12 +9,12 @@ use model::{Carrier, Generated, Observed, Role, Stands, Target};
 use numerics::lanes::Lanes;
 use numerics::random::Key;
 
-use crate::ancestral::{
-    Ancestry, Given, World, first_of_state, given_name, inverse, off_the_edge, reach, stream,
-};
-use crate::drawer::{Drawer, strides};
+use crate::ancestral::{Ancestry, Given, World, stream};
+use crate::coordinates::{first_of_state, given_name, inverse, off_the_edge};
+use crate::drawer::{Drawer, element_of, strides};
 use crate::error::AnswerError;
 use crate::known::Known;
+use crate::levels::reach;
 use crate::nodes::Values;
 
 /// Draws at a time.
@@ -309,19 +309,13 @@ fn drawn(
     bindings: &Bindings,
 ) -> Result<Vec<bool>, AnswerError> {
     let dims = &of.variable.dims;
-    let own = strides(target, dims);
     let mut out = vec![true; target.count(dims)];
     for node in [o.present, o.possible, o.within].into_iter().flatten() {
         let nodes = Values::new(&target.graph, &[node], bindings)?;
         let (reader, place) = (nodes.lane(0), nodes.place(node));
-        let has = &target.graph.ty(node).dims;
-        let along = strides(target, has);
+        let element = element_of(target, dims, &target.graph.ty(node).dims);
         for (e, drawn) in out.iter_mut().enumerate() {
-            let at = has.iter().zip(&along).map(|(d, s)| {
-                let k = dims.iter().position(|x| x == d).unwrap_or(0);
-                e / own[k] % target.size(*d) * s
-            });
-            *drawn &= reader.get(place, at.sum()) != 0.0;
+            *drawn &= reader.get(place, element(e)) != 0.0;
         }
     }
     Ok(out)
