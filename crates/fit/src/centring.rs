@@ -30,6 +30,9 @@ pub struct Chosen {
     pub recentred: Option<Recentred>,
     /// Where the fit has begun already.
     pub begun: Option<State>,
+    /// Whether it was cancelled before it was known which coordinates are best: a fit in these has nothing
+    /// to go on from.
+    pub is_undecided: bool,
 }
 
 /// Gives the hierarchies of a model the coordinates they are fitted in. `compiled.target` is then in
@@ -43,7 +46,7 @@ pub fn choose(
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
     let written = |compiled: &Compiled| {
         let density = CompiledDensity::new(&compiled.target, machine).map_err(Problem::failed)?;
-        Ok(Chosen { density, recentred: None, begun: None })
+        Ok(Chosen { density, recentred: None, begun: None, is_undecided: false })
     };
     if !compiled.target.sites.iter().any(|s| s.centring) {
         return written(compiled);
@@ -52,7 +55,7 @@ pub fn choose(
     let found = match choice {
         ast::Centring::Centred => Ok((hierarchies.all(1.0), None)),
         ast::Centring::NonCentred => Ok((hierarchies.all(0.0), None)),
-        ast::Centring::Learned => hierarchies.learned(observer).map(|lambda| (lambda, None)),
+        ast::Centring::Learned => hierarchies.learned(observer),
         ast::Centring::Auto => hierarchies.best(observer),
     };
     let (lambda, begun) = match found {
@@ -64,13 +67,14 @@ pub fn choose(
         // What is wrong is told by the fit, in the model's own words.
         Err(Trouble::Fit(_)) => return written(compiled),
     };
+    let is_undecided = observer.cancelled();
     if lambda.values().flatten().all(|l| *l == 1.0) {
-        return Ok(Chosen { begun, ..written(compiled)? });
+        return Ok(Chosen { begun, is_undecided, ..written(compiled)? });
     }
     let target = hierarchies.target(&Centring::Partial(lambda.clone()));
     let density = CompiledDensity::new(&target, machine).map_err(Problem::failed)?;
     let written = std::mem::replace(&mut compiled.target, target);
-    Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun })
+    Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun, is_undecided })
 }
 
 /// By latent, for each element: 1 where it is centred, 0 where it is not.
@@ -124,8 +128,8 @@ impl Hierarchies<'_> {
         Ok(Begun { target, density, trial })
     }
 
-    /// By the gradient of the ELBO.
-    fn learned(&self, observer: &mut dyn Observer) -> Result<Lambda, Trouble> {
+    /// By the gradient of the ELBO. Cancelled, it is the non-centred fit that there is.
+    fn learned(&self, observer: &mut dyn Observer) -> Result<(Lambda, Option<State>), Trouble> {
         let apart = self.apart(observer)?;
         let half_way = self.all(vi_engine::centring::HALF_WAY);
         let half_way = self.target(&Centring::Partial(half_way));
@@ -134,17 +138,19 @@ impl Hierarchies<'_> {
         let of = |s: &Site| Some((s.name.strip_suffix(CENTRING)?.to_string(), s.coordinates.len()));
         let (names, lengths): (Vec<String>, Vec<usize>) = free.sites.iter().filter_map(of).unzip();
         let mut density = CompiledDensity::new(&free, self.machine)?;
-        let learned = vi_engine::centring::learn(&mut density, &lengths, &draws, self.options, observer)?;
-        Ok(names.into_iter().zip(learned).collect())
+        match vi_engine::centring::learn(&mut density, &lengths, &draws, self.options, observer) {
+            Err(FitError::InterruptedAtStart) => Ok((self.all(0.0), Some(apart.trial.state))),
+            learned => Ok((names.into_iter().zip(learned?).collect(), None)),
+        }
     }
 
     /// Of non-centred, centred, and by what the data know of each element, the one that the family fits
-    /// best.
+    /// best, of those that were tried before it is cancelled.
     fn best(&self, observer: &mut dyn Observer) -> Result<(Lambda, Option<State>), Trouble> {
         let mut apart = self.apart(observer)?;
         let mut best = (self.all(0.0), apart.trial.clone());
         for lambda in [self.informed(&mut apart), self.all(1.0)] {
-            if best.0 == lambda {
+            if best.0 == lambda || observer.cancelled() {
                 continue;
             }
             let target = self.target(&Centring::Partial(lambda.clone()));
@@ -157,14 +163,11 @@ impl Hierarchies<'_> {
             }
             let mut density = CompiledDensity::new(&target, self.machine)?;
             let from = Some((&draws, &found));
-            match vi_engine::centring::trial(&mut density, self.options, from, observer) {
-                Err(e @ FitError::InterruptedAtStart) => return Err(e.into()),
-                Err(_) => {}
-                Ok(trial) => {
-                    if trial.beats(&best.1) {
-                        best = (lambda, trial);
-                    }
-                }
+            // Coordinates in which no fit can begin are not the best.
+            if let Ok(trial) = vi_engine::centring::trial(&mut density, self.options, from, observer)
+                && trial.beats(&best.1)
+            {
+                best = (lambda, trial);
             }
         }
         Ok((best.0, Some(best.1.state)))

@@ -24,6 +24,8 @@ pub const STATE: &str = "state.bin";
 pub const UNCONSTRAINED: &str = "unconstrained.parquet";
 /// Draws of discrete latents that do not vary by row.
 pub const DISCRETE: &str = "discrete.parquet";
+/// The key of [`MARKER`] that is true where [`STATE`] has nothing to go on from.
+pub const UNDECIDED: &str = "centring_is_undecided";
 
 /// Why results could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,8 @@ pub struct Run<'a> {
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
     pub recentred: Option<&'a Recentred>,
+    /// As in [`crate::centring::Chosen`].
+    pub is_undecided: bool,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -212,6 +216,7 @@ impl Run<'_> {
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
             "centring": self.recentred.map(Recentred::json),
+            UNDECIDED: self.is_undecided,
             "model": model.name,
             "digest": digest(self.source, self.compiled),
             "data": data,

@@ -172,6 +172,37 @@ fn json_of_run(folder: &Path, spec: &str, isa: Option<&str>) -> serde_json::Valu
     json(&folder.join("run"))
 }
 
+/// An interrupt may come while it is found out how the hierarchy is parameterised, or later.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_hierarchy_goes_on_to_the_same_bits() {
+    let folder = Scratch::new("interrupt-hierarchy");
+    let data = common::workspace().join("datasets/eight_schools.csv");
+    let text = format!(
+        "
+model: schools
+data:
+  schools: {{file: {}, key: school}}
+latent:
+  mu: normal(0, 5)
+  tau: half_cauchy(5)
+  theta[school]: normal(mu, tau)
+observe:
+  effect: normal(theta, se)
+inference: {{draws: STEPS}}
+",
+        data.display()
+    );
+    interrupt(folder.path(), &text, "run");
+    assert_eq!(table(&folder.path().join("run/posterior.parquet")).n_rows, 4000);
+    assert!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.success());
+    let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let read = |run: &str| fs::read(folder.path().join(run).join("posterior.parquet")).unwrap();
+    assert!(read("run") == read("whole"));
+    assert_eq!(json(&folder.path().join("run"))["centring"]["theta"]["form"], "non_centred");
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {

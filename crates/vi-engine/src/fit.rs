@@ -112,11 +112,11 @@ fn run(
     answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
 }
 
-/// The state after so many steps of the climb at most, for [`resume`] to go on from; `from` are draws to
-/// begin with instead of a search.
+/// The state after so many steps of the climb at most, fewer where that is cancelled, for [`resume`] to go
+/// on from; `from` are draws to begin with instead of a search.
 ///
 /// # Errors
-/// As [`fit`]; cancelled; draws without a spread.
+/// As [`fit`]; draws without a spread.
 pub(crate) fn begun(
     density: &mut dyn LogDensity,
     options: &Options,
@@ -139,9 +139,6 @@ pub(crate) fn begun(
     };
     let mut until = Until { observer, steps };
     climb(&mut target, family, options, &mut state, &mut until);
-    if observer.cancelled() {
-        return Err(FitError::InterruptedAtStart);
-    }
     state.tally = target.tally.clone();
     Ok(state)
 }

@@ -23,13 +23,17 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let options = options(&compiled.spec.inference, args.seed);
     let mut watch = Watch::new(args.quiet);
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
-    let saved = if args.resume { Some(state(&folder, &source, &compiled)?) } else { None };
+    let saved = if args.resume { state(&folder, &source, &compiled)? } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
     let compiled_at = begun.elapsed();
-    let centring::Chosen { mut density, recentred, begun: trial } =
+    let centring::Chosen { mut density, recentred, begun: trial, is_undecided } =
         centring::choose(&mut compiled, &options, &machine, &mut watch)?;
     let target = &compiled.target;
+    if is_undecided && saved.is_some() {
+        // Its state is one of the coordinates that would have been chosen.
+        return Err(Problem::interrupted("interrupted before the saved fit went on: it is still there"));
+    }
 
     let fitted = match saved.or(trial) {
         None => vi_engine::fit(&mut density, &options, &mut watch),
@@ -55,6 +59,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         source: &source,
         compiled: &compiled,
         recentred: recentred.as_ref(),
+        is_undecided,
         options: &options,
         machine: &machine,
         fit: &fit,
@@ -139,12 +144,12 @@ fn interrupted_folder(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// The state of an interrupted fit of this very spec and data.
+/// The state of an interrupted fit of this very spec and data; `None` where that has to begin again.
 fn state(
     folder: &Path,
     source: &spec_compiler::Source,
     compiled: &spec_compiler::Compiled,
-) -> Result<State, Problem> {
+) -> Result<Option<State>, Problem> {
     let places = [interrupted_folder(folder), folder.to_path_buf()];
     let Some(folder) = places.iter().find(|place| place.join(results::STATE).exists()) else {
         return Err(Problem::input(format!("{} has no interrupted fit to resume", folder.display())));
@@ -160,7 +165,10 @@ fn state(
             folder.display()
         )));
     }
-    State::from_bytes(&bytes).map_err(|e| Problem::input(format!("{}: {e}", file.display())))
+    if old[results::UNDECIDED] == true {
+        return Ok(None);
+    }
+    State::from_bytes(&bytes).map(Some).map_err(|e| Problem::input(format!("{}: {e}", file.display())))
 }
 
 /// The verdict in words.

@@ -39,14 +39,14 @@ impl Trial {
     }
 }
 
-/// Begins to fit `density`: from a start that is searched for, or from draws in its coordinates of an
+/// Begins to fit `density`, as far as it gets before it is cancelled: from a start that is searched for, or from draws in its coordinates of an
 /// approximation that is there, with what the search for that one found.
 ///
 /// A search in coordinates that are not non-centred can go astray: where the scale goes to zero, they have
 /// a spike of no mass.
 ///
 /// # Errors
-/// As [`crate::fit`]; cancelled; draws without a spread.
+/// As [`crate::fit`]; draws without a spread.
 pub fn trial(
     density: &mut dyn LogDensity,
     options: &Options,
