@@ -73,10 +73,8 @@ impl<'t> Ancestry<'t> {
         }));
         for of in &target.variables {
             let values = match &of.role {
-                Role::Site(site) => new_values(target, known, of, *site, first[*site], None, seed)?,
-                Role::Nulls { site, rows } => {
-                    new_values(target, known, of, *site, first[*site], Some(rows), seed)?
-                }
+                Role::Site(site) => new_values(target, known, of, *site, None, seed)?,
+                Role::Nulls { site, rows } => new_values(target, known, of, *site, Some(rows), seed)?,
                 Role::Discrete(k) => new_discrete(target, known, *k, seed),
                 Role::State(k) if known.states() == StatesFrom::Laws => new_state(target, *k, seed),
                 Role::State(_) | Role::Observed(_) => Vec::new(),

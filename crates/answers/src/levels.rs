@@ -22,9 +22,11 @@ pub struct Draw<'t> {
     pub values: Vec<Value>,
 }
 
+/// One value of a variable: a number, or the elements that have a law together.
 pub struct Value {
-    /// In the variable.
+    /// Its position in the variable.
     pub at: usize,
+    /// Whose random numbers it takes, and which of them.
     pub key: Key,
     pub row: u64,
     /// The coordinates it gives.
@@ -64,18 +66,18 @@ pub fn reach(g: &Graph, nodes: &[NodeId]) -> Reach {
     out
 }
 
-/// The values of a site that have new coordinates.
+/// The values of a site that have new coordinates: all of its plates, or those of `rows`, whose nulls the
+/// site stands for.
 pub fn new_values(
     target: &Target,
     known: &Known,
     of: &Generated,
     site: usize,
-    first: usize,
     rows: Option<&Vec<usize>>,
     seed: u64,
 ) -> Result<Vec<Value>, AnswerError> {
     let s = &target.sites[site];
-    let n = s.coordinates.len();
+    let (first, n) = (first_of_site(target, site), s.coordinates.len());
     if !(first..first + n).any(|c| known.is_new(c)) {
         return Ok(Vec::new());
     }
