@@ -7,6 +7,7 @@ use std::path::Path;
 use graph::ir::NodeId;
 use graph::program::{Options, Program};
 use graph::value::Value;
+use model::Target;
 use numerics::lanes::Lanes;
 use spec_compiler::{Compiled, Source, render};
 use support::Tables;
