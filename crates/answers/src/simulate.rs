@@ -48,7 +48,7 @@ pub struct DataSet {
 /// Finds the latents that values are given to: `mu`, `theta[A]`, or all elements of `theta`.
 ///
 /// # Errors
-/// A name that no latent has, or a value outside its support.
+/// A name that no latent has, or a value outside its support or infinite.
 pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerError> {
     let mut out = Given::new();
     for (name, value) in values {
@@ -58,7 +58,7 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
                 if column != name && site.name != *name {
                     continue;
                 }
-                if !site.support.contains(*value) {
+                if !(value.is_finite() && site.support.contains(*value)) {
                     let (name, value, support) = (name.clone(), *value, site.support.to_string());
                     return Err(AnswerError::OutsideSupport { name, value, support });
                 }
