@@ -6,7 +6,8 @@ use std::path::Path;
 
 use spec_compiler::{Source, compile, render};
 use support::Tables;
-use support::density::{close, compiled, log_joint};
+use support::density::{close, log_joint};
+use support::models::compiled;
 
 /// Two sites, each visited once, with animals of two kinds.
 fn tables() -> Tables {

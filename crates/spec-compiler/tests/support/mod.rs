@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod density;
+pub mod models;
 
 use std::path::{Path, PathBuf};
 
