@@ -269,11 +269,16 @@ impl<'a> Lowering<'a> {
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
-            && !self.is_prediction
             && counts.iter().all(|&c| c == 0.0)
         {
-            self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
-            return mask;
+            if !self.is_prediction {
+                self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
+                return mask;
+            }
+            // A vector along the rows has no density row by row, which could be left out.
+            if o.law.event.iter().any(|&d| mask.is_some_and(|m| self.graph.ty(m).has(self.dim(d)))) {
+                return mask;
+            }
         }
         if !self.past_is_there(o, mask, &plates)
             || !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
@@ -503,6 +508,7 @@ impl<'a> Lowering<'a> {
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
+                let node = self.known_alone(node, def);
                 generate.push(self.named(&def.name, &def.dims, node));
             }
         }

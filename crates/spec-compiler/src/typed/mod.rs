@@ -75,6 +75,8 @@ pub struct LetDef {
     pub data_only: bool,
     /// The discrete variables it depends on.
     pub discrete: BTreeSet<Variable>,
+    /// In whose nulls it has no value.
+    pub dropped: BTreeSet<Gap>,
     pub origin: Origin,
 }
 
