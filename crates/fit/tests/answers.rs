@@ -338,6 +338,34 @@ output: {draws: [mu]}
 }
 
 #[test]
+fn what_is_made_of_a_null_of_a_key_is_left_out() {
+    let text = "model: keyed
+data: {t: {file: t.csv, key: school, missing: {x: drop}}}
+dims: {k: 2}
+latent:
+  a[k]: normal(0, 0.001)
+let:
+  mu: 10 * x
+  both[k, school]: a + x
+  of: a[k=1] + mu
+observe:
+  y: normal(a[k=1], 1)
+";
+    let dir = folder("keyed", &[("keyed.yaml", text), ("t.csv", "school,x,y\np,1,1\nq,,7\nr,3,-1\n")]);
+    ends(&dir, 0, &["keyed.yaml", "--out", "run", "--quiet"]);
+    let posterior = table(&dir, "run/posterior.parquet");
+    let of = ["both[1,p]", "both[1,r]", "both[2,p]", "both[2,r]"];
+    let found: Vec<&str> = columns(&posterior).into_iter().filter(|c| c.starts_with("both")).collect();
+    let mut sorted = found.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, of);
+    for (name, x) in of.iter().zip([1.0, 3.0, 1.0, 3.0]) {
+        assert!(real(&posterior, name).iter().all(|v| (v - x).abs() < 0.1), "{name}");
+    }
+    assert!(!columns(&posterior).iter().any(|c| c.contains("q]")));
+}
+
+#[test]
 fn a_vector_along_rows_is_predicted_as_a_whole() {
     let text = "model: vector
 data: {t: {file: t.csv, rows: i}}

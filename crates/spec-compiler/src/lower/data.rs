@@ -7,26 +7,11 @@ use graph::value::{Bindings, Value};
 use crate::check::laws;
 use crate::errors;
 use crate::lower::Lowering;
-use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, ObserveDef, Typed};
+use crate::typed::{Call, DimRef, Form, Kind, Law, ObserveDef, Typed};
 
 impl Lowering<'_> {
-    /// The value `node` of a let that varies by row, NaN in the rows where what it is made of has no value.
-    pub fn known_alone(&mut self, node: NodeId, def: &LetDef) -> NodeId {
-        let mut node = node;
-        let by_row = self.graph.ty(node).dims.iter().any(|&d| self.graph.is_row(d));
-        for &gap in def.dropped.iter().filter(|_| by_row) {
-            let present = match gap {
-                Gap::Column { table, column } => self.present(table, column),
-                Gap::Lag(i) => self.has_value(i),
-            };
-            let unknown = self.graph.constant(f64::NAN);
-            node = self.graph.select(present, node, unknown);
-        }
-        node
-    }
-
     /// 1 in the rows that have a lag's value.
-    fn has_value(&mut self, lag: usize) -> NodeId {
+    pub fn has_value(&mut self, lag: usize) -> NodeId {
         let def = &self.model.lags[lag];
         let rows = self.dim(self.model.tables[def.table].rows);
         let mut known = vec![1.0; def.source.len()];
