@@ -295,6 +295,94 @@ output: {draws: [up]}
 }
 
 #[test]
+fn what_is_made_of_a_null_is_not_reported() {
+    let text = "model: gaps
+data: {t: {file: t.csv, rows: i, ordered_by: n, missing: {x: drop}}}
+latent:
+  a: normal(0, 1)
+  b: normal(0, 1)
+let:
+  mu: a + b * x
+  res: y - a
+  before: b * lag(x, 1)
+observe:
+  y: normal(mu, 0.5)
+output: {draws: [mu]}
+";
+    let dir = folder("gaps", &[("gaps.yaml", text), ("t.csv", "n,x,y\n1,1,1\n2,,7\n3,3,-1\n4,4,-2\n")]);
+    ends(&dir, 0, &["gaps.yaml", "--out", "run", "--quiet"]);
+    // By name, the rows without a value.
+    let unknown = |file: &str, column: &str| {
+        let rows = table(&dir, file);
+        let (names, number, x) = (texts(&rows, "name"), real(&rows, "row"), real(&rows, column));
+        let all = names.into_iter().zip(number).zip(x).filter(|(_, x)| x.is_nan());
+        let mut out: Vec<(String, f64)> = all.map(|(at, _)| at).collect();
+        out.dedup();
+        out
+    };
+    let at = |name: &str, rows: &[f64]| -> Vec<(String, f64)> {
+        rows.iter().map(|&r| (name.to_string(), r)).collect()
+    };
+    let expected = [at("mu", &[2.0]), at("before", &[1.0, 3.0])].concat();
+    for column in ["mean", "sd", "q05", "q50", "q95"] {
+        assert_eq!(unknown("run/rows_t.parquet", column), expected, "{column}");
+    }
+    assert_eq!(unknown("run/draws_t.parquet", "value"), at("mu", &[2.0]));
+    // Rows to predict have no y.
+    fs::write(dir.path().join("new.csv"), "n,x\n1,1\n2,2\n").unwrap();
+    ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    let expected = [at("res", &[1.0, 2.0]), at("before", &[1.0])].concat();
+    assert_eq!(unknown("run/predict/rows_t.parquet", "mean"), expected);
+    let own = table(&dir, "run/predict/predictive.parquet");
+    assert!(real(&own, "mean").iter().all(|m| m.is_finite()));
+}
+
+#[test]
+fn what_is_made_of_a_null_of_a_key_is_left_out() {
+    let text = "model: keyed
+data: {t: {file: t.csv, key: school, missing: {x: drop}}}
+dims: {k: 2}
+latent:
+  a[k]: normal(0, 0.001)
+let:
+  mu: 10 * x
+  both[k, school]: a + x
+  of: a[k=1] + mu
+observe:
+  y: normal(a[k=1], 1)
+";
+    let dir = folder("keyed", &[("keyed.yaml", text), ("t.csv", "school,x,y\np,1,1\nq,,7\nr,3,-1\n")]);
+    ends(&dir, 0, &["keyed.yaml", "--out", "run", "--quiet"]);
+    let posterior = table(&dir, "run/posterior.parquet");
+    let of = ["both[1,p]", "both[1,r]", "both[2,p]", "both[2,r]"];
+    let found: Vec<&str> = columns(&posterior).into_iter().filter(|c| c.starts_with("both")).collect();
+    let mut sorted = found.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, of);
+    for (name, x) in of.iter().zip([1.0, 3.0, 1.0, 3.0]) {
+        assert!(real(&posterior, name).iter().all(|v| (v - x).abs() < 0.1), "{name}");
+    }
+    assert!(!columns(&posterior).iter().any(|c| c.contains("q]")));
+}
+
+#[test]
+fn a_vector_along_rows_is_predicted_as_a_whole() {
+    let text = "model: vector
+data: {t: {file: t.csv, rows: i}}
+latent:
+  m: normal(0, 1)
+observe:
+  y: multivariate_normal(m + 3 * x, covariance=0.1 * identity(i))
+";
+    let dir = folder("vector", &[("vector.yaml", text), ("t.csv", "x,y\n1,3.2\n2,6.1\n3,9\n")]);
+    ends(&dir, 0, &["vector.yaml", "--out", "run", "--quiet"]);
+    fs::write(dir.path().join("new.csv"), "x\n10\n20\n").unwrap();
+    ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    let mean = real(&table(&dir, "run/predict/predictive.parquet"), "mean");
+    assert!((mean[0] - 30.0).abs() < 0.5 && (mean[1] - 60.0).abs() < 0.5, "{mean:?}");
+}
+
+#[test]
 fn discrete_latents_are_reported_with_probabilities_and_draws() {
     let text = "model: regimes
 data: {t: {file: t.csv, rows: i}}

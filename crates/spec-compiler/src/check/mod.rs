@@ -318,6 +318,7 @@ fn let_(scope: &mut Scope, i: usize) {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
         discrete: expr::discrete(scope, &typed),
+        dropped: scope.lets[i].dropped.clone(),
         known: expr::is_known(scope, &typed),
         value: typed,
         data_only,
@@ -374,9 +375,27 @@ fn observe(
     if !laws::fits(scope, &law, &dims, &target.name, true) {
         return None;
     }
+    if !is_whole(scope, &value, mask.as_ref(), &law) {
+        return None;
+    }
     let read = law.args().into_iter().map(|(arg, _)| arg).chain([&value]).chain(&mask);
     let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
     Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
+}
+
+/// Counts a likelihood every element of each of the values that its law speaks of?
+fn is_whole(scope: &mut Scope, value: &Typed, mask: Option<&Typed>, law: &Law) -> bool {
+    if let Some(mask) = mask
+        && let Some(&d) = law.event.iter().find(|d| mask.dims.contains(d))
+    {
+        let dim = scope.dims[d].name.clone();
+        scope.tell(errors::where_in_vector(mask.span, law.name(), &dim));
+        return false;
+    }
+    let args = law.args().into_iter().map(|(arg, beyond)| (arg, [&law.event[..], &beyond].concat()));
+    let mut read = vec![(value, law.event.clone())];
+    read.extend(args);
+    read.iter().all(|(t, along)| expr::whole_along(scope, t, along, law.name()))
 }
 
 /// Is it a law whose outcomes are the levels of a dimension?

@@ -72,6 +72,19 @@ pub fn null_here(span: Span, column: &str, table: &str, place: &str, why: &str) 
         .help("`missing: drop` leaves rows out of likelihoods only; complete the data")
 }
 
+/// A null among the rows that a law speaks of together.
+pub fn null_in_vector(
+    span: Span,
+    law: &str,
+    (column, table): (&str, &str),
+    place: &str,
+    rows: &str,
+) -> Diagnostic {
+    mistake("null", span, format!("column `{column}` of `{table}` has no value in {place}"))
+        .label(format!("`{law}` is the law of all rows `{rows}` together"))
+        .help("a row of a vector cannot be left out of its likelihood; leave it out of the file, or complete the data")
+}
+
 pub fn not_finite(span: Span, column: &str, place: &str, found: f64) -> Diagnostic {
     mistake("not_finite", span, format!("column `{column}` is {found} in {place}")).label("used here")
 }

@@ -321,6 +321,12 @@ pub fn imputed_law(span: Span, column: &str, law: &str) -> Diagnostic {
         .help("only continuous laws of numbers with a constant support can be")
 }
 
+pub fn where_in_vector(span: Span, law: &str, dim: &str) -> Diagnostic {
+    mistake("where_in_vector", span, format!("`where:` cannot leave out a part of a value of `{law}`"))
+        .label(format!("this varies over `{dim}`, as one value does"))
+        .help("leave such rows out of the file")
+}
+
 pub fn where_is_data(span: Span) -> Diagnostic {
     mistake("where_is_data", span, "`where:` is a condition on the row's columns")
         .label("depends on more than that")

@@ -10,6 +10,15 @@ use crate::lower::Lowering;
 use crate::typed::{Call, DimRef, Form, Kind, Law, ObserveDef, Typed};
 
 impl Lowering<'_> {
+    /// 1 in the rows that have a lag's value.
+    pub fn has_value(&mut self, lag: usize) -> NodeId {
+        let def = &self.model.lags[lag];
+        let rows = self.dim(self.model.tables[def.table].rows);
+        let mut known = vec![1.0; def.source.len()];
+        def.before.iter().chain(&def.nulls).for_each(|&r| known[r] = 0.0);
+        self.row_data(&format!("{} ({lag}) has a value", def.text), Value::Real(known), rows)
+    }
+
     /// 1 where a column has a value.
     pub fn present(&mut self, table: usize, column: usize) -> NodeId {
         if let Some(&n) = self.present.get(&(table, column)) {

@@ -1,10 +1,11 @@
 //! How the variables of a model are drawn: their laws as recipes over nodes of the graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use distributions::{Distribution, Event, Params, Truncated};
-use graph::ir::{Binary, DimId, NodeId, Op, Unary};
+use graph::ir::{Binary, DimId, Kind as NodeKind, NodeId, Op, Role as DimRole, Size, Unary, Varies};
+use graph::value::Value;
 use model::{
     Carrier, Discrete, DrawError, Drawing, Elements, Generated, Named, Observed, Recipe, Role, Rows, Sampler,
     Site, Stands, Uniforms, Variable,
@@ -13,7 +14,7 @@ use model::{
 use crate::check::recurrence::{is_line, noise_of};
 use crate::lower::Lowering;
 use crate::lower::recurrence::SummedOut;
-use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, ObserveDef, SeriesKind, SeriesState};
+use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, ObserveDef, SeriesKind, SeriesState};
 
 /// Values of a discrete latent whose probabilities are reported one by one.
 const MAX_SHOWN_VALUES: usize = 200;
@@ -399,6 +400,59 @@ impl Lowering<'_> {
             Some(dim) if dim.labels.is_some() && k < dim.size => dim.label(k),
             _ => (of.values.first + k as f64).to_string(),
         }
+    }
+
+    /// A let to report where what it is made of has values: NaN in other rows, without the other elements
+    /// where the rows have a key; `None` where nothing is left.
+    pub fn reported_let(&mut self, def: &LetDef, node: NodeId) -> Option<Named> {
+        let mut named = self.named(&def.name, &def.dims, node);
+        if named.by_row {
+            for &gap in &def.dropped {
+                let present = match gap {
+                    Gap::Column { table, column } => self.present(table, column),
+                    Gap::Lag(i) => self.has_value(i),
+                };
+                let unknown = self.graph.constant(f64::NAN);
+                named.node = self.graph.select(present, named.node, unknown);
+            }
+            return Some(named);
+        }
+        let model = self.model;
+        let mut parts = Vec::new();
+        for &d in &def.dims {
+            let dim = &model.dims[d.0];
+            let mut unknown: BTreeSet<usize> = BTreeSet::new();
+            for &gap in &def.dropped {
+                match gap {
+                    Gap::Column { table, column } if model.tables[table].rows == d => {
+                        unknown.extend(&model.tables[table].data.columns[column].nulls);
+                    }
+                    Gap::Lag(i) if model.tables[model.lags[i].table].rows == d => {
+                        unknown.extend(model.lags[i].before.iter().chain(&model.lags[i].nulls));
+                    }
+                    _ => {}
+                }
+            }
+            let known: Vec<u32> =
+                (0..dim.size as u32).filter(|&k| !unknown.contains(&(k as usize))).collect();
+            let labels = known.iter().map(|&k| dim.label(k as usize)).collect();
+            if known.is_empty() {
+                return None;
+            }
+            if unknown.is_empty() {
+                parts.push((self.dim(d), labels));
+                continue;
+            }
+            let name = format!("{} of {} with a value", dim.name, def.name);
+            let own = self.graph.add_dim(&name, DimRole::Plain, Size::Fixed(known.len()));
+            self.bindings.sizes.insert(name.clone(), known.len());
+            self.bindings.data.insert(name.clone(), Value::Index(known));
+            let index = self.graph.input(&name, Varies::Data, NodeKind::Index(self.dim(d)), &[own]);
+            named.node = self.graph.gather(named.node, index);
+            parts.push((own, labels));
+        }
+        let dims = self.graph.ty(named.node).dims.clone();
+        Some(Named { dims, labels: self.labels_of(&parts), ..named })
     }
 
     /// A quantity to report.

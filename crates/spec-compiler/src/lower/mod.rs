@@ -206,17 +206,30 @@ impl<'a> Lowering<'a> {
     /// Labels of the elements over `written`, in memory order, with the parts of each as written:
     /// `[county, age]` gives `C1,30` whatever order the memory has.
     fn labels(&self, written: &[DimRef]) -> Vec<String> {
+        let parts: Vec<(DimId, Vec<String>)> = written
+            .iter()
+            .map(|&d| {
+                let dim = &self.model.dims[d.0];
+                (self.dim(d), (0..dim.size).map(|i| dim.label(i)).collect())
+            })
+            .collect();
+        self.labels_of(&parts)
+    }
+
+    /// The same for dimensions with their labels.
+    fn labels_of(&self, written: &[(DimId, Vec<String>)]) -> Vec<String> {
         let mut elements: Vec<Vec<String>> = vec![vec![String::new(); written.len()]];
-        for id in self.graph.canonical(self.dim_ids(written)) {
-            let at = written.iter().position(|&d| self.dim(d) == id).expect("one of them");
-            let dim = &self.model.dims[written[at].0];
-            let with = |element: &Vec<String>, i: usize| {
+        for id in self.graph.canonical(written.iter().map(|(d, _)| *d).collect()) {
+            let at = written.iter().position(|(d, _)| *d == id).expect("one of them");
+            let with = |element: &Vec<String>, label: &String| {
                 let mut element = element.clone();
-                element[at] = dim.label(i);
+                element[at] = label.clone();
                 element
             };
-            elements =
-                elements.iter().flat_map(|e| (0..dim.size).map(|i| with(e, i)).collect::<Vec<_>>()).collect();
+            elements = elements
+                .iter()
+                .flat_map(|e| written[at].1.iter().map(|l| with(e, l)).collect::<Vec<_>>())
+                .collect();
         }
         elements.iter().map(|parts| parts.join(",")).collect()
     }
@@ -269,11 +282,16 @@ impl<'a> Lowering<'a> {
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
-            && !self.is_prediction
             && counts.iter().all(|&c| c == 0.0)
         {
-            self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
-            return mask;
+            if !self.is_prediction {
+                self.mistakes.push(errors::no_row_counts(o.origin.span, &o.name));
+                return mask;
+            }
+            // A vector along the rows has no density row by row, which could be left out.
+            if o.law.event.iter().any(|&d| mask.is_some_and(|m| self.graph.ty(m).has(self.dim(d)))) {
+                return mask;
+            }
         }
         if !self.past_is_there(o, mask, &plates)
             || !self.arguments_are_good(&o.law, &o.value.dims, counts.as_deref())
@@ -503,7 +521,7 @@ impl<'a> Lowering<'a> {
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
-                generate.push(self.named(&def.name, &def.dims, node));
+                generate.extend(self.reported_let(def, node));
             }
         }
         for (x, site) in self.model.imputed.iter().zip(&self.imputed_sites) {

@@ -253,6 +253,53 @@ impl Typed {
         }
     }
 
+    /// The dimensions along which an element of this is made of other elements of its parts than its own,
+    /// and what a part needs there; `None` where each element is made of its like alone. A lag is one
+    /// of these: it knows for which rows it has no value.
+    pub fn mixes(&self) -> Option<(Vec<DimRef>, &'static str)> {
+        match &self.kind {
+            Kind::Const(_)
+            | Kind::Factor(_)
+            | Kind::Array { .. }
+            | Kind::Latent(_)
+            | Kind::Let(_)
+            | Kind::Column { .. }
+            | Kind::Stack { .. }
+            | Kind::State { .. }
+            | Kind::Series(_)
+            | Kind::Previous(_)
+            | Kind::Current(_)
+            | Kind::StepLet { .. }
+            | Kind::Lag { .. }
+            | Kind::HasPast(_)
+            | Kind::Stacked { .. }
+            | Kind::Running(_)
+            | Kind::Time
+            | Kind::RateLet(_)
+            | Kind::Apply1(..)
+            | Kind::Apply2(..)
+            | Kind::Select(..)
+            | Kind::Spread(_)
+            | Kind::Identity { .. }
+            | Kind::Diagonal { .. }
+            | Kind::SpectralScale { .. }
+            | Kind::Level(_) => None,
+            Kind::Reduce { over, .. } => Some((over.clone(), "reduced here")),
+            Kind::Contract { over, .. } => Some((vec![*over], "summed over here")),
+            Kind::Lookup { base, .. } => Some((base.dims.clone(), "looked up here")),
+            Kind::At { dim, .. } => Some((vec![*dim], "looked up here")),
+            Kind::Element { dim, .. } => Some((vec![*dim], "one row is used here")),
+            Kind::Cholesky { row, col, .. } | Kind::SolveTriangular { row, col, .. } => {
+                Some((vec![*row, *col], "a matrix needs every row"))
+            }
+            Kind::CumulativeSum { over, .. } => Some((vec![*over], "summed up here")),
+            Kind::Basis { x, .. } => Some((x.dims.clone(), "a basis needs every row")),
+            Kind::Rename { map, .. } => {
+                Some((map.iter().map(|(from, _)| *from).collect(), "each row meets all others here"))
+            }
+        }
+    }
+
     /// Does it change along the solution of an initial value problem?
     pub fn runs(&self) -> bool {
         matches!(self.kind, Kind::Running(_) | Kind::Time | Kind::RateLet(_))

@@ -77,6 +77,8 @@ pub struct LetDef {
     pub known: bool,
     /// The discrete variables it depends on.
     pub discrete: BTreeSet<Variable>,
+    /// In whose nulls it has no value.
+    pub dropped: BTreeSet<Gap>,
     pub origin: Origin,
 }
 

@@ -1,7 +1,7 @@
 //! Bases of functions of a column: splines and the Hilbert-space approximation of Gaussian processes.
 
 use crate::check::dims::union;
-use crate::check::expr::{Context, Function, calls, is_data, needs_every_row};
+use crate::check::expr::{Context, Function, calls, is_data};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind, Ident, constant};
@@ -34,9 +34,6 @@ pub const BASES: &[Function] = &[
 fn column(scope: &mut Scope, x: &Typed, over: Option<&Expr>, f: &Ident, span: Span) -> Option<DimRef> {
     if !is_data(scope, x) {
         return scope.fail(errors::basis_of_data(x.span, &f.name));
-    }
-    if !needs_every_row(scope, x, "a basis needs every row") {
-        return None;
     }
     let Some(over) = over else { return scope.fail(errors::basis_over(span, &f.name)) };
     let dim = calls::one_dim(scope, over)?;

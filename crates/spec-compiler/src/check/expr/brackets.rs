@@ -1,6 +1,6 @@
 //! Brackets: each row's level of a dimension, and one element of it.
 
-use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names, needs_every_row};
+use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names};
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
@@ -82,9 +82,6 @@ fn by_column(
     if base.dims.contains(&rows) {
         let rows = scope.dims[rows].name.clone();
         return scope.fail(errors::already_over(by.span, shown, &rows));
-    }
-    if !needs_every_row(scope, &base, "looked up here") {
-        return None;
     }
     if !must_not_vary_over_discrete(scope, &base, &[dim]) {
         return None;
@@ -255,9 +252,6 @@ fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr
             errors::unknown_element(at.span, &label, &dim.to_string(), known.size, &known.first_labels());
         return scope.fail(mistake);
     };
-    if scope.dims[d].rows_of.is_some() && !needs_every_row(scope, &base, "one row is used here") {
-        return None;
-    }
     must_not_vary_over_discrete(scope, &base, &[d]).then(|| element_of(&base, d, position))
 }
 

@@ -3,7 +3,7 @@
 use crate::check::dims::union;
 use crate::check::expr::{
     BASES, COMPOSED, Context, MATRICES, contract, convert, expr, must_not_vary_over_discrete, names,
-    needs_every_row, operators,
+    operators,
 };
 use crate::check::functions::{self, ELEMENTWISE, PAIRWISE};
 use crate::check::lags;
@@ -137,9 +137,6 @@ fn reduce(
         let (has, dim) = (scope.dims.show(&arg.dims), scope.dims[d].name.clone());
         let at = written.map_or(span, |over| over.span);
         return scope.fail(errors::not_over(at, &args[0].value.to_string(), &has, &dim));
-    }
-    if over.iter().any(|d| scope.has_rows(*d)) && !needs_every_row(scope, &arg, "reduced here") {
-        return None;
     }
     if !must_not_vary_over_discrete(scope, &arg, &over) {
         return None;

@@ -226,9 +226,6 @@ fn points(scope: &mut Scope, x: &Typed, span: Span) -> Option<(DimRef, DimRef, O
             return scope.fail(errors::kernel_of(span, &has));
         }
     };
-    if !crate::check::expr::needs_every_row(scope, x, "a kernel needs every row") {
-        return None;
-    }
     let primed = scope.dims.prime(rows);
     Some((rows, primed, inner))
 }

@@ -1,7 +1,7 @@
 //! Products that sum over a dimension: `@` and `dot`.
 
 use crate::check::dims::union;
-use crate::check::expr::{must_not_vary_over_discrete, needs_every_row};
+use crate::check::expr::must_not_vary_over_discrete;
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::source::Span;
@@ -35,13 +35,6 @@ pub fn contract(scope: &mut Scope, span: Span, l: Typed, r: Typed) -> Option<Typ
 
 /// The sum of products over `over`, which both sides have.
 pub fn contracted(scope: &mut Scope, left: Typed, right: Typed, over: DimRef, span: Span) -> Option<Typed> {
-    if scope.has_rows(over) {
-        for side in [&left, &right] {
-            if !needs_every_row(scope, side, "summed over here") {
-                return None;
-            }
-        }
-    }
     for side in [&left, &right] {
         if !must_not_vary_over_discrete(scope, side, &[over]) {
             return None;

@@ -2,7 +2,7 @@
 
 use crate::check::dims::union;
 use crate::check::expr::contract::renamed;
-use crate::check::expr::{Context, Function, calls, must_not_vary_over_discrete, needs_every_row};
+use crate::check::expr::{Context, Function, calls, must_not_vary_over_discrete};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Ident};
@@ -34,8 +34,7 @@ fn square(scope: &mut Scope, x: &Typed, span: Span) -> Option<(DimRef, DimRef)> 
         let has = scope.dims.show(&x.dims);
         return scope.fail(errors::not_square(span, &has));
     };
-    let whole = needs_every_row(scope, x, "a matrix needs every row");
-    (whole && must_not_vary_over_discrete(scope, x, &[d, p])).then_some((d, p))
+    must_not_vary_over_discrete(scope, x, &[d, p]).then_some((d, p))
 }
 
 fn cholesky(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span, context: &Context) -> Option<Typed> {
@@ -106,9 +105,6 @@ fn cumulative_sum(
 ) -> Option<Typed> {
     let ([x], [over]) = calls::arguments(scope, f, args, ["over"], context)?;
     let over = calls::over_of(scope, &x, over, f, span)?;
-    if scope.has_rows(over) && !needs_every_row(scope, &x, "summed up here") {
-        return None;
-    }
     if !must_not_vary_over_discrete(scope, &x, &[over]) {
         return None;
     }

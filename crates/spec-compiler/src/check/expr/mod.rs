@@ -31,7 +31,7 @@ pub use discrete::{discrete, must_not_vary_over_discrete};
 pub use lets::{let_value, table_of_columns};
 pub use matrices::MATRICES;
 pub use names::{called, observed, observed_column};
-pub use nulls::{Dropped, dropped, gap_rows, known_along, needs_every_row};
+pub use nulls::{Dropped, dropped, gap_rows, known_along, needs_every_row, whole_along};
 pub use operators::{apply1, apply2, truth};
 
 /// A function with a form of its own: its name, form and meaning, and how a call of it is read.
@@ -103,6 +103,9 @@ pub fn expr(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
         return None;
     }
     let typed = untested(scope, e, context)?;
+    if !nulls::mixes_whole_rows(scope, &typed) {
+        return None;
+    }
     if !scope.fits_budget(&typed.dims, e.span) {
         return None;
     }

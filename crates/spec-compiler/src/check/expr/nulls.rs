@@ -6,7 +6,7 @@ use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
-use crate::typed::{Gap, Kind, Typed};
+use crate::typed::{DimRef, Gap, Kind, Typed};
 
 /// What leaves a value without meaning in some rows.
 pub type Dropped = BTreeSet<Gap>;
@@ -35,6 +35,51 @@ pub fn needs_every_row(scope: &mut Scope, t: &Typed, why: &str) -> bool {
     let mistake = missing(scope, gap, span, why);
     scope.tell(mistake);
     false
+}
+
+/// Tells where `t` has no value in a row that a law speaks of together with others: where `along`, which a
+/// value of the law varies over, has the rows. A column without any value is predicted, as a whole.
+pub fn whole_along(scope: &mut Scope, t: &Typed, along: &[DimRef], law: &str) -> bool {
+    let mut first: Option<(Gap, Span)> = None;
+    visit(scope, t, &mut |gap, span| {
+        let (rows, in_part) = match gap {
+            Gap::Column { table, column } => {
+                let t = &scope.tables[table];
+                (t.rows, t.data.columns[column].nulls.len() < t.data.n_rows)
+            }
+            Gap::Lag(i) => (scope.tables[scope.lags[i].table].rows, true),
+        };
+        if in_part && along.contains(&rows) {
+            first.get_or_insert((gap, span));
+        }
+    });
+    let Some((gap, span)) = first else { return true };
+    let mistake = match gap {
+        Gap::Column { table, column } => {
+            let t = &scope.tables[table];
+            let c = &t.data.columns[column];
+            let place = t.data.locate(c.nulls.first().copied().unwrap_or(0));
+            errors::null_in_vector(span, law, (&c.name, &t.name), &place, &scope.dims[t.rows].name)
+        }
+        Gap::Lag(_) => missing(scope, gap, span, &format!("one value of `{law}` is made of all rows")),
+    };
+    scope.tell(mistake);
+    false
+}
+
+/// Tells where rows come together in `t` or a part of it, and one has no value.
+pub fn mixes_whole_rows(scope: &mut Scope, t: &Typed) -> bool {
+    if !scope.has_dropped {
+        return true;
+    }
+    let parts = t.parts();
+    if let Some((along, why)) = t.mixes()
+        && along.into_iter().any(|d| scope.has_rows(d))
+        && !parts.iter().all(|part| needs_every_row(scope, part, why))
+    {
+        return false;
+    }
+    parts.into_iter().all(|part| mixes_whole_rows(scope, part))
 }
 
 fn missing(scope: &Scope, gap: Gap, span: Span, why: &str) -> Diagnostic {
