@@ -68,6 +68,18 @@ pub fn strides(target: &Target, dims: &[DimId]) -> Vec<usize> {
     out
 }
 
+/// From an element of an array over `dims` to the one at the same place of an array over some of them,
+/// `has`.
+pub fn element_of(target: &Target, dims: &[DimId], has: &[DimId]) -> impl Fn(usize) -> usize {
+    let own = strides(target, dims);
+    let step = |(d, stride): (&DimId, usize)| {
+        let k = dims.iter().position(|x| x == d).unwrap_or(0);
+        (own[k], target.size(*d), stride)
+    };
+    let steps: Vec<(usize, usize, usize)> = has.iter().zip(strides(target, has)).map(step).collect();
+    move |e| steps.iter().map(|(own, n, stride)| e / own % n * stride).sum()
+}
+
 /// Steps from the first to each of the elements along `own`, outermost first, of an array over `dims`.
 fn steps(target: &Target, dims: &[DimId], own: &[DimId]) -> Vec<usize> {
     let all = strides(target, dims);
@@ -80,7 +92,7 @@ fn steps(target: &Target, dims: &[DimId], own: &[DimId]) -> Vec<usize> {
     out
 }
 
-/// The dimensions of one value of `variable`, and those it is independent along.
+/// The dimensions that the values of `variable` are independent along.
 pub fn batch_of(variable: &Variable) -> Vec<DimId> {
     variable.dims.iter().copied().filter(|d| !variable.event.contains(d)).collect()
 }
@@ -186,25 +198,17 @@ fn compile<'t>(
     by_entry: bool,
     slots: &mut Vec<DimId>,
 ) -> Step<'t> {
-    let operand = |n: NodeId, own: &[DimId], slots: &mut Vec<DimId>| {
-        let dims = &target.graph.ty(n).dims;
-        let along = dims.iter().zip(strides(target, dims)).filter(|(d, _)| !own.contains(d));
-        let along = along
-            .map(|(&d, stride)| {
-                let slot = slots.iter().position(|&s| s == d).unwrap_or_else(|| {
-                    slots.push(d);
-                    slots.len() - 1
-                });
-                (slot, stride)
-            })
-            .collect();
-        Operand { place: nodes.place(n), along, own: steps(target, dims, own) }
-    };
     let slot_of = |d: DimId, slots: &mut Vec<DimId>| {
         slots.iter().position(|&s| s == d).unwrap_or_else(|| {
             slots.push(d);
             slots.len() - 1
         })
+    };
+    let operand = |n: NodeId, own: &[DimId], slots: &mut Vec<DimId>| {
+        let dims = &target.graph.ty(n).dims;
+        let along = dims.iter().zip(strides(target, dims)).filter(|(d, _)| !own.contains(d));
+        let along = along.map(|(&d, stride)| (slot_of(d, slots), stride)).collect();
+        Operand { place: nodes.place(n), along, own: steps(target, dims, own) }
     };
     match recipe {
         Recipe::Law { sampler, params, own } => {

@@ -3,6 +3,8 @@
 use model::Target;
 use numerics::lanes::Lanes;
 
+use crate::coordinates::first_of_site;
+
 /// How the values of a discrete latent come about, element by element.
 #[derive(Clone, Debug)]
 pub struct DiscreteKnown {
@@ -72,7 +74,7 @@ impl<'a> Known<'a> {
 
     /// A site that is neither drawn nor known here: its coordinates stay 0.
     pub fn keep_site(&mut self, target: &Target, site: usize) {
-        let first: usize = target.sites[..site].iter().map(|s| s.coordinates.len()).sum();
+        let first = first_of_site(target, site);
         let n = target.sites[site].coordinates.len();
         self.columns[first..first + n].fill(Some(usize::MAX));
     }

@@ -45,8 +45,9 @@
 //!
 //! A [`Target`](model::Target) tells how its variables are drawn (`model::generate`). Draws go by in
 //! blocks of lanes, as they do in a fit: [`ancestral`] completes the unknowns of a block, parents
-//! before children, and draws back what the density sums out; [`predictive`] evaluates the parameters of the observed variables and whatever
-//! varies by row, draws, and writes summaries; [`simulate`] makes whole data sets from the prior.
+//! before children, and draws back what the density sums out; [`predictive`] evaluates the parameters of
+//! the observed variables and whatever varies by row, draws, and writes summaries; [`simulate`] makes
+//! whole data sets from the prior.
 //!
 //! Random numbers belong to (seed, purpose, name, level or row, draw), so a level's draws are the same
 //! wherever it stands, in any block, on any number of threads. Memory does not grow with draws times
@@ -55,9 +56,11 @@
 //! The crate knows nothing of specifications, distributions by name, or how a posterior came about.
 
 pub mod ancestral;
+mod coordinates;
 mod drawer;
 mod error;
 pub mod known;
+mod levels;
 pub mod moments;
 mod nodes;
 pub mod predictive;

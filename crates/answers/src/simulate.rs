@@ -9,12 +9,12 @@ use model::{Carrier, Generated, Observed, Role, Stands, Target};
 use numerics::lanes::Lanes;
 use numerics::random::Key;
 
-use crate::ancestral::{
-    Ancestry, Given, World, first_of_state, given_name, inverse, off_the_edge, reach, stream,
-};
-use crate::drawer::{Drawer, strides};
+use crate::ancestral::{Ancestry, Given, World, stream};
+use crate::coordinates::{first_of_state, given_name, inverse, off_the_edge};
+use crate::drawer::{Drawer, element_of, strides};
 use crate::error::AnswerError;
 use crate::known::Known;
+use crate::levels::reach;
 use crate::nodes::Values;
 
 /// Draws at a time.
@@ -48,7 +48,7 @@ pub struct DataSet {
 /// Finds the latents that values are given to: `mu`, `theta[A]`, or all elements of `theta`.
 ///
 /// # Errors
-/// A name that no latent has, or a value outside its support.
+/// A name that no latent has, or a value outside its support or infinite.
 pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerError> {
     let mut out = Given::new();
     for (name, value) in values {
@@ -58,7 +58,7 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
                 if column != name && site.name != *name {
                     continue;
                 }
-                if !site.support.contains(*value) {
+                if !(value.is_finite() && site.support.contains(*value)) {
                     let (name, value, support) = (name.clone(), *value, site.support.to_string());
                     return Err(AnswerError::OutsideSupport { name, value, support });
                 }
@@ -309,19 +309,13 @@ fn drawn(
     bindings: &Bindings,
 ) -> Result<Vec<bool>, AnswerError> {
     let dims = &of.variable.dims;
-    let own = strides(target, dims);
     let mut out = vec![true; target.count(dims)];
     for node in [o.present, o.possible, o.within].into_iter().flatten() {
         let nodes = Values::new(&target.graph, &[node], bindings)?;
         let (reader, place) = (nodes.lane(0), nodes.place(node));
-        let has = &target.graph.ty(node).dims;
-        let along = strides(target, has);
+        let element = element_of(target, dims, &target.graph.ty(node).dims);
         for (e, drawn) in out.iter_mut().enumerate() {
-            let at = has.iter().zip(&along).map(|(d, s)| {
-                let k = dims.iter().position(|x| x == d).unwrap_or(0);
-                e / own[k] % target.size(*d) * s
-            });
-            *drawn &= reader.get(place, at.sum()) != 0.0;
+            *drawn &= reader.get(place, element(e)) != 0.0;
         }
     }
     Ok(out)

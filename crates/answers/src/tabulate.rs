@@ -8,7 +8,7 @@ use graph::ir::{NodeId, Varies};
 use model::{Observed, Role, Stands, Target};
 use tables::{ColumnData, Output, ParquetBlocks};
 
-use crate::drawer::strides;
+use crate::drawer::{element_of, strides};
 use crate::error::AnswerError;
 use crate::moments::{Moments, rank};
 use crate::nodes::{Place, Values};
@@ -26,24 +26,13 @@ pub struct Seen {
 pub fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError> {
     let dims = &target.variables[v].variable.dims;
     let n = target.count(dims);
-    let own = strides(target, dims);
     let over = |node: Option<NodeId>, none: f64| -> Result<Vec<f64>, AnswerError> {
         let Some(node) = node.filter(|&n| target.graph.varies(n) == Varies::Data) else {
             return Ok(vec![if node.is_none() { none } else { f64::NAN }; n]);
         };
         let nodes = Values::new(&target.graph, &[node], &target.bindings)?;
         let reader = nodes.lane(0);
-        let has = &target.graph.ty(node).dims;
-        let along = strides(target, has);
-        let element = |e: usize| -> usize {
-            has.iter()
-                .zip(&along)
-                .map(|(d, s)| {
-                    let k = dims.iter().position(|x| x == d).unwrap_or(0);
-                    e / own[k] % target.size(*d) * s
-                })
-                .sum()
-        };
+        let element = element_of(target, dims, &target.graph.ty(node).dims);
         Ok((0..n).map(|e| reader.get(Place::Fixed(0), element(e))).collect())
     };
     let mut observed = over(Some(o.value), f64::NAN)?;

@@ -199,7 +199,9 @@ fn values_may_be_given() {
     assert!(truth(&sets, "a[b]").iter().all(|x| (x - 9.0).abs() < 1e-12));
     moments("a[a]", &truth(&sets, "a[a]"), 3.0, 0.25);
     moments("y at b", &cell(&sets, "y", 1), 9.0, 1.0);
-    assert!(matches!(of(&[("s", -1.0)]), Err(AnswerError::OutsideSupport { .. })));
+    for outside in [("s", -1.0), ("mu", f64::INFINITY), ("mu", f64::NAN)] {
+        assert!(matches!(of(&[outside]), Err(AnswerError::OutsideSupport { .. })), "{outside:?}");
+    }
     assert!(matches!(of(&[("none", 1.0)]), Err(AnswerError::UnknownLatent { .. })));
 }
 

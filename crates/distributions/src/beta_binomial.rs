@@ -1,6 +1,6 @@
 //! Beta-binomial: successes in n trials whose probability is a beta number.
 
-use graph::ir::{Binary, Varies};
+use graph::ir::Binary;
 
 use crate::prelude::*;
 
@@ -46,7 +46,9 @@ impl Distribution for BetaBinomial {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (n, a, b) = (params.at(0), params.at(1), params.at(2));
+        let checked = g.as_const(n).is_some() || emit::checked_before(g, x, n);
         let rest = g.sub(n, x);
+        let rest = if checked { rest } else { emit::not_negative(g, rest) };
         let (all, taken, left) =
             (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
         let split = g.add(taken, left);
@@ -64,7 +66,7 @@ impl Distribution for BetaBinomial {
         if let Some(upper) = g.as_const(n) {
             return Ok(emit::within(g, x, Support::Integers { lower: 0.0, upper }, density));
         }
-        let density = if [x, n].iter().all(|&a| g.varies(a) == Varies::Data) {
+        let density = if checked {
             density
         } else {
             let too_many = g.binary(Binary::Lt, n, x);

@@ -1,6 +1,6 @@
 //! Binomial: successes in n trials.
 
-use graph::ir::{Binary, Varies};
+use graph::ir::Binary;
 use numerics::special::sigmoid;
 
 use crate::prelude::*;
@@ -49,7 +49,9 @@ impl Distribution for Binomial {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (n, given) = (params.at(0), params.given(1).expect("required"));
+        let checked = g.as_const(n).is_some() || emit::checked_before(g, x, n);
         let rest = g.sub(n, x);
+        let rest = if checked { rest } else { emit::not_negative(g, rest) };
         let (all, taken, left) =
             (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
         let split = g.add(taken, left);
@@ -65,7 +67,7 @@ impl Distribution for Binomial {
         };
         let density = g.add(choose, kernel);
         let Some(upper) = g.as_const(n) else {
-            let density = if [x, n].iter().all(|&a| g.varies(a) == Varies::Data) {
+            let density = if checked {
                 density
             } else {
                 let too_many = g.binary(Binary::Lt, n, x);

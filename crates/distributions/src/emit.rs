@@ -108,6 +108,20 @@ pub fn above_zero(g: &mut Graph, x: NodeId, inside: NodeId) -> NodeId {
     impossible_where(g, out, inside)
 }
 
+/// Are `x` and its bound both data, known together element by element? Then they were compared before. A bound
+/// with a dimension of its own has many values for each `x`: those of a discrete latent, some of which are
+/// impossible.
+pub fn checked_before(g: &Graph, x: NodeId, bound: NodeId) -> bool {
+    let known = [x, bound].iter().all(|&n| g.varies(n) == Varies::Data);
+    known && g.ty(bound).dims.iter().all(|&d| g.ty(x).has(d))
+}
+
+/// The larger of `x` and 0.
+pub fn not_negative(g: &mut Graph, x: NodeId) -> NodeId {
+    let zero = g.constant(0.0);
+    g.binary(Binary::Max, x, zero)
+}
+
 /// -inf where `out` is not zero.
 pub fn impossible_where(g: &mut Graph, out: NodeId, inside: NodeId) -> NodeId {
     let never = g.constant(f64::NEG_INFINITY);

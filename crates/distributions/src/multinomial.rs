@@ -1,6 +1,6 @@
 //! Multinomial: how often each of several outcomes came in n trials.
 
-use graph::ir::{Binary, Reduction, Varies};
+use graph::ir::{Binary, Reduction};
 
 use crate::prelude::*;
 
@@ -65,7 +65,7 @@ impl Distribution for Multinomial {
         let norm = g.mul(n, total);
         let kernel = g.sub(kernel, norm);
         let density = g.add(ways, kernel);
-        if [x, n].iter().all(|&a| g.varies(a) == Varies::Data) {
+        if emit::checked_before(g, x, n) {
             return Ok(density);
         }
         let sum = g.sum(x, &along);

@@ -258,6 +258,7 @@ fn chains(chains: &Chains) -> Value {
         "warmup": chains.warmup,
         "draws": chains.draws,
         "divergences": chains.divergences,
+        "saturated": chains.saturated,
         "evaluations": chains.evaluations,
         "step_sizes": chains.step_sizes,
         "r_hat": number(chains.worst_r_hat()),

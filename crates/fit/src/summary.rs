@@ -1,13 +1,17 @@
 //! Numbers about draws: what stands in `summary.parquet` and on the screen.
 
+use std::collections::BTreeMap;
+
 use answers::moments::Moments;
-use model::Target;
+use model::{Named, Target};
 use vi_engine::Fit;
 
 /// One row of the summary.
 #[derive(Clone, Debug)]
 pub struct Row {
     pub name: String,
+    /// Of the probability of a value, the element of a discrete variable that has it: `k`, `z[a]`.
+    pub outcome_of: Option<String>,
     /// Where it is known.
     pub unit: Option<String>,
     pub mean: f64,
@@ -23,13 +27,16 @@ pub struct Row {
 
 /// A row for each reported column; `columns` are its draws, in the order of the fit's parameters.
 pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target) -> Vec<Row> {
+    let outcomes = vi_engine::per_draw(target).flat_map(Named::outcomes);
     fit.parameters
         .iter()
         .zip(columns)
-        .map(|(p, draws)| {
+        .zip(outcomes)
+        .map(|((p, draws), outcome_of)| {
             let Moments { mean, sd, q05, q50, q95 } = Moments::of(&mut draws.clone());
             Row {
                 name: p.name.clone(),
+                outcome_of,
                 unit: target.unit_of(&p.name).map(str::to_string),
                 mean,
                 sd,
@@ -45,8 +52,28 @@ pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target) -> Vec<Row> {
         .collect()
 }
 
-/// Most rows shown on the screen.
+/// Most rows shown on the screen, and most values of a discrete variable among them: the most probable.
 const SHOWN: usize = 30;
+const SHOWN_VALUES: usize = 5;
+
+/// The rows that are shown, in their order.
+fn chosen(rows: &[Row]) -> Vec<&Row> {
+    let mut by_mean: Vec<&Row> = rows.iter().collect();
+    by_mean.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    let mut values: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in by_mean {
+        let Some(of) = &row.outcome_of else { continue };
+        let probable = values.entry(of).or_default();
+        if probable.len() < SHOWN_VALUES {
+            probable.push(&row.name);
+        }
+    }
+    let is_shown = |row: &&Row| {
+        let of = row.outcome_of.as_deref();
+        of.is_none_or(|of| values[of].contains(&row.name.as_str()))
+    };
+    rows.iter().filter(is_shown).take(SHOWN).collect()
+}
 
 /// The table on the screen.
 pub fn table(rows: &[Row]) -> String {
@@ -54,12 +81,13 @@ pub fn table(rows: &[Row]) -> String {
     t.load_preset(comfy_table::presets::NOTHING);
     let mut header = vec!["", "mean", "sd", "5%", "median", "95%"];
     // A column of units, where anything has one.
-    let units = rows.iter().take(SHOWN).any(|r| r.unit.is_some());
+    let shown_rows = chosen(rows);
+    let units = shown_rows.iter().any(|r| r.unit.is_some());
     if units {
         header.push("unit");
     }
     t.set_header(header);
-    for r in rows.iter().take(SHOWN) {
+    for r in &shown_rows {
         let show = |x: f64| shown(x, r.sd);
         let mut row = vec![r.name.clone(), show(r.mean), show(r.sd), show(r.q05), show(r.q50), show(r.q95)];
         if units {
@@ -72,8 +100,9 @@ pub fn table(rows: &[Row]) -> String {
     }
     let lines: Vec<String> = t.lines().map(|line| line.trim_end().to_string()).collect();
     let mut out = lines.join("\n");
-    if rows.len() > SHOWN {
-        out.push_str(&format!("\n ... and {} more in summary.parquet", rows.len() - SHOWN));
+    let more = rows.len() - shown_rows.len();
+    if more > 0 {
+        out.push_str(&format!("\n ... and {more} more in summary.parquet"));
     }
     out
 }
@@ -99,6 +128,25 @@ fn digits(sd: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_discrete_variable_the_most_probable_values_are_shown() {
+        let row = |name: String, of: Option<&str>, mean: f64| {
+            let outcome_of = of.map(str::to_string);
+            let [sd, q05, q50, q95, mcse, ess, k_hat, shift] = [0.1; 8];
+            Row { name, outcome_of, unit: None, mean, sd, q05, q50, q95, mcse, ess, k_hat, shift }
+        };
+        let mut rows = vec![row("m".into(), None, 1e-9)];
+        for of in ["k", "z[a]"] {
+            rows.extend((0..100).map(|i| row(format!("{of}={i}"), Some(of), 1.0 / f64::from(100 - i))));
+        }
+        rows.push(row("s".into(), None, 1e-9));
+        let names: Vec<&str> = chosen(&rows).into_iter().map(|r| r.name.as_str()).collect();
+        let of = |of: &str| (95..100).map(|i| format!("{of}={i}")).collect::<Vec<String>>();
+        let expected = [vec!["m".to_string()], of("k"), of("z[a]"), vec!["s".to_string()]].concat();
+        assert_eq!(names, expected);
+        assert!(table(&rows).ends_with("\n ... and 190 more in summary.parquet"));
+    }
 
     #[test]
     fn decimals_follow_the_sd() {

@@ -340,7 +340,7 @@ observe:
     let dir = folder("chain", &files);
     ends(&dir, 0, &["two.yaml", "--out", "run", "--quiet"]);
     let said = ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
-    assert!(said.contains("1 predictions of `z` are NaN"), "{said}");
+    assert!(said.contains("1 prediction of `z` is NaN"), "{said}");
     let t = table(&dir, "run/predict/predictive.parquet");
     let mean = real(&t, "mean");
     assert_eq!(texts(&t, "column"), ["y", "y", "z", "z"]);

@@ -32,6 +32,7 @@ fn the_results_say_what_was_run() {
         assert!(kept[of_a_family].is_null(), "{of_a_family}: {}", kept[of_a_family]);
     }
     assert_eq!(kept["chains"]["draws"], json!([1000, 1000, 1000, 1000]));
+    assert_eq!(kept["chains"]["saturated"], 0);
     assert!(kept["chains"]["r_hat"].as_f64().unwrap() < 1.01, "{}", kept["chains"]);
     let summary = Csv::read(&folder.path().join("a/summary.parquet"));
     for row in 0..summary.n_rows() {

@@ -44,12 +44,22 @@ pub struct Named {
     pub labels: Vec<String>,
     /// Does it vary over a table's rows (reported row-wise, not in `posterior.parquet`)?
     pub by_row: bool,
+    /// The discrete variable of which it is the probability of a value.
+    pub outcome_of: Option<String>,
 }
 
 impl Named {
     /// The column of each element: `theta[Choate]`, `L[2,1]`, or the bare name of a scalar.
     pub fn columns(&self) -> Vec<String> {
         element_names(&self.name, &self.labels)
+    }
+
+    /// Of each column, the element of the discrete variable of which it is a probability: `z[a]`.
+    pub fn outcomes(&self) -> Vec<Option<String>> {
+        match &self.outcome_of {
+            Some(of) => element_names(of, &self.labels).into_iter().map(Some).collect(),
+            None => vec![None; self.labels.len()],
+        }
     }
 }
 

@@ -323,11 +323,6 @@ impl Source {
         file.text.get(local(span.start)..local(span.end)).unwrap_or("")
     }
 
-    /// The lines of the spec's own file.
-    pub fn line_count(&self) -> usize {
-        self.files[0].line_starts.len()
-    }
-
     /// Line and column of a byte in its file, both from 1. Columns count characters; a tab is one
     /// character. A place beyond the end is the end.
     pub fn line_column(&self, at: usize) -> (usize, usize) {

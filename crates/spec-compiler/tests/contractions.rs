@@ -2,31 +2,15 @@
 
 mod support;
 
-use std::path::Path;
-
-use graph::value::Value;
-use spec_compiler::{Source, compile, render};
-use support::Tables;
+use support::{Tables, models};
 
 /// The value of `out` with the coordinates of each latent given, one number after the other in memory.
 fn out(text: &str, coordinates: &[(&str, &[f64])]) -> f64 {
     let mut tables = Tables::read();
     tables.add("homes_x.csv", "county,x1,x2,y\nb,1,2,0.5\na,3,-1,1.5\nb,0.5,4,-1\n");
-    let source = Source::new("spec.yaml", text).unwrap();
-    let compiled = compile(&source, Path::new(""), &tables);
-    let t = compiled.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
-    let mut bindings = t.bindings.clone();
-    for site in &t.sites {
-        let given = coordinates.iter().find(|(name, _)| *name == site.name);
-        let given = given.unwrap_or_else(|| panic!("{} is not given", site.name)).1;
-        assert_eq!(site.coordinates.len(), given.len(), "{:?}", site.coordinates);
-        bindings.data.insert(site.name.clone(), Value::Real(given.to_vec()));
-    }
+    let t = models::compiled(text, &tables).target;
     let node = t.generate.iter().find(|n| n.name == "out").expect("a let called out").node;
-    match graph::interpret::evaluate(&t.graph, &[node], &bindings).unwrap().remove(0) {
-        Value::Real(v) => v[0],
-        Value::Index(_) => unreachable!("a let is real"),
-    }
+    models::evaluate(&t.graph, node, &models::named(&t, coordinates))[0]
 }
 
 fn close(found: f64, expected: f64) {

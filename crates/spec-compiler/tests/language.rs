@@ -2,44 +2,23 @@
 
 mod support;
 
-use std::path::Path;
-
 use graph::value::Value;
-use spec_compiler::{Compiled, Source, compile, render};
+use spec_compiler::Compiled;
 use support::Tables;
+use support::models::{self, normal};
 
 fn compiled(text: &str) -> Compiled {
-    let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), &Tables::read()).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
+    models::compiled(text, &Tables::read())
 }
 
 fn mistakes(text: &str) -> String {
-    let source = Source::new("spec.yaml", text).unwrap();
-    match compile(&source, Path::new(""), &Tables::read()) {
-        Ok(_) => panic!("compiled:\n{text}"),
-        Err(m) => render(&m, &source),
-    }
+    models::mistakes(text, &Tables::read())
 }
 
 /// The log joint density with the unconstrained coordinates at `u`.
 fn log_joint(text: &str, u: &[f64]) -> f64 {
     let t = compiled(text).target;
-    let mut b = t.bindings.clone();
-    let mut rest = u;
-    for s in &t.sites {
-        let (own, next) = rest.split_at(s.labels.len());
-        b.data.insert(s.name.clone(), Value::Real(own.to_vec()));
-        rest = next;
-    }
-    assert!(rest.is_empty(), "{:?}", t.coordinates());
-    match graph::interpret::evaluate(&t.graph, &[t.log_joint], &b).unwrap().remove(0) {
-        Value::Real(v) => v[0],
-        Value::Index(_) => unreachable!("a density is real"),
-    }
-}
-
-fn normal(x: f64, m: f64, s: f64) -> f64 {
-    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
+    models::log_joint(&t, &models::at(&t, u))
 }
 
 fn close(found: f64, expected: f64) {

@@ -4,13 +4,12 @@ mod support;
 
 use std::path::Path;
 
-use graph::ir::{Graph, NodeId};
-use graph::program::{Options, Program};
-use graph::value::{Bindings, Value};
+use graph::value::Value;
 use model::Target;
-use numerics::lanes::Lanes;
-use spec_compiler::{Compiled, Source, compile, render};
+use spec_compiler::{Source, render};
 use support::Tables;
+use support::density::{close, log_joint};
+use support::models::{at, compiled, evaluate, mistakes, normal};
 
 /// Annual flow of the Nile at Aswan, 1871 to 1970, in 10^8 m^3 (G. Cobb, Biometrika 65, 1978; the
 /// values as in R's `datasets::Nile`).
@@ -32,82 +31,6 @@ fn tables(name: &str, csv: &str) -> Tables {
     let mut tables = Tables::read();
     tables.add(name, csv);
     tables
-}
-
-fn compiled(text: &str, tables: &Tables) -> Compiled {
-    let source = Source::new("spec.yaml", text).unwrap();
-    compile(&source, Path::new(""), tables).unwrap_or_else(|m| panic!("{}", render(&m, &source)))
-}
-
-fn mistakes(text: &str, tables: &Tables) -> String {
-    let source = Source::new("spec.yaml", text).unwrap();
-    match compile(&source, Path::new(""), tables) {
-        Ok(_) => panic!("compiled:\n{text}"),
-        Err(m) => render(&m, &source),
-    }
-}
-
-fn evaluate(graph: &Graph, node: NodeId, bindings: &Bindings) -> Vec<f64> {
-    match graph::interpret::evaluate(graph, &[node], bindings).unwrap().remove(0) {
-        Value::Real(v) => v,
-        Value::Index(_) => unreachable!("a density is real"),
-    }
-}
-
-/// The target with the coordinates of its sites at `u`.
-fn bound(t: &Target, u: &[f64]) -> Bindings {
-    let mut b = t.bindings.clone();
-    let mut rest = u;
-    for s in &t.sites {
-        let (own, next) = rest.split_at(s.coordinates.len());
-        b.data.insert(s.name.clone(), Value::Real(own.to_vec()));
-        rest = next;
-    }
-    assert!(rest.is_empty(), "{:?}", t.coordinates());
-    b
-}
-
-/// The log joint density at `u`: by the interpreter, and in agreement the program, whose gradient is
-/// that of differences. Blocks are short, so that rows are streamed.
-fn log_joint(c: &Compiled, u: &[f64]) -> f64 {
-    let t = &c.target;
-    let x = evaluate(&t.graph, t.log_joint, &bound(t, u))[0];
-    let wrt: Vec<NodeId> = t.sites.iter().map(|s| s.unconstrained).collect();
-    let both = graph::vjp::value_and_grad(&t.graph, t.log_joint, &wrt, &[]).unwrap();
-    let g = both.graph;
-    let outputs: Vec<NodeId> = [both.value].into_iter().chain(both.grads).collect();
-    let options = Options { block_rows: 2, ..Options::default() };
-    let program = Program::compile(&g, &outputs, &t.bindings, &options).unwrap();
-    let mut input = Lanes::zeros(u.len(), 1);
-    u.iter().enumerate().for_each(|(i, x)| input.set(i, 0, *x));
-    input.pad();
-    let mut out = Lanes::zeros(1 + u.len(), 1);
-    program.eval(&mut program.workspace(), &[], &input, &mut out, &mut Vec::new());
-    close(out.get(0, 0), x);
-    for i in 0..u.len() {
-        let h = 1e-5 * (1.0 + u[i].abs());
-        let at = |d: f64| {
-            let mut u = u.to_vec();
-            u[i] += d;
-            evaluate(&t.graph, t.log_joint, &bound(t, &u))[0]
-        };
-        let slope = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
-        let found = out.get(1 + i, 0);
-        assert!(
-            (found - slope).abs() < 1e-5 * (1.0 + slope.abs()),
-            "gradient {i}: {found}, by differences {slope}"
-        );
-    }
-    x
-}
-
-fn normal(x: f64, m: f64, s: f64) -> f64 {
-    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
-}
-
-#[track_caller]
-fn close(found: f64, expected: f64) {
-    assert!((found - expected).abs() < 1e-9 * (1.0 + expected.abs()), "{found}, by hand {expected}");
 }
 
 /// Durbin and Koopman's local level, with the variances of their book: the value is statsmodels'.
@@ -320,7 +243,7 @@ observe:
     for (name, values) in [("h", hs), ("v", vs)] {
         let named = t.generate.iter().find(|n| n.name == name).unwrap();
         assert!(named.by_row);
-        evaluate(&t.graph, named.node, &bound(t, &u)).iter().zip(values).for_each(|(x, y)| close(*x, y));
+        evaluate(&t.graph, named.node, &at(t, &u)).iter().zip(values).for_each(|(x, y)| close(*x, y));
     }
 }
 
@@ -488,7 +411,7 @@ observe:
     let c = compiled(text, &tables("small.csv", SMALL));
     let u = [0.1, -0.5, 0.4, 0.8, 0.2, -0.3, 0.6, -0.2, 0.7, 0.3, -0.8, 1.2];
     let t = &c.target;
-    let theta = evaluate(&t.graph, t.sites[0].value, &bound(t, &u));
+    let theta = evaluate(&t.graph, t.sites[0].value, &at(t, &u));
     let mu = &u[9..];
     let start = [0.2, 0.5, 0.3];
     let row = |k: usize| theta[3 * k..3 * k + 3].iter().sum::<f64>();
@@ -576,7 +499,7 @@ observe:
         let noise = c.target.coordinates().len() - 1;
         let at = |a: f64| {
             let u: Vec<f64> = [a].into_iter().chain(vec![0.1; noise]).collect();
-            evaluate(&c.target.graph, c.target.log_joint, &bound(&c.target, &u))[0]
+            evaluate(&c.target.graph, c.target.log_joint, &at(&c.target, &u))[0]
         };
         // The covariate is 1 in one row, and 1.5 in a first one, where the law is another.
         assert!(at(1.1).is_finite());
@@ -621,7 +544,7 @@ observe:
     let names: Vec<&str> = c.target.noise.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names, ["(noise of level)", "(noise of slope)", "(noise of k)"]);
     let by_row = |t: &Target, rows: &[usize]| {
-        let mut b = bound(t, &[0.6]);
+        let mut b = at(t, &[0.6]);
         for (n, noise) in t.noise.iter().enumerate() {
             let values = rows.iter().map(|&r| (0.05 + 0.13 * (r + n) as f64).fract()).collect();
             b.data.insert(noise.name.clone(), Value::Real(values));
@@ -651,7 +574,7 @@ observe:
     assert!((straight[1][1] - 0.1).abs() < 1e-12 && (straight[1][3] - 0.1).abs() < 1e-12);
     // A let over the states is computed from their values.
     let t = &c.target;
-    let mut b = bound(t, &[0.6]);
+    let mut b = at(t, &[0.6]);
     b.data.insert("level".into(), Value::Real(vec![1.0; 7]));
     b.data.insert("slope".into(), Value::Real(vec![0.25; 7]));
     let shown = t.generate.iter().find(|n| n.name == "shown").unwrap();
@@ -671,7 +594,7 @@ observe:
     let e = spec_compiler::compile_after(spec, Path::new(""), &tables("small.csv", &none), &after);
     let e = e.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
     let law = |noise: f64| {
-        let mut b = bound(&e, &[0.6]);
+        let mut b = at(&e, &[0.6]);
         e.noise.iter().for_each(|n| {
             b.data.insert(n.name.clone(), Value::Real(vec![noise; 7]));
         });

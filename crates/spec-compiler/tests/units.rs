@@ -5,11 +5,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use graph::value::Value;
 use model::Target;
 use spec_compiler::ast::Spec;
 use spec_compiler::{Compiled, Earlier, Source, compile_after, parse_spec, render};
-use support::Tables;
+use support::{Tables, models};
 
 fn tables() -> Tables {
     let mut tables = Tables::read();
@@ -59,14 +58,7 @@ fn check(text: &str, expected: &[(&str, &str)]) {
 
 /// The log joint density with all unconstrained coordinates at 0.3.
 fn log_joint(t: &Target) -> f64 {
-    let mut b = t.bindings.clone();
-    for s in &t.sites {
-        b.data.insert(s.name.clone(), Value::Real(vec![0.3; s.labels.len()]));
-    }
-    match graph::interpret::evaluate(&t.graph, &[t.log_joint], &b).unwrap().remove(0) {
-        Value::Real(v) => v[0],
-        Value::Index(_) => unreachable!("a density is real"),
-    }
+    models::log_joint(t, &models::at(t, &vec![0.3; t.coordinates().len()]))
 }
 
 const KINETICS: &str = "

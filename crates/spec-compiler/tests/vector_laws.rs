@@ -2,35 +2,17 @@
 
 mod support;
 
-use std::path::Path;
-
-use graph::value::Value;
-use spec_compiler::{Source, compile, render};
 use support::Tables;
+use support::models::{self, normal};
 
 /// The log joint density with the coordinates of each latent given.
 fn log_joint(text: &str, coordinates: &[(&str, &[f64])]) -> f64 {
-    let source = Source::new("spec.yaml", text).unwrap();
-    let compiled = compile(&source, Path::new(""), &Tables::read());
-    let t = compiled.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
-    let mut bindings = t.bindings.clone();
-    for site in &t.sites {
-        let given = coordinates.iter().find(|(name, _)| *name == site.name).unwrap().1;
-        assert_eq!(site.coordinates.len(), given.len(), "{:?}", site.coordinates);
-        bindings.data.insert(site.name.clone(), Value::Real(given.to_vec()));
-    }
-    match graph::interpret::evaluate(&t.graph, &[t.log_joint], &bindings).unwrap().remove(0) {
-        Value::Real(v) => v[0],
-        Value::Index(_) => unreachable!("a density is real"),
-    }
+    let t = models::compiled(text, &Tables::read()).target;
+    models::log_joint(&t, &models::named(&t, coordinates))
 }
 
 fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{found}, by hand {expected}");
-}
-
-fn normal(x: f64, m: f64, s: f64) -> f64 {
-    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
 }
 
 /// Two normal numbers with a correlation: one, and the other given it.
@@ -118,8 +100,6 @@ latent:
 observe:
   y: normal(0, 1)
 ";
-    let source = Source::new("spec.yaml", text).unwrap();
-    let Err(mistakes) = compile(&source, Path::new(""), &Tables::read()) else { panic!("compiled") };
-    let told = render(&mistakes, &source);
+    let told = models::mistakes(text, &Tables::read());
     assert!(told.contains("cholesky of multivariate_normal must be a"), "{told}");
 }

@@ -2,28 +2,15 @@
 
 mod support;
 
-use std::path::Path;
-
-use graph::value::Value;
-use spec_compiler::{Source, compile, render};
 use support::Tables;
+use support::models::{self, normal};
 
 /// The log joint density, the coordinates of the latents in the order of the file.
 fn log_joint(text: &str, u: &[f64]) -> f64 {
     let mut tables = Tables::read();
     tables.add("trips.csv", "caught,weight,share\n0,0,0.2\n3,1.5,0.5\n1,0.4,0\n");
-    let source = Source::new("spec.yaml", text).unwrap();
-    let compiled = compile(&source, Path::new(""), &tables);
-    let t = compiled.unwrap_or_else(|m| panic!("{}", render(&m, &source))).target;
-    let mut bindings = t.bindings.clone();
-    assert_eq!(t.sites.len(), u.len());
-    for (site, &u) in t.sites.iter().zip(u) {
-        bindings.data.insert(site.name.clone(), Value::Real(vec![u]));
-    }
-    match graph::interpret::evaluate(&t.graph, &[t.log_joint], &bindings).unwrap().remove(0) {
-        Value::Real(v) => v[0],
-        Value::Index(_) => unreachable!("a density is real"),
-    }
+    let t = models::compiled(text, &tables).target;
+    models::log_joint(&t, &models::at(&t, u))
 }
 
 fn spec(latent: &str, observe: &str) -> String {
@@ -34,10 +21,6 @@ fn spec(latent: &str, observe: &str) -> String {
 
 fn close(found: f64, expected: f64) {
     assert!((found - expected).abs() < 1e-12 * (1.0 + expected.abs()), "{found}, by hand {expected}");
-}
-
-fn normal(x: f64, m: f64, s: f64) -> f64 {
-    -0.5 * ((x - m) / s).powi(2) - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
 }
 
 fn poisson(x: i32, rate: f64) -> f64 {

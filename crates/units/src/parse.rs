@@ -113,16 +113,19 @@ impl<'a> Parser<'a> {
             return self.signed_number();
         }
         self.skip_blanks();
-        let mut power = self.signed_number()?;
+        let mut power = Some(self.signed_number()?);
         self.skip_blanks();
         if self.eat("/") {
             self.skip_blanks();
             let below = self.signed_number()?;
-            let ratio = power.as_whole().zip(below.as_whole()).and_then(|(p, q)| Exponent::ratio(p, q));
+            let whole = power.and_then(|power| power.as_whole());
+            power = whole.zip(below.as_whole()).and_then(|(p, q)| Exponent::ratio(p, q));
             self.skip_blanks();
-            power = ratio.map_or_else(|| self.fail_power(start..self.at), Ok)?;
         }
-        if self.eat(")") { Ok(power) } else { self.fail(start..self.text.len(), Problem::Unclosed) }
+        if !self.eat(")") {
+            return self.fail(start..self.text.len(), Problem::Unclosed);
+        }
+        power.map_or_else(|| self.fail_power(start..self.at), Ok)
     }
 
     fn signed_number(&mut self) -> Result<Exponent, UnitError> {

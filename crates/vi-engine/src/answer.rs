@@ -90,7 +90,11 @@ pub(crate) fn answer(
         return Err(FitError::NoFiniteDraw { reason: target.tally.commonest() });
     }
     let names = target.density().reported_names().to_vec();
-    let compare = |answer: &Weighed| compare(&names, &plain, &plain_weights, answer, options.posterior_draws);
+    let least_sds: Vec<f64> =
+        (0..names.len()).map(|i| verdict::least_sd(target.density().is_probability(i))).collect();
+    let named = || names.iter().map(String::as_str).zip(least_sds.iter().copied());
+    let compare =
+        |answer: &Weighed| compare(named(), &plain, &plain_weights, answer, options.posterior_draws);
     let mut parameters = compare(&plain);
     let asked = plain.psis.k_hat >= verdict::K_HAT_OK
         || parameters.iter().any(|p| p.shift.max(p.sd_shift.abs()) >= verdict::SHIFT);
@@ -107,13 +111,19 @@ pub(crate) fn answer(
     }
     let shifts: Vec<(&str, f64, f64)> =
         parameters.iter().map(|p| (p.name.as_str(), p.shift, p.sd_shift)).collect();
-    let tails: Vec<(&str, f64)> = parameters.iter().map(|p| (p.name.as_str(), p.k_hat)).collect();
+    // The tails of what varies less than it is asked for concern nobody.
+    let tails: Vec<(&str, f64)> = parameters
+        .iter()
+        .zip(&least_sds)
+        .filter(|(p, least_sd)| p.sd > **least_sd)
+        .map(|(p, _)| (p.name.as_str(), p.k_hat))
+        .collect();
     let coordinates = target.density().names().to_vec();
     let k_hat = answer.psis.k_hat;
     let hopeless = k_hat >= verdict::K_HAT_CORRECTED || k_hat.is_nan();
     let scores = if interrupted || hopeless { Vec::new() } else { scores(target, options, answer) };
     let drifts = if asked && options.method == Method::Auto && !interrupted && !hopeless {
-        drifts(target, options, answer, observer)
+        drifts(target, options, answer, &least_sds, observer)
     } else {
         Vec::new()
     };
@@ -195,6 +205,7 @@ fn drifts(
     target: &mut Target,
     options: &Options,
     answer: &Weighed,
+    least_sds: &[f64],
     observer: &mut dyn Observer,
 ) -> Vec<Drift> {
     if target.dim() > verdict::WALK_DIM {
@@ -207,7 +218,12 @@ fn drifts(
             return Vec::new();
         };
         let (before, after) = (reported(target, &start), reported(target, &end));
-        drifts = before.iter().zip(&after).map(|(b, a)| walk::drift(b, a, answer.psis.ess)).collect();
+        drifts = before
+            .iter()
+            .zip(&after)
+            .zip(least_sds)
+            .map(|((b, a), least_sd)| walk::drift(b, a, answer.psis.ess, *least_sd))
+            .collect();
         if !drifts.iter().any(|d| d.exceeds(verdict::DRIFT, verdict::DRIFT_DOUBT)) {
             break;
         }
@@ -246,22 +262,22 @@ pub(crate) fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
     picked
 }
 
-/// Every reported parameter under the weights of the answer, against q's plain draws.
-fn compare(
-    names: &[String],
+/// Every reported parameter, by name and least sd, under the weights of the answer, against q's plain draws.
+fn compare<'a>(
+    named: impl Iterator<Item = (&'a str, f64)>,
     plain: &Weighed,
     plain_weights: &[f64],
     answer: &Weighed,
     posterior_draws: usize,
 ) -> Vec<ParameterCheck> {
     let weights = answer.weights();
-    let columns = names.iter().zip(plain.values.iter().zip(&answer.values));
+    let columns = named.zip(plain.values.iter().zip(&answer.values));
     columns
-        .map(|(name, (plain_values, values))| {
+        .map(|((name, least_sd), (plain_values, values))| {
             let before = check::moments(plain_values, plain_weights);
             let after = check::moments(values, &weights);
             if before.same_constant(&after) {
-                let (name, mean) = (name.clone(), after.mean);
+                let (name, mean) = (name.to_string(), after.mean);
                 let ess = posterior_draws as f64;
                 let k_hat = f64::NAN;
                 return ParameterCheck {
@@ -276,12 +292,13 @@ fn compare(
                 };
             }
             let ess = (after.sd / after.mcse).powi(2).min(posterior_draws as f64);
+            let unit = after.sd.max(least_sd);
             ParameterCheck {
-                name: name.clone(),
+                name: name.to_string(),
                 mean: after.mean,
                 sd: after.sd,
-                shift: (after.mean - before.mean).abs() / after.sd,
-                sd_shift: before.sd / after.sd - 1.0,
+                shift: (after.mean - before.mean).abs() / unit,
+                sd_shift: (before.sd - after.sd) / unit,
                 mcse: after.sd / ess.sqrt(),
                 ess,
                 k_hat: check::tail_of_mean(values, &answer.psis.log_weights, after.mean),

@@ -46,6 +46,8 @@ impl Runner {
 pub struct CompiledDensity {
     names: Vec<String>,
     reported: Vec<String>,
+    /// Those of them that are probabilities.
+    probabilities: Vec<bool>,
     gradient: Runner,
     value: Runner,
     report: Runner,
@@ -88,6 +90,10 @@ impl CompiledDensity {
         Ok(CompiledDensity {
             names: target.coordinates(),
             reported: reported.iter().flat_map(|n| n.columns()).collect(),
+            probabilities: reported
+                .iter()
+                .flat_map(|n| n.columns().into_iter().map(|_| n.outcome_of.is_some()))
+                .collect(),
             gradient: Runner::new(gradient),
             value: Runner::new(value),
             report: Runner::new(report),
@@ -111,6 +117,10 @@ impl LogDensity for CompiledDensity {
 
     fn reported_names(&self) -> &[String] {
         &self.reported
+    }
+
+    fn is_probability(&self, reported: usize) -> bool {
+        self.probabilities.get(reported).is_some_and(|&is| is)
     }
 
     fn eval(

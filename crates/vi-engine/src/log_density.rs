@@ -39,6 +39,12 @@ pub trait LogDensity {
         self.names()
     }
 
+    /// Is this one of [`reported_names`](LogDensity::reported_names), by position, the probability of an
+    /// outcome? Of those it is the absolute size that counts: 1e-17 or 1e-16 is the same answer.
+    fn is_probability(&self, _reported: usize) -> bool {
+        false
+    }
+
     /// What the user reads (constrained parameters, lets), for draws `z`: `out` is
     /// `[reported_names]` x lanes. The default copies `z`.
     fn report(&mut self, z: &Lanes, out: &mut Lanes) {

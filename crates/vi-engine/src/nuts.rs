@@ -25,7 +25,8 @@ use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 use adapt::Adaptation;
 pub use adapt::WARMUP;
-use trajectory::{Point, Trajectory, Transition};
+pub use trajectory::MAX_DEPTH;
+use trajectory::{End, Point, Trajectory, Transition};
 
 /// Chains; fewer where fewer draws are asked for.
 pub const CHAINS: usize = 4;
@@ -44,6 +45,9 @@ pub struct Chains {
     pub warmup: u64,
     /// Trajectories that ended where energy was not conserved or there is no density, after warm-up.
     pub divergences: u64,
+    /// Trajectories that had not turned when they were as long as they may be, [`MAX_DEPTH`] doublings, after
+    /// warm-up: their draws are good, but worth less than others.
+    pub saturated: u64,
     /// Evaluations of the density by all chains, warm-up included.
     pub evaluations: u64,
     /// Of each chain after warm-up, in whitened coordinates.
@@ -85,11 +89,13 @@ pub(crate) fn sample(
     let names = target.density().reported_names().to_vec();
     let mixing: Vec<Option<Mixing>> = columns.iter().map(|x| mixing(&split(x, &lengths))).collect();
     let divergences = runs.iter().map(|run| run.divergences).sum();
+    let saturated = runs.iter().map(|run| run.saturated).sum();
     let named: Vec<(&str, Option<Mixing>)> =
         names.iter().map(String::as_str).zip(mixing.iter().copied()).collect();
     let (verdict, reasons) = verdict::judge_chains(ChainEvidence {
         mixing: &named,
         divergences,
+        saturated,
         draws: u.lanes() as u64,
         failure: target.tally.commonest(),
         interrupted,
@@ -113,6 +119,7 @@ pub(crate) fn sample(
             draws: lengths,
             warmup: WARMUP,
             divergences,
+            saturated,
             evaluations: runs.iter().map(|run| run.evaluations).sum(),
             step_sizes: runs.iter().map(|run| run.adaptation.step()).collect(),
             mixing,
@@ -246,6 +253,7 @@ struct Run {
     /// After warm-up, in whitened coordinates, with their log densities there.
     draws: Vec<(Vec<f64>, f64)>,
     divergences: u64,
+    saturated: u64,
     evaluations: u64,
 }
 
@@ -260,6 +268,7 @@ impl Run {
             wanted,
             draws: Vec::with_capacity(wanted),
             divergences: 0,
+            saturated: 0,
             evaluations: 0,
         }
     }
@@ -277,13 +286,13 @@ impl Run {
     fn tell(&mut self, value: f64, grad: &[f64], chances: &Chances) {
         self.evaluations += 1;
         let choices = chances.choices(self.chain, self.evaluations);
-        let Some(Transition { point, acceptance, diverged }) = self.trajectory.tell(value, grad, choices)
-        else {
+        let Some(Transition { point, acceptance, end }) = self.trajectory.tell(value, grad, choices) else {
             return;
         };
         if self.adaptation.is_over() {
             self.draws.push((point.position.clone(), point.value));
-            self.divergences += u64::from(diverged);
+            self.divergences += u64::from(end == End::Diverged);
+            self.saturated += u64::from(end == End::Saturated);
         } else {
             self.adaptation.learn(&point.position, acceptance);
         }

@@ -2,7 +2,7 @@
 
 use graph::ir::{Binary, DimId, Graph, NodeId, Reduction};
 
-use super::StepInputs;
+use super::{StepBody, StepInputs};
 
 /// A chain of hidden values along `over`. Everything may vary over the rows and over dimensions of its
 /// own, such as those of other variables that are summed out later.
@@ -39,6 +39,23 @@ impl Chain {
         }
         g.canonical(dims)
     }
+
+    /// The body of a scan along the rows, whose steps hand something over the values on, `start` to the
+    /// first; with what it reads of each row.
+    pub(super) fn body<const N: usize>(
+        &self,
+        g: &mut Graph,
+        mut inputs: StepInputs,
+        start: NodeId,
+        reads: [NodeId; N],
+    ) -> (StepBody, [NodeId; N]) {
+        let dims = self.dims(g);
+        inputs.carry(g, start, &dims);
+        reads.iter().for_each(|&n| inputs.import(g, n));
+        let mut body = inputs.body(g);
+        let inside = reads.map(|n| body.get(g, n));
+        (body, inside)
+    }
 }
 
 /// ln p(seen at t | seen before t in its series), over the rows: their sum is the log likelihood.
@@ -60,20 +77,13 @@ pub(super) fn laws(g: &mut Graph, chain: &Chain) -> Forward {
 
 fn run(g: &mut Graph, chain: &Chain, with_laws: bool) -> Vec<NodeId> {
     let Chain { over, values, before, first, .. } = *chain;
-    let nodes = [chain.initial, chain.transition, chain.emission];
-    let dims = chain.dims(g);
-    let mut inputs = StepInputs::new(over);
     // What is before a first row does not matter; a uniform law keeps it finite.
     let start = g.size(values);
     let start = g.ln(start);
     let start = g.neg(start);
-    inputs.carry(g, start, &dims);
-    for n in nodes.into_iter().chain([first]) {
-        inputs.import(g, n);
-    }
-    let mut body = inputs.body(g);
-    let [initial, transition, emission] = nodes.map(|n| body.get(g, n));
-    let first = body.get(g, first);
+    let reads = [chain.initial, chain.transition, chain.emission, first];
+    let (mut body, [initial, transition, emission, first]) =
+        chain.body(g, StepInputs::new(over), start, reads);
     let alpha = body.carried[0];
     let b = &mut body.graph;
     let alpha = b.rename(alpha, &[(values, before)]);

@@ -15,16 +15,10 @@ pub fn smoothed(g: &mut Graph, chain: &Chain, last: NodeId) -> NodeId {
     let Chain { over, values, before, transition, .. } = *chain;
     let Forward { filtered, predicted, .. } = laws(g, chain);
     // What is handed on is ln p(seen from the next row on | value) less ln p(it), by value here.
-    let mut inputs = StepInputs::reversed(over);
     let zero = g.constant(0.0);
-    let dims = chain.dims(g);
-    inputs.carry(g, zero, &dims);
-    for n in [filtered, predicted, transition, last] {
-        inputs.import(g, n);
-    }
-    let mut body = inputs.body(g);
-    let [filtered, predicted, transition, last] =
-        [filtered, predicted, transition, last].map(|n| body.get(g, n));
+    let reads = [filtered, predicted, transition, last];
+    let (mut body, [filtered, predicted, transition, last]) =
+        chain.body(g, StepInputs::reversed(over), zero, reads);
     let later = body.carried[0];
     let b = &mut body.graph;
     let moved = b.add(filtered, later);
@@ -46,16 +40,10 @@ pub fn smoothed(g: &mut Graph, chain: &Chain, last: NodeId) -> NodeId {
 pub fn chain_given_data(g: &mut Graph, chain: &Chain, last: NodeId, uniform: NodeId) -> NodeId {
     let filtered = laws(g, chain).filtered;
     // What is handed on is ln p(the value that was drawn | value before).
-    let mut inputs = StepInputs::reversed(chain.over);
     let zero = g.constant(0.0);
-    let dims = chain.dims(g);
-    inputs.carry(g, zero, &dims);
-    for n in [filtered, chain.transition, last, uniform] {
-        inputs.import(g, n);
-    }
-    let mut body = inputs.body(g);
-    let [filtered, transition, last, uniform] =
-        [filtered, chain.transition, last, uniform].map(|n| body.get(g, n));
+    let reads = [filtered, chain.transition, last, uniform];
+    let (mut body, [filtered, transition, last, uniform]) =
+        chain.body(g, StepInputs::reversed(chain.over), zero, reads);
     let later = body.carried[0];
     let b = &mut body.graph;
     let moved = b.add(filtered, later);
@@ -74,15 +62,9 @@ pub fn chain_given_data(g: &mut Graph, chain: &Chain, last: NodeId, uniform: Nod
 pub fn chain_unconditional(g: &mut Graph, chain: &Chain, uniform: NodeId) -> NodeId {
     let Chain { over, values, before, first, initial, transition, .. } = *chain;
     // What is handed on is 1 at the value of the row, else 0.
-    let mut inputs = StepInputs::new(over);
     let zero = g.constant(0.0);
-    let dims = chain.dims(g);
-    inputs.carry(g, zero, &dims);
-    for n in [first, initial, transition, uniform] {
-        inputs.import(g, n);
-    }
-    let mut body = inputs.body(g);
-    let [first, initial, transition, uniform] = [first, initial, transition, uniform].map(|n| body.get(g, n));
+    let reads = [first, initial, transition, uniform];
+    let (mut body, [first, initial, transition, uniform]) = chain.body(g, StepInputs::new(over), zero, reads);
     let was_it = body.carried[0];
     let b = &mut body.graph;
     let was_it = b.rename(was_it, &[(values, before)]);

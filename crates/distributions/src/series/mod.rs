@@ -6,6 +6,7 @@
 mod forward;
 mod hidden;
 mod kalman;
+mod small;
 mod smoother;
 
 use std::sync::Arc;

@@ -10,7 +10,8 @@
 use graph::ir::{Graph, NodeId};
 
 use super::StepInputs;
-use super::kalman::{self, LinearGaussian, Start, affine, dot};
+use super::kalman::{self, LinearGaussian, Start};
+use super::small::{affine, dot};
 
 /// What draws given data need beside the model.
 #[derive(Clone, Debug)]

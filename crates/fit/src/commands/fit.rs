@@ -185,11 +185,12 @@ fn verdict(run: &Run) -> String {
     let mut out = format!("verdict {said}\n");
     if let Some(chains) = &fit.chains {
         out.push_str(&format!(
-            "  {} chains, R-hat at most {:.3}, effective draws at least {:.0}, {} divergences\n",
+            "  {} chains, R-hat at most {:.3}, effective draws at least {:.0}, {} divergences, {} trajectories cut short\n",
             chains.draws.len(),
             chains.worst_r_hat(),
             fit.ess,
-            chains.divergences
+            chains.divergences,
+            chains.saturated
         ));
     } else if fit.k_hat == f64::NEG_INFINITY {
         out.push_str("  all importance weights are equal: the approximation is exact\n");

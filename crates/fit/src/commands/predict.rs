@@ -63,14 +63,14 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     })?;
     if !args.quiet {
         for (name, n) in &written.unpredicted {
-            outcome::tell(format!(
-                "note: {n} predictions of `{name}` are NaN: they need a value that is missing"
-            ));
+            let are = are_nan(*n, name);
+            outcome::tell(format!("note: {are}: a value that is needed is missing"));
         }
         for (name, n) in &written.undrawn {
+            let are = are_nan(*n, name);
             outcome::tell(format!(
-                "note: {n} predictions of `{name}` are NaN: a parameter lies outside its domain at some draw, \
-                 or a state that starts `flat()` has too few rows with a value before or after them"
+                "note: {are}: a parameter lies outside its domain at some draw, or a state that starts `flat()` \
+                 has too few rows with a value before or after"
             ));
         }
         for name in written.alone.iter().filter(|_| !replaced.is_empty()) {
@@ -325,5 +325,13 @@ impl DataSource for PredictFiles<'_> {
             table.columns.push(Column { name: name.clone(), cells, nulls });
         }
         Ok(table)
+    }
+}
+
+/// So many predictions of `name` are NaN.
+fn are_nan(n: usize, name: &str) -> String {
+    match n {
+        1 => format!("1 prediction of `{name}` is NaN"),
+        n => format!("{n} predictions of `{name}` are NaN"),
     }
 }

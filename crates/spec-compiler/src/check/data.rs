@@ -1,5 +1,6 @@
 //! Reading the tables of a spec, and the dimensions they bring.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use model::{Cells, DataSource};
@@ -128,6 +129,13 @@ impl Loaded {
         if self.dims.find(&ident.name).is_some() {
             self.mistakes.push(errors::dim_twice(ident));
             return;
+        }
+        // Its levels would be lost: `alpha[county]` would have an element a row.
+        if let Some(levels) = data.columns.iter().find(|c| c.name == ident.name).and_then(levels_of)
+            && !is_key
+            && levels < data.n_rows
+        {
+            self.mistakes.push(errors::rows_are_levels(ident, &ast.name.name, levels));
         }
         let rows = self.dims.add(ModelDim {
             name: ident.name.clone(),
@@ -297,4 +305,9 @@ pub fn cell_labels(cells: &Cells) -> Option<Vec<String>> {
         Cells::Bool(v) => Some(v.iter().map(bool::to_string).collect()),
         Cells::Real(_) => None,
     }
+}
+
+/// How many different labels a column has, if it has labels.
+fn levels_of(column: &model::Column) -> Option<usize> {
+    Some(cell_labels(&column.cells)?.into_iter().collect::<BTreeSet<String>>().len())
 }

@@ -25,6 +25,7 @@ use crate::core::{Core, ItemKind, Origin};
 use crate::diagnostic::{Diagnostic, Label};
 use crate::errors;
 use crate::expr::{Declaration, Expr, ExprKind, Ident};
+use crate::source::Span;
 use crate::typed::{
     Def, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef, Typed,
     Units,
@@ -85,7 +86,11 @@ pub fn check_after(
     for item in &core.items {
         match &item.kind {
             ItemKind::Observe { target, law, rows } => {
-                observes.extend(observe(&mut scope, target, law, rows.as_ref(), &item.origin));
+                let new = observe(&mut scope, target, law, rows.as_ref(), &item.origin);
+                if let Some((new, first)) = new.as_ref().and_then(|new| Some((new, twin(&observes, new)?))) {
+                    scope.tell(errors::observed_twice(new.origin.span, &new.name, first));
+                }
+                observes.extend(new);
             }
             ItemKind::Factor { name, value } => {
                 factors.extend(factor(&mut scope, name, value, &item.origin));
@@ -242,6 +247,16 @@ fn factor(scope: &mut Scope, name: &Ident, value: &Expr, origin: &Origin) -> Opt
     Some(FactorDef { name: name.name.clone(), value, origin: origin.clone() })
 }
 
+/// Where what a likelihood is of has one already, by another name: `y` and `table.y`.
+fn twin(observes: &[ObserveDef], new: &ObserveDef) -> Option<Span> {
+    let same = |o: &&ObserveDef| match (&o.value.kind, &new.value.kind) {
+        (Kind::Column { table, column }, Kind::Column { table: t, column: c }) => (table, column) == (t, c),
+        (Kind::Let(a), Kind::Let(b)) => a == b,
+        _ => false,
+    };
+    observes.iter().find(same).map(|o| o.origin.span)
+}
+
 /// The columns whose nulls are inferred, each by its law in `observe:`.
 fn imputed(scope: &mut Scope, observes: &[ObserveDef]) -> Vec<Imputed> {
     let mut out = Vec::new();
@@ -303,6 +318,7 @@ fn let_(scope: &mut Scope, i: usize) {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
         discrete: expr::discrete(scope, &typed),
+        known: expr::is_known(scope, &typed),
         value: typed,
         data_only,
         origin: origin.clone(),

@@ -109,6 +109,14 @@ pub fn no_levels(span: Span, dim: &str) -> Diagnostic {
     mistake("no_rows", span, format!("no column that `{dim}` takes its levels from has a value"))
 }
 
+pub fn rows_are_levels(rows: &Ident, table: &str, levels: usize) -> Diagnostic {
+    let name = &rows.name;
+    let message = format!("`{name}` is a column of `{table}` with {levels} levels, not the name of its rows");
+    mistake("name_twice", rows.span, message)
+        .label("every row would be a level of its own")
+        .help(format!("give the rows another name; `x[{name}]` then varies over the levels of the column"))
+}
+
 pub fn key_twice(key: &Ident, label: &str, first: &str, again: &str) -> Diagnostic {
     let message = format!("`{}` is not unique: `{label}` is in {first} and {again}", key.name);
     mistake("key_twice", key.span, message)

@@ -208,6 +208,15 @@ pub fn censoring_is_data(span: Span) -> Diagnostic {
         .label("depends on a latent")
 }
 
+pub fn censoring_is_condition(span: Span, which: &str, found: &str) -> Diagnostic {
+    mistake("censoring_is_condition", span, format!("`{which}` is a condition that holds in some rows"))
+        .label(format!("this is {found}"))
+        .help(format!(
+            "write where the value is only a bound, such as `{which} = y {} 8` or a column of 0 and 1",
+            if which == "right" { ">=" } else { "<=" }
+        ))
+}
+
 /// A law that is zero with a probability of its own, beside a density, where there can be none.
 pub fn atom(span: Span, law: &str, what: &str) -> Diagnostic {
     let message =

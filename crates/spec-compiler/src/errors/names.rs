@@ -49,6 +49,13 @@ pub fn drawn_not_by_row(span: Span, name: &str) -> Diagnostic {
         .help("its draws are in posterior.parquet")
 }
 
+pub fn observed_twice(span: Span, name: &str, first: Span) -> Diagnostic {
+    mistake("name_twice", span, format!("`{name}` has a likelihood already, by another name"))
+        .label("its rows would count twice")
+        .also(first, "here")
+        .help("keep one of them")
+}
+
 pub fn dim_twice(dim: &Ident) -> Diagnostic {
     mistake("dim_twice", dim.span, format!("`{}` is already a dimension", dim.name))
         .label("two tables cannot share their rows")

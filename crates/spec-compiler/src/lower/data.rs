@@ -89,10 +89,15 @@ impl Lowering<'_> {
         false
     }
 
-    /// The values of each argument that is data, over `dims`.
+    /// The values of each argument that is data, over `dims`: not of one that has a value for each value of a
+    /// discrete latent besides.
     fn data_arguments(&mut self, call: &Call, dims: &[DimRef]) -> Vec<Option<Vec<f64>>> {
         let nodes: Vec<NodeId> = call.args.iter().map(|a| self.expr(a)).collect();
-        let is_data = |l: &Self, n: NodeId| l.graph.varies(n) == Varies::Data;
+        let is_data = |l: &Self, n: NodeId| {
+            let over = l.dims_of(n);
+            l.graph.varies(n) == Varies::Data
+                && over.is_some_and(|over| over.iter().all(|d| dims.contains(d)))
+        };
         nodes.into_iter().map(|n| is_data(self, n).then(|| self.data_over(n, dims))).collect()
     }
 

@@ -410,7 +410,7 @@ impl Lowering<'_> {
             for k in 0..values {
                 let node = self.graph.element(p, dim, k);
                 let name = format!("P({}={})", s.name, self.value_label(s, k));
-                out.push(self.named(&name, &s.dims, node));
+                out.push(Named { outcome_of: Some(s.name.clone()), ..self.named(&name, &s.dims, node) });
             }
         }
         out
@@ -432,6 +432,6 @@ impl Lowering<'_> {
         let is_row = |d: &DimRef| self.graph.is_row(self.dim(*d));
         let beside: Vec<DimRef> = written.iter().copied().filter(|d| !is_row(d)).collect();
         let labels = self.labels(&beside);
-        Named { name: name.into(), node, dims, labels, by_row }
+        Named { name: name.into(), node, dims, labels, by_row, outcome_of: None }
     }
 }

@@ -313,7 +313,7 @@ impl<'a> Lowering<'a> {
         let lp = self.graph.expand(lp, &dims);
         let dims = self.graph.ty(lp).dims.clone();
         let labels = if by_row { Vec::new() } else { self.labels(&plates) };
-        self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row });
+        self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row, outcome_of: None });
         mask
     }
 

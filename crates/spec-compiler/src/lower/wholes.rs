@@ -77,10 +77,17 @@ impl Lowering<'_> {
 
     /// Every observed vector or matrix must be possible under its law.
     pub fn whole_outcomes_are_possible(&mut self, o: &ObserveDef, x: NodeId, counts: Option<&[f64]>) -> bool {
-        let Form::Call(call) = &o.law.form else { return true };
         let own = &o.law.event;
         let over: Vec<DimRef> = o.value.dims.iter().copied().filter(|d| !own.contains(d)).collect();
         let values = self.wholes(x, &over, own);
+        let call = match &o.law.form {
+            Form::Call(call) => call,
+            Form::Ordered { .. } => {
+                let ascends = |e: usize| values[e].is_sorted_by(|a, b| a < b);
+                return self.are_possible(o, &values, &over, counts, ascends);
+            }
+            _ => return true,
+        };
         let argument = |l: &mut Self, arg: &Typed| {
             let n = l.expr(arg);
             let (along, others): (Vec<DimRef>, Vec<_>) =
@@ -96,10 +103,22 @@ impl Lowering<'_> {
             let each = values[e].iter().all(|&x| call.distribution.observable(o.law.support, x));
             each && call.distribution.observable_value(&here, &values[e])
         };
+        self.are_possible(o, &values, &over, counts, possible)
+    }
+
+    /// Is each of the values over `over` that count possible?
+    fn are_possible(
+        &mut self,
+        o: &ObserveDef,
+        values: &[Vec<f64>],
+        over: &[DimRef],
+        counts: Option<&[f64]>,
+        possible: impl Fn(usize) -> bool,
+    ) -> bool {
         let Some(e) = (0..values.len()).find(|&e| does_count(counts, e) && !possible(e)) else {
             return true;
         };
-        let place = self.place(&over, e);
+        let place = self.place(over, e);
         let mistake = errors::unsupported_value(
             o.origin.span,
             &o.name,

@@ -73,6 +73,8 @@ pub struct LetDef {
     pub value: Typed,
     /// Depends on no latent.
     pub data_only: bool,
+    /// Depends on no latent but discrete ones.
+    pub known: bool,
     /// The discrete variables it depends on.
     pub discrete: BTreeSet<Variable>,
     pub origin: Origin,

@@ -3,6 +3,9 @@
 // Each test binary uses its part of this.
 #![allow(dead_code)]
 
+pub mod density;
+pub mod models;
+
 use std::path::{Path, PathBuf};
 
 use model::{Cells, Column, DataError, DataSource, Table};

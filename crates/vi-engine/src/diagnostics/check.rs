@@ -9,9 +9,10 @@ pub struct ParameterCheck {
     /// Mean and sd of the weighted draws.
     pub mean: f64,
     pub sd: f64,
-    /// `|weighted mean - plain mean| / weighted sd`: how far the approximation is off.
+    /// `|weighted mean - plain mean| / weighted sd`: how far the approximation is off. Of a probability the
+    /// denominator is [`least_sd`](super::verdict::least_sd) if that is larger.
     pub shift: f64,
-    /// `plain sd / weighted sd - 1`.
+    /// `(plain sd - weighted sd) / weighted sd`, with the same denominator.
     pub sd_shift: f64,
     /// Monte-Carlo standard error of the answer's mean.
     pub mcse: f64,

@@ -3,6 +3,7 @@
 use super::mixing::Mixing;
 use super::score::ScoreGap;
 use super::walk::{Drift, beyond};
+use crate::nuts::MAX_DEPTH;
 use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
@@ -12,6 +13,8 @@ pub const K_HAT_CORRECTED: f64 = 0.7;
 /// Largest harmless difference between weighted and unweighted draws: of means, in standard
 /// deviations; of standard deviations, as a ratio.
 pub const SHIFT: f64 = 0.05;
+/// A probability of an outcome that moves by less has not moved.
+pub const PROBABILITY: f64 = 0.001;
 /// Importance effective sample size that corrected draws need.
 pub const ESS: f64 = 400.0;
 /// Largest harmless violation of the score identity, where it is beyond [`SCORE_ERRORS`] standard
@@ -41,6 +44,12 @@ pub const R_HAT: f64 = 1.01;
 pub const ESS_CHAINS: f64 = 400.0;
 /// Part of the draws of chains that may diverge.
 pub const DIVERGENT_FRACTION: f64 = 0.001;
+
+/// What shifts and drifts of a reported quantity are measured in, at least: nothing but its sd, or, of a
+/// probability, so much that [`PROBABILITY`] is a [`SHIFT`].
+pub fn least_sd(is_probability: bool) -> f64 {
+    if is_probability { PROBABILITY / SHIFT } else { 0.0 }
+}
 
 /// How far the answer may be believed, in the words of the results. [`judge`] gives the first three,
 /// [`judge_chains`] two of them.
@@ -214,6 +223,8 @@ pub struct ChainEvidence<'a> {
     /// Draws, and how many of them diverged.
     pub draws: u64,
     pub divergences: u64,
+    /// Draws whose trajectories did not turn within [`MAX_DEPTH`] doublings.
+    pub saturated: u64,
     /// Why the density could most often not be evaluated.
     pub failure: Option<String>,
     pub interrupted: bool,
@@ -255,6 +266,16 @@ pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
             );
             (-ess(&m), text)
         })));
+    }
+    // No harm by itself, but why chains do not suffice.
+    if !reasons.is_empty() && evidence.saturated > 0 {
+        reasons.push(format!(
+            "{} of {} trajectories had not turned after {} steps: the posterior is long and thin, and the chains \
+             move slowly along it",
+            evidence.saturated,
+            evidence.draws,
+            (1 << MAX_DEPTH) - 1
+        ));
     }
     (if reasons.is_empty() { Verdict::Ok } else { Verdict::Unreliable }, reasons)
 }
@@ -337,6 +358,24 @@ mod tests {
         check(f64::NAN, 5000.0, 0.0, 0, Verdict::Unreliable);
         check(f64::INFINITY, 0.0, 0.0, 0, Verdict::Unreliable);
         check(0.1, 5000.0, 0.0, 31, Verdict::Unreliable);
+    }
+
+    #[test]
+    fn long_trajectories_are_told_where_chains_do_not_suffice() {
+        let mixed = |r_hat| Some(Mixing { r_hat, ess_bulk: 1000.0, ess_tail: 1000.0, ess_mean: 1000.0 });
+        let judged = |r_hat, saturated| {
+            let (draws, divergences, failure) = (4000, 0, None);
+            let mixing = &[("a", mixed(r_hat))];
+            judge_chains(ChainEvidence { mixing, draws, divergences, saturated, failure, interrupted: false })
+        };
+        assert_eq!(judged(1.0, 40), (Verdict::Ok, Vec::new()));
+        let (verdict, reasons) = judged(1.02, 40);
+        assert_eq!((verdict, reasons.len()), (Verdict::Unreliable, 2));
+        assert!(
+            reasons[1].starts_with("40 of 4000 trajectories had not turned after 1023 steps"),
+            "{reasons:?}"
+        );
+        assert_eq!(judged(1.02, 0).1.len(), 1);
     }
 
     #[test]

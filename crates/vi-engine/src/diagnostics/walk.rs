@@ -36,10 +36,11 @@ const RATE: f64 = 1.0;
 /// How far one quantity moved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drift {
-    /// Of the mean, in standard deviations, with its standard error.
+    /// Of the mean, in standard deviations (of a probability in
+    /// [`least_sd`](super::verdict::least_sd), if that is larger), with its standard error.
     pub mean: f64,
     pub mean_error: f64,
-    /// Of the standard deviation, as a ratio less one, with its standard error.
+    /// Of the standard deviation, in the same, with its standard error.
     pub sd: f64,
     pub sd_error: f64,
 }
@@ -149,8 +150,9 @@ fn advance(x: &mut Lanes, step: f64, direction: &Lanes) {
 }
 
 /// The drift of one quantity between `before` and `after` (a value each chain). The draws that the
-/// chains start from are themselves worth `ess` independent ones.
-pub fn drift(before: &[f64], after: &[f64], ess: f64) -> Drift {
+/// chains start from are themselves worth `ess` independent ones. It is measured in their sd, or in
+/// `least_sd` if that is larger.
+pub fn drift(before: &[f64], after: &[f64], ess: f64, least_sd: f64) -> Drift {
     let n = before.len() as f64;
     let equal = vec![1.0 / n; before.len()];
     if moments(before, &equal).same_constant(&moments(after, &equal)) {
@@ -161,6 +163,7 @@ pub fn drift(before: &[f64], after: &[f64], ess: f64) -> Drift {
     let variance = mean(&mut after.iter().map(|x| (x - m1).powi(2)));
     let fourth = mean(&mut after.iter().map(|x| (x - m1).powi(4)));
     let sd = variance.sqrt();
+    let unit = sd.max(least_sd);
     // Pairs: what a chain keeps of its start cancels.
     let moved = |l: usize| after[l] - before[l];
     let widened = |l: usize| (after[l] - m1).powi(2) - (before[l] - m0).powi(2);
@@ -169,10 +172,10 @@ pub fn drift(before: &[f64], after: &[f64], ess: f64) -> Drift {
     let growth_error = mean(&mut (0..before.len()).map(|l| (widened(l) - growth).powi(2))) / n
         + (fourth - variance * variance) / ess;
     Drift {
-        mean: shift / sd,
-        mean_error: shift_error.sqrt() / sd,
-        sd: 0.5 * growth / variance,
-        sd_error: 0.5 * growth_error.sqrt() / variance,
+        mean: shift / unit,
+        mean_error: shift_error.sqrt() / unit,
+        sd: 0.5 * growth / (sd * unit),
+        sd_error: 0.5 * growth_error.sqrt() / (sd * unit),
     }
 }
 
@@ -196,7 +199,7 @@ mod tests {
         let coordinates = Coordinates { centre: vec![0.1, 0.0], scale: Scale::Diagonal(vec![1.1, 0.8]) };
         let end = long.go(&mut target, &coordinates, &z, 1, &mut Silent).unwrap();
         let column = |z: &Lanes, i: usize| (0..z.lanes()).map(|l| z.get(i, l)).collect::<Vec<f64>>();
-        (0..2).map(|i| drift(&column(&z, i), &column(&end, i), f64::INFINITY)).collect()
+        (0..2).map(|i| drift(&column(&z, i), &column(&end, i), f64::INFINITY, 0.0)).collect()
     }
 
     #[test]

@@ -151,14 +151,26 @@ fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
 
 /// Does the value depend on data alone?
 pub fn is_data(scope: &Scope, t: &Typed) -> bool {
+    depends_on_data(scope, t, false)
+}
+
+/// Is the value known for each value of the discrete latents in it, which are summed out?
+pub fn is_known(scope: &Scope, t: &Typed) -> bool {
+    depends_on_data(scope, t, true)
+}
+
+/// Does the value depend on data alone, but for discrete latents where `summed_out`?
+fn depends_on_data(scope: &Scope, t: &Typed, summed_out: bool) -> bool {
+    let is_discrete = |i: usize| scope.latents[i].done.as_ref().is_some_and(|l| l.discrete.is_some());
     match &t.kind {
         Kind::Column { table, column } => !scope.imputes(*table, *column),
         Kind::Stack { table, stack } => {
             let columns = &scope.tables[*table].stacks[*stack].columns;
             columns.iter().all(|&c| !scope.imputes(*table, c))
         }
-        Kind::Latent(_)
-        | Kind::State { .. }
+        Kind::Latent(i) => summed_out && is_discrete(*i),
+        Kind::At { base, .. } if summed_out => depends_on_data(scope, base, summed_out),
+        Kind::State { .. }
         | Kind::Running(_)
         | Kind::Time
         | Kind::RateLet(_)
@@ -167,7 +179,7 @@ pub fn is_data(scope: &Scope, t: &Typed) -> bool {
         | Kind::Current(_)
         | Kind::StepLet { .. }
         | Kind::At { .. } => false,
-        Kind::Let(i) => scope.lets[*i].done.as_ref().is_some_and(|l| l.data_only),
-        _ => t.parts().into_iter().all(|part| is_data(scope, part)),
+        Kind::Let(i) => scope.lets[*i].done.as_ref().is_some_and(|l| l.data_only || (summed_out && l.known)),
+        _ => t.parts().into_iter().all(|part| depends_on_data(scope, part, summed_out)),
     }
 }

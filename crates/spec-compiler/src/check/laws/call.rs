@@ -65,8 +65,8 @@ pub fn supported(scope: &mut Scope, span: Span, call: Call) -> Option<Law> {
         Err(error) => {
             let at = offender(&error, *distribution, params);
             // A density compares its bounds with the outcome; whether an outcome is one of so many
-            // counts has to be known before.
-            let known = |i: usize| !distribution.is_discrete() || expr::is_data(scope, &args[i]);
+            // counts has to be known before, or for each value of what is summed out.
+            let known = |i: usize| !distribution.is_discrete() || expr::is_known(scope, &args[i]);
             match (&error, at) {
                 (DistributionError::NeedsConstant { .. }, Some(i)) if known(i) => {
                     (distribution.widest_support(), Some(error))

@@ -1,13 +1,14 @@
 //! `truncated` and `censored`: a law of which a part is seen.
 
 use distributions::Distribution;
+use model::Cells;
 
 use super::{constant_of, modified};
 use crate::check::expr::{self, Context};
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind};
-use crate::typed::{Bounds, Form, Law, Typed};
+use crate::typed::{Bounds, Form, Kind, Law, Typed};
 
 /// `truncated(d, lower=, upper=)`
 pub fn truncated(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> Option<Law> {
@@ -79,17 +80,20 @@ pub fn censored(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) ->
     if base.has_atom() {
         return scope.fail(errors::atom(base.span, base.name(), "censored"));
     }
-    let condition = |scope: &mut Scope, written: Option<&Expr>| match written {
+    let condition = |scope: &mut Scope, which: &str, written: Option<&Expr>| match written {
         None => Some(None),
         Some(written) => {
             let c = expr::expr(scope, written, context)?;
             if !expr::is_data(scope, &c) {
                 return scope.fail(errors::censoring_is_data(c.span));
             }
+            if let Some(found) = no_condition(scope, &c) {
+                return scope.fail(errors::censoring_is_condition(c.span, which, &found));
+            }
             Some(Some(expr::truth(c)))
         }
     };
-    let (left, right) = (condition(scope, left)?, condition(scope, right)?);
+    let (left, right) = (condition(scope, "left", left)?, condition(scope, "right", right)?);
     let interval = match interval {
         None => None,
         Some(Expr { kind: ExprKind::Array(ends), .. }) if ends.len() == 2 => {
@@ -109,4 +113,19 @@ pub fn censored(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) ->
     let (support, varies, event) = (base.support, base.varies.clone(), base.event.clone());
     let form = Form::Censored { base: Box::new(base), left, right, interval };
     Some(Law { form, support, varies, event, span: e.span })
+}
+
+/// What an argument is, if it cannot be a condition by row: a limit, or a column of limits.
+fn no_condition(scope: &Scope, t: &Typed) -> Option<String> {
+    if let Some(x) = constant_of(scope, t) {
+        return Some(format!("the number {x}"));
+    }
+    let Kind::Column { table, column } = t.kind else { return None };
+    let column = &scope.tables[table].data.columns[column];
+    let other = match &column.cells {
+        Cells::Real(v) => v.iter().copied().find(|&x| x != 0.0 && x != 1.0),
+        Cells::Integer(v) => v.iter().copied().find(|&x| x != 0 && x != 1).map(|x| x as f64),
+        Cells::Bool(_) | Cells::Text(_) => None,
+    };
+    other.map(|x| format!("a column that holds {x}"))
 }
