@@ -153,6 +153,32 @@ impl<'t> Drawer<'t> {
         uniforms: &mut Uniforms<'_>,
         out: &mut [f64],
     ) -> Result<(), AnswerError> {
+        self.go_to(k, discrete);
+        draw(&mut self.step, &mut self.at, reader, None, uniforms, out)
+            .map_err(|why| AnswerError::Draw { name: self.name.into(), why })
+    }
+
+    /// The elements of value `k` that are not `known`, given those in `out` that are.
+    pub fn draw_given(
+        &mut self,
+        k: usize,
+        reader: Reader<'_>,
+        discrete: &dyn Fn(usize, usize) -> usize,
+        known: &[bool],
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), AnswerError> {
+        self.go_to(k, discrete);
+        let failed = |why| AnswerError::Draw { name: self.name.into(), why };
+        let Step::Law { drawing, params, values, ends } = &mut self.step else {
+            return Err(failed("some of its rows have a value and others have none".into()));
+        };
+        read(params, values, &self.at, reader);
+        drawing.draw_given(Elements { values, ends }, known, uniforms, out).map_err(|e| failed(e.to_string()))
+    }
+
+    /// Walks to value `k`, with the positions of the values of discrete latents there.
+    fn go_to(&mut self, k: usize, discrete: &dyn Fn(usize, usize) -> usize) {
         let mut rest = k;
         for (slot, n) in self.batch.iter().enumerate().rev() {
             self.at[slot] = rest % n;
@@ -162,8 +188,6 @@ impl<'t> Drawer<'t> {
             let element = c.along.iter().map(|&(slot, stride)| self.at[slot] * stride).sum();
             self.at[c.slot] = discrete(c.latent, element);
         }
-        draw(&mut self.step, &mut self.at, reader, None, uniforms, out)
-            .map_err(|why| AnswerError::Draw { name: self.name.into(), why })
     }
 }
 
@@ -232,6 +256,17 @@ fn compile<'t>(
     }
 }
 
+/// The parameters of one value, one after the other.
+fn read(params: &[Operand], values: &mut [f64], at: &[usize], reader: Reader<'_>) {
+    let mut values = values.iter_mut();
+    for p in params {
+        let start = p.start(at);
+        for (step, value) in p.own.iter().zip(&mut values) {
+            *value = reader.get(p.place, start + step);
+        }
+    }
+}
+
 fn draw(
     step: &mut Step<'_>,
     at: &mut Vec<usize>,
@@ -242,14 +277,7 @@ fn draw(
 ) -> Result<(), String> {
     match step {
         Step::Law { drawing, params, values, ends } => {
-            let mut k = 0;
-            for p in params.iter() {
-                let start = p.start(at);
-                for step in &p.own {
-                    values[k] = reader.get(p.place, start + step);
-                    k += 1;
-                }
-            }
+            read(params, values, at, reader);
             drawing.draw(Elements { values, ends }, window, uniforms, out).map_err(|e| e.to_string())
         }
         Step::Truncated { base, lower, upper } => {

@@ -18,7 +18,7 @@ use crate::drawer::Drawer;
 use crate::error::AnswerError;
 use crate::known::Known;
 use crate::nodes::{Nodes, Reader, Values};
-use crate::tabulate::{Files, summarise};
+use crate::tabulate::{Files, seen, summarise};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +54,9 @@ pub struct Written {
     /// By variable, other predictions that are NaN: a parameter of their law is out of its domain at some
     /// draw, or a state has no law, for it starts diffuse and nothing is seen of it.
     pub undrawn: BTreeMap<String, usize>,
+    /// Variables whose law is of all rows together, of which no row has a value: their predictions are given
+    /// none.
+    pub alone: Vec<String>,
 }
 
 /// Writes `predictive.parquet`, `rows_<table>.parquet` and `draws_<table>.parquet` into `folder`, as
@@ -70,7 +73,7 @@ pub fn write(
     only: Option<&[usize]>,
     folder: &Path,
 ) -> Result<Written, AnswerError> {
-    let items = items(target, only);
+    let items = items(target, only)?;
     if items.is_empty() {
         return Ok(Written::default());
     }
@@ -101,7 +104,9 @@ pub fn write(
     }
     let unpredicted = std::mem::take(&mut files.unpredicted);
     let undrawn = std::mem::take(&mut files.undrawn);
-    Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted, undrawn })
+    let alone =
+        items.iter().filter(|i| matches!(i.given, Rest::Nothing)).filter_map(|i| i.name(target)).collect();
+    Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted, undrawn, alone })
 }
 
 /// The draws of discrete latents that do not vary by row, as columns (`k`, `k[a]`), for all draws.
@@ -153,6 +158,35 @@ pub struct Item {
     pub what: What,
     /// Elements.
     pub n: usize,
+    /// What its missing elements are drawn given.
+    given: Rest,
+}
+
+/// What the elements of a value that is missing some are drawn given.
+enum Rest {
+    /// Every value is drawn on its own, as a whole.
+    Own,
+    /// The elements that are seen, of a law of all rows together; NaN where they are missing.
+    Seen(Vec<f64>),
+    /// There could be such elements, but none is seen.
+    Nothing,
+}
+
+impl Rest {
+    fn of(target: &Target, v: usize, o: &Observed) -> Result<Rest, AnswerError> {
+        let variable = &target.variables[v].variable;
+        if !variable.event.iter().any(|&d| target.graph.is_row(d)) {
+            return Ok(Rest::Own);
+        }
+        let mut seen = seen(target, v, o)?;
+        seen.observed.iter_mut().zip(&seen.possible).filter(|(_, p)| !**p).for_each(|(x, _)| *x = f64::NAN);
+        let missing = seen.observed.iter().filter(|x| x.is_nan()).count();
+        Ok(match missing {
+            0 => Rest::Own,
+            n if n == seen.observed.len() => Rest::Nothing,
+            _ => Rest::Seen(seen.observed),
+        })
+    }
 }
 
 pub enum What {
@@ -164,7 +198,7 @@ pub enum What {
     Discrete(usize),
 }
 
-fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
+fn items(target: &Target, only: Option<&[usize]>) -> Result<Vec<Item>, AnswerError> {
     let wanted = |dims: &[graph::ir::DimId]| only.is_none_or(|only| only.contains(&table_of(target, dims)));
     let mut out = Vec::new();
     for (v, of) in target.variables.iter().enumerate() {
@@ -172,14 +206,14 @@ fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
             && wanted(&of.variable.dims)
         {
             let n = target.count(&of.variable.dims) * outcomes(o);
-            out.push(Item { what: What::Observed(v), n });
+            out.push(Item { what: What::Observed(v), n, given: Rest::of(target, v, o)? });
         }
     }
     let mut rows: Vec<(usize, Item)> = Vec::new();
     for (k, named) in target.generate.iter().enumerate().filter(|(_, n)| n.by_row && wanted(&n.dims)) {
         rows.push((
             table_of(target, &named.dims),
-            Item { what: What::Named(k), n: target.count(&named.dims) },
+            Item { what: What::Named(k), n: target.count(&named.dims), given: Rest::Own },
         ));
     }
     for (k, d) in target.discrete.iter().enumerate() {
@@ -187,7 +221,7 @@ fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
         if by_row && d.reported && wanted(&d.dims) {
             rows.push((
                 table_of(target, &d.dims),
-                Item { what: What::Discrete(k), n: target.count(&d.dims) },
+                Item { what: What::Discrete(k), n: target.count(&d.dims), given: Rest::Own },
             ));
         }
     }
@@ -195,7 +229,7 @@ fn items(target: &Target, only: Option<&[usize]>) -> Vec<Item> {
     rows.sort_by_key(|(table, _)| *table);
     out.extend(rows.into_iter().map(|(_, item)| item));
     out.retain(|item| item.n > 0);
-    out
+    Ok(out)
 }
 
 /// Numbers an element: one, or one for each of the outcomes that it may be.
@@ -212,6 +246,14 @@ fn table_of(target: &Target, dims: &[graph::ir::DimId]) -> usize {
 }
 
 impl Item {
+    /// Of an observed variable.
+    fn name(&self, target: &Target) -> Option<String> {
+        match self.what {
+            What::Observed(v) => Some(target.variables[v].variable.name.clone()),
+            _ => None,
+        }
+    }
+
     fn nodes(&self, target: &Target) -> Vec<NodeId> {
         match self.what {
             What::Observed(v) => target.variables[v].variable.law.nodes(),
@@ -323,10 +365,26 @@ impl Block<'_> {
                 let readers: Vec<Reader> = (0..lanes).map(|lane| self.nodes.lane(lane)).collect();
                 for k in touched {
                     let elements: Vec<usize> = drawer.elements(k).collect();
+                    let seen: Option<Vec<f64>> = match &item.given {
+                        Rest::Seen(seen) => Some(elements.iter().map(|&e| seen[e]).collect()),
+                        Rest::Own | Rest::Nothing => None,
+                    };
+                    let known: Option<Vec<bool>> =
+                        seen.as_ref().map(|s| s.iter().map(|x| !x.is_nan()).collect());
                     for (lane, reader) in readers.iter().enumerate() {
                         let chosen = |k, e| world.discrete(k, e, lane);
                         let mut uniforms = stream(key, k as u64, 0, world.draws[lane]);
                         drawer.draw(k, *reader, &chosen, &mut uniforms, &mut value)?;
+                        // A row that is seen gets what a replicate of all rows has there; one that is missing
+                        // is drawn given those that are seen.
+                        if let (Some(seen), Some(known)) = (&seen, &known) {
+                            let mut given = seen.clone();
+                            let mut uniforms = stream(key, k as u64, 1, world.draws[lane]);
+                            drawer.draw_given(k, *reader, &chosen, known, &mut uniforms, &mut given)?;
+                            let missing =
+                                value.iter_mut().zip(given).zip(known).filter(|(_, known)| !**known);
+                            missing.for_each(|((x, given), _)| *x = given);
+                        }
                         for (&e, &x) in elements.iter().zip(&value) {
                             for outcome in 0..n_outcomes {
                                 let at = e * n_outcomes + outcome;

@@ -15,13 +15,15 @@ use crate::nodes::{Place, Values};
 use crate::predictive::{Item, What, outcomes};
 
 /// The data beside the predictions of an observed variable.
-struct Seen {
-    observed: Vec<f64>,
-    censored: Vec<bool>,
-    possible: Vec<bool>,
+pub struct Seen {
+    /// NaN where there is none.
+    pub observed: Vec<f64>,
+    pub censored: Vec<bool>,
+    /// False where something that the law needs is missing.
+    pub possible: Vec<bool>,
 }
 
-fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError> {
+pub fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError> {
     let dims = &target.variables[v].variable.dims;
     let n = target.count(dims);
     let over = |node: Option<NodeId>, none: f64| -> Result<Vec<f64>, AnswerError> {

@@ -210,6 +210,20 @@ pub trait Distribution: Debug + Send + Sync {
         Ok(())
     }
 
+    /// The elements of `out` that are not `known`, drawn given those that are, of a law of vectors.
+    ///
+    /// # Errors
+    /// A law that has no such draws.
+    fn sample_given(
+        &self,
+        _: &Params<&[f64]>,
+        _known: &[bool],
+        _: &mut Uniforms<'_>,
+        _out: &mut [f64],
+    ) -> Result<(), DistributionError> {
+        Err(DistributionError::NoConditional { distribution: self.name() })
+    }
+
     /// `None` where it does not exist or is not known.
     fn mean(&self, params: &Params<f64>) -> Option<f64>;
 

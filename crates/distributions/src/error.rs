@@ -63,6 +63,9 @@ pub enum DistributionError {
     #[error("{distribution} has no draws: {why}")]
     NoDraws { distribution: &'static str, why: &'static str },
 
+    #[error("{distribution} has no draws of some elements given the others")]
+    NoConditional { distribution: &'static str },
+
     #[error("there is no map from the real line to {support}")]
     NoBijector { support: Support },
 

@@ -159,6 +159,24 @@ pub fn solve_transposed(l: &[f64], x: &mut [f64]) {
     }
 }
 
+/// L L', of the lower triangle of `l`.
+pub fn outer(l: &[f64], n: usize) -> Vec<f64> {
+    let element = |i: usize, j: usize| (0..=i.min(j)).map(|k| l[i * n + k] * l[j * n + k]).sum();
+    (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| element(i, j)).collect()
+}
+
+/// The inverse of the symmetric `x`, of which the lower triangle is read, if it is positive definite.
+pub fn inverse(x: &[f64], n: usize) -> Option<Vec<f64>> {
+    let l = cholesky(x, n)?;
+    let mut out = vec![0.0; n * n];
+    for (i, row) in out.chunks_mut(n.max(1)).enumerate() {
+        row[i] = 1.0;
+        solve(&l, row);
+        solve_transposed(&l, row);
+    }
+    Some(out)
+}
+
 /// The size of a square matrix of so many elements.
 pub fn side(elements: usize) -> usize {
     elements.isqrt()

@@ -92,6 +92,46 @@ impl Distribution for MultivariateNormal {
         Ok(())
     }
 
+    /// With the known elements first, L L' the covariance in that order and x = mean + L z, the known ones
+    /// tell the first elements of z; the others are drawn.
+    ///
+    /// Source: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (2006), A.2.
+    fn sample_given(
+        &self,
+        params: &Params<&[f64]>,
+        known: &[bool],
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DistributionError> {
+        let (mean, given) = (params.at(0), params.given(1).expect("a required slot"));
+        let n = out.len();
+        let covariance = match given.alternative {
+            CHOLESKY => matrix::outer(given.value, n),
+            PRECISION => matrix::inverse(given.value, n).ok_or(indefinite(given.alternative))?,
+            _ => given.value.to_vec(),
+        };
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|&i| !known[i]);
+        // Of the given matrix the lower triangle is read.
+        let at = |i: usize, j: usize| covariance[i.max(j) * n + i.min(j)];
+        let sorted: Vec<f64> = order.iter().flat_map(|&i| order.iter().map(move |&j| at(i, j))).collect();
+        let l = matrix::cholesky(&sorted, n).ok_or(indefinite(given.alternative))?;
+        let n_known = known.iter().filter(|k| **k).count();
+        let mut z = vec![0.0; n];
+        for (k, &i) in order.iter().enumerate() {
+            let row = &l[k * n..][..=k];
+            let from_others: f64 = row[..k].iter().zip(&z).map(|(l, z)| l * z).sum();
+            let mean = mean[i.min(mean.len() - 1)];
+            if k < n_known {
+                z[k] = (out[i] - mean - from_others) / row[k];
+            } else {
+                z[k] = random::standard_normal(uniforms);
+                out[i] = mean + from_others + row[k] * z[k];
+            }
+        }
+        Ok(())
+    }
+
     fn mean(&self, _: &Params<f64>) -> Option<f64> {
         None
     }

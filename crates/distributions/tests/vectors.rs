@@ -577,3 +577,35 @@ fn mistakes_that_only_a_density_can_tell() {
     let found = law.sample_into(&params, &mut || 0.5, &mut [0.0; 2]).unwrap_err().to_string();
     assert_eq!(found, "covariance of multivariate_normal must be a positive definite matrix");
 }
+
+/// Two numbers of variance 1 and correlation 0.6, the second given that the first is 2: mean 1.2, variance 0.64,
+/// by each of the parameters.
+#[test]
+fn normal_elements_are_drawn_given_others() {
+    let law = distributions::lookup("multivariate_normal").unwrap();
+    // 1 / (1 - 0.36) = 1.5625
+    let covariance = [1.0, 0.6, 0.6, 1.0];
+    let precision = [1.5625, -0.9375, -0.9375, 1.5625];
+    let cholesky = [1.0, 0.0, 0.6, 0.8];
+    for (name, matrix) in [("covariance", covariance), ("precision", precision), ("cholesky", cholesky)] {
+        let named = [(name, &matrix[..])];
+        let params = Params::bind(law, &[&[0.0, 0.0][..]], &named).unwrap();
+        // A uniform of a half is a normal of 0.
+        for (known, at, expected) in
+            [([true, false], [2.0, 9.0], [2.0, 1.2]), ([false, true], [9.0, 2.0], [1.2, 2.0])]
+        {
+            let mut out = at;
+            law.sample_given(&params, &known, &mut || 0.5, &mut out).unwrap();
+            let close = out.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-12);
+            assert!(close, "{name} {known:?}: {out:?}");
+        }
+        let mut out = [2.0, 0.0];
+        law.sample_given(&params, &[true, false], &mut || 0.841_344_746_068_542_9, &mut out).unwrap();
+        assert!((out[1] - 2.0).abs() < 1e-9, "{name}: a sd above 1.2 is 2, not {}", out[1]);
+    }
+    let other = distributions::lookup("dirichlet").unwrap();
+    let params = Params::bind(other, &[&[1.0, 1.0][..]], &[]).unwrap();
+    let found =
+        other.sample_given(&params, &[true, false], &mut || 0.5, &mut [0.5; 2]).unwrap_err().to_string();
+    assert_eq!(found, "dirichlet has no draws of some elements given the others");
+}

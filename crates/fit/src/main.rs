@@ -22,6 +22,12 @@ fn main() -> ExitCode {
         Err(e) => {
             // Help and version are no mistakes.
             let code = if e.use_stderr() { outcome::WRONG_INPUT } else { outcome::OK };
+            // `fit chek model.yaml`: a spec is not followed by another word.
+            let first = std::env::args_os().nth(1).filter(|_| e.use_stderr());
+            if let Some(problem) = first.and_then(|word| outcome::no_command(word.as_ref())) {
+                outcome::tell(&problem);
+                return ExitCode::from(code);
+            }
             let _ = e.print();
             return ExitCode::from(code);
         }
@@ -39,7 +45,7 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(problem) => {
-            eprint!("{problem}");
+            outcome::tell(&problem);
             ExitCode::from(problem.code)
         }
     }

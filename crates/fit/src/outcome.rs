@@ -23,7 +23,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.text.trim_end())
+        f.write_str(self.text.trim_end())
     }
 }
 
@@ -64,17 +64,32 @@ pub fn say(text: impl fmt::Display) -> Result<(), Problem> {
     }
 }
 
+/// Prints a line to standard error. That nobody reads it is no failure.
+pub fn tell(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// What is wrong with the first word of a command line that is neither a command nor a file, but looks like one.
+pub fn no_command(word: &Path) -> Option<Problem> {
+    let name = word.to_string_lossy();
+    let is_bare =
+        word.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) && !name.starts_with('-');
+    let commands = ["check", "explain", "logdensity", "new", "predict", "schema", "simulate", "help"];
+    if word.exists() || !is_bare || commands.contains(&&*name) {
+        return None;
+    }
+    let near = spec_compiler::nearest::nearest(&name, commands);
+    let help = match near.first() {
+        Some(c) => format!("did you mean `fit {c}`?"),
+        None => format!("commands are {}; a spec is a YAML file", commands.join(", ")),
+    };
+    Some(Problem::input(format!("`{name}` is neither a command nor a file\n  help: {help}")))
+}
+
 /// Reads a spec with all that it includes, and its overrides; a name that is no file but nearly a command is told so.
 pub fn read_spec(path: &Path, overrides: &cli::Overrides) -> Result<Source, Problem> {
-    let name = path.to_string_lossy();
-    if !path.exists() && path.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) {
-        let commands = ["check", "explain", "logdensity", "new", "predict", "schema", "simulate", "help"];
-        let near = spec_compiler::nearest::nearest(&name, commands);
-        let help = match near.first() {
-            Some(c) => format!("did you mean `fit {c}`?"),
-            None => format!("commands are {}; a spec is a YAML file", commands.join(", ")),
-        };
-        return Err(Problem::input(format!("`{name}` is neither a command nor a file\n  help: {help}")));
+    if let Some(problem) = no_command(path) {
+        return Err(problem);
     }
     let source = spec_compiler::include::read(path).map_err(Problem::input)?;
     // A path on the command line is one from here.

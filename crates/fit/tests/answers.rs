@@ -232,7 +232,7 @@ fn what_predict_cannot_use_is_said() {
     }
     let cases: [(&[&str], &str); 7] = [
         (&["predict", "nowhere", "--data", "good.csv"], "not the folder of a finished run"),
-        (&["predict", "run", "--data", "no_x.csv"], "`x`"),
+        (&["predict", "run", "--data", "no_x.csv"], "no_x.csv has no column `x`"),
         (&["predict", "run", "--data", "null.csv"], "row 1"),
         (&["predict", "run", "--data", "absent.csv"], "absent.csv"),
         (&["predict", "run", "--data", "home=good.csv"], "did you mean `homes`?"),
@@ -584,5 +584,173 @@ observe:
         ["column  assay.time, in min", "latent  k ~ lognormal: a positive number, in 1/min", "left in mM"]
     {
         assert!(model.contains(line), "{line}: {model}");
+    }
+}
+
+/// A curve, seen at places 0.5 apart without much noise.
+const CURVE: &str = "model: curve
+data: {points: {file: points.csv, rows: i}}
+latent:
+  sigma: half_normal(0.05)
+let:
+  K: squared_exponential(x, 1) + sigma^2 * identity(i)
+observe:
+  y: multivariate_normal(0, covariance=K)
+";
+
+#[test]
+fn a_law_of_all_rows_predicts_those_without_a_value_given_the_others() {
+    let points: String =
+        (0..16).map(|i| format!("{},{}\n", 0.5 * f64::from(i), (0.5 * f64::from(i)).sin())).collect();
+    let dir = folder(
+        "curve",
+        &[
+            ("curve.yaml", CURVE),
+            ("points.csv", &format!("x,y\n{points}")),
+            ("both.csv", &format!("x,y\n1.25,\n{points}40,\n3.75,\n")),
+            ("alone.csv", "x\n1.25\n40\n"),
+            (
+                "holes.yaml",
+                &CURVE.replace("rows: i", "rows: i, missing: {y: drop}").replace("points.csv", "both.csv"),
+            ),
+            ("whole.yaml", &CURVE.replace("rows: i", "rows: i, missing: {y: drop}")),
+        ],
+    );
+    ends(&dir, 0, &["curve.yaml", "--out", "run", "--quiet"]);
+    let said = ends(&dir, 0, &["predict", "run", "--data", "both.csv"]);
+    assert!(!said.contains("note: the law"), "{said}");
+    let t = table(&dir, "run/predict/predictive.parquet");
+    let (mean, sd) = (real(&t, "mean"), real(&t, "sd"));
+    for (row, x) in [(0, 1.25f64), (18, 3.75)] {
+        assert!((mean[row] - x.sin()).abs() < 0.05 && sd[row] < 0.1, "{x}: {} {}", mean[row], sd[row]);
+    }
+    // Far away there is the prior; and rows with a value are replicates of all rows together.
+    assert!(
+        mean[17].abs() < 0.1 && (sd[17] - 1.0).abs() < 0.1 && (sd[5] - 1.0).abs() < 0.1,
+        "{mean:?} {sd:?}"
+    );
+    let said = ends(&dir, 0, &["predict", "run", "--data", "alone.csv"]);
+    assert!(said.contains("the law of `y` is of all rows together, and no row has a value"), "{said}");
+    // A fit has no row to leave out of such a law.
+    let said = ends(&dir, 2, &["check", "holes.yaml"]);
+    assert!(said.contains("the law of `y` is of all its elements together"), "{said}");
+    ends(&dir, 0, &["check", "whole.yaml"]);
+}
+
+#[test]
+fn predictions_beyond_what_was_seen_are_told() {
+    let text = "model: bend
+data: {t: {file: t.csv, rows: i}}
+dims: {piece: 5}
+latent:
+  w[piece]: normal(0, 1)
+let:
+  B: bspline(x, over=piece)
+observe:
+  y: normal(B @ w, 0.1)
+";
+    let rows: String = (0..30).map(|i| format!("{},{}\n", i, f64::from(i % 7) * 0.1)).collect();
+    let files = [
+        ("bend.yaml", text),
+        ("t.csv", &*format!("x,y\n{rows}")),
+        ("new.csv", "x\n3\n-1\n31\n"),
+        ("one.csv", "x\n3\n"),
+    ];
+    let dir = folder("bend", &files);
+    ends(&dir, 0, &["bend.yaml", "--out", "run", "--quiet"]);
+    let said = ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    assert!(said.contains("2 values of `x` lie outside the range of the fit"), "{said}");
+    let within = real(&table(&dir, "run/predict/predictive.parquet"), "mean")[0];
+    // One row alone is at one place, and is told what it is told among others.
+    let said = ends(&dir, 0, &["predict", "run", "--data", "one.csv"]);
+    assert!(!said.contains("outside"), "{said}");
+    let alone = real(&table(&dir, "run/predict/predictive.parquet"), "mean")[0];
+    assert!((alone - within).abs() < 0.02, "{alone} {within}");
+}
+
+#[test]
+fn a_series_that_starts_anew_is_told() {
+    let text = "model: walk
+data: {t: {file: t.csv, rows: i}}
+latent:
+  s: half_normal(1)
+recurrence:
+  walk:
+    over: i
+    states:
+      level:
+        initial: normal(0, 1)
+        next: normal(level, s)
+observe:
+  y: normal(level, 0.5)
+";
+    let rows: String = (0..20).map(|i| format!("{}\n", f64::from(i) * 0.2)).collect();
+    let dir = folder(
+        "walk",
+        &[
+            ("walk.yaml", text),
+            ("t.csv", &format!("y\n{rows}")),
+            ("new.csv", "w\n1\n2\n"),
+            (
+                "both.csv",
+                &format!("w,y\n{}1,\n", rows.lines().map(|y| format!("1,{y}\n")).collect::<String>()),
+            ),
+        ],
+    );
+    ends(&dir, 0, &["walk.yaml", "--out", "run", "--quiet"]);
+    let said = ends(&dir, 0, &["predict", "run", "--data", "new.csv"]);
+    assert!(said.contains("`level` start from `initial:`"), "{said}");
+    let said = ends(&dir, 0, &["predict", "run", "--data", "both.csv"]);
+    assert!(!said.contains("initial"), "{said}");
+}
+
+#[test]
+fn a_level_without_a_row_of_its_own_asks_for_it() {
+    let text = "model: m
+data:
+  schools: {file: schools.csv, key: school}
+  pupils: {file: pupils.csv, rows: pupil}
+latent:
+  a[school]: normal(0, 1)
+  b: normal(0, 1)
+observe:
+  y: normal(a[school] + b * size[school], 1)
+";
+    let files = [
+        ("m.yaml", text),
+        ("schools.csv", "school,size\nA,1\nB,2\n"),
+        ("pupils.csv", "school,y\nA,1\nB,2\nA,3\n"),
+        ("new.csv", "school\nC\n"),
+        ("more.csv", "school,size\nA,1\nB,2\nC,3\n"),
+        ("bare.csv", "school\nA\nB\nC\n"),
+    ];
+    let dir = folder("keys", &files);
+    ends(&dir, 0, &["m.yaml", "--out", "run", "--quiet"]);
+    let said = ends(&dir, 2, &["predict", "run", "--data", "pupils=new.csv"]);
+    assert!(said.contains("--data schools=FILE"), "{said}");
+    ends(&dir, 0, &["predict", "run", "--data", "pupils=new.csv", "--data", "schools=more.csv"]);
+    let said = ends(&dir, 2, &["predict", "run", "--data", "pupils=new.csv", "--data", "schools=bare.csv"]);
+    assert!(said.contains("bare.csv has no column `size`"), "{said}");
+}
+
+#[test]
+fn a_slip_in_the_command_is_told_before_its_arguments() {
+    let dir = folder("slip", &[("curve.yaml", CURVE)]);
+    let said = ends(&dir, 2, &["chek", "curve.yaml"]);
+    assert!(said.contains("did you mean `fit check`?"), "{said}");
+    let said = ends(&dir, 2, &["predcit", "run", "--data", "a.csv"]);
+    assert!(said.contains("did you mean `fit predict`?"), "{said}");
+}
+
+#[test]
+fn nobody_need_read_what_is_wrong() {
+    use std::process::{Command, Stdio};
+    let dir = folder("unread", &[]);
+    for _ in 0..5 {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut fit = Command::new(env!("CARGO_BIN_EXE_fit"));
+        fit.args(["check", "absent.yaml"]).current_dir(dir.path()).stdout(Stdio::null()).stderr(writer);
+        assert_eq!(fit.status().unwrap().code(), Some(2));
     }
 }

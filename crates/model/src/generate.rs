@@ -38,6 +38,19 @@ pub trait Drawing {
         uniforms: &mut Uniforms<'_>,
         out: &mut [f64],
     ) -> Result<(), DrawError>;
+
+    /// The elements of `out` that are not `known`, drawn given those that are: NaN where a parameter lies
+    /// outside its domain.
+    ///
+    /// # Errors
+    /// A law that has no such draws.
+    fn draw_given(
+        &mut self,
+        params: Elements<'_>,
+        known: &[bool],
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DrawError>;
 }
 
 /// The parameters of one value, one after the other: each has its elements along the law's own

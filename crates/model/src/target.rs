@@ -108,6 +108,9 @@ pub struct Target {
     pub drawn: BTreeSet<String>,
     /// The units of whatever has one, by the names of sites, of what is reported and what is observed.
     pub units: BTreeMap<String, String>,
+    /// By column, or let, at which a basis is asked for: how many of its values lie outside the range that the
+    /// basis was made for; none where it was made for these.
+    pub beyond: BTreeMap<String, usize>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,

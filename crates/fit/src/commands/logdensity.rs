@@ -19,7 +19,7 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     let others: Vec<&str> =
         points.columns.iter().map(|c| c.name.as_str()).filter(|c| !names.iter().any(|n| n == c)).collect();
     if !others.is_empty() {
-        eprintln!("note: {file}: ignoring {}", others.join(", "));
+        outcome::tell(format!("note: {file}: ignoring {}", others.join(", ")));
     }
     let mut values = Lanes::zeros(names.len(), points.n_rows);
     let mut columns = Vec::new();
@@ -64,7 +64,7 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     let mut failures = Vec::new();
     program.eval(&mut program.workspace(), &[], &z, &mut joint, &mut failures);
     for f in &failures {
-        eprintln!("note: row {}: {}: {}", f.lane + 1, f.op, f.why);
+        outcome::tell(format!("note: row {}: {}: {}", f.lane + 1, f.op, f.why));
     }
     let mut header = vec!["row".to_string(), "log_joint".to_string()];
     let mut grad = Lanes::zeros(coordinates.len(), points.n_rows);
@@ -76,7 +76,7 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
         let mut failed = Vec::new();
         density.eval(&z, &mut value, Some(&mut grad), &mut failed);
         for f in &failed {
-            eprintln!("note: row {}: {}", f.lane + 1, f.reason);
+            outcome::tell(format!("note: row {}: {}", f.lane + 1, f.reason));
             (0..coordinates.len()).for_each(|k| grad.set(k, f.lane, f64::NAN));
         }
         // Where there is no density there is no gradient either.

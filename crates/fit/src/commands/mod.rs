@@ -55,6 +55,6 @@ fn warn_of_idle(source: &Source, compiled: &Compiled) {
         }
         let near = nearest(name, known.iter().copied());
         let help = near.first().map_or(String::new(), |near| format!("; did you mean `latent.{near}`?"));
-        eprintln!("warning: --set latent.{name}: a new latent, which nothing uses{help}");
+        outcome::tell(format!("warning: --set latent.{name}: a new latent, which nothing uses{help}"));
     }
 }

@@ -7,9 +7,11 @@ use std::time::Instant;
 use answers::{AnswerError, Budget, predictive};
 use model::{Cells, Column, DataError, DataSource};
 use serde_json::json;
-use spec_compiler::ast::{self, Missing, Spanned};
+use spec_compiler::ast::{self, Missing, RowDim, Spanned};
 use spec_compiler::expr::{Expr, ExprKind, Ident};
 use spec_compiler::nearest::nearest;
+use spec_compiler::typed::Kind;
+use spec_compiler::{Compiled, Diagnostic};
 use tables::AtomicDir;
 
 use crate::cli;
@@ -28,8 +30,14 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let mistakes = |found: Vec<_>| Problem::mistakes(&found, &saved.source);
     let mut spec = spec_compiler::parse_spec(&saved.source).map_err(mistakes)?;
     let files = replace(&mut spec, &saved, &args.data)?;
+    let keys = old_keys(&spec, &files);
     let compiled =
-        spec_compiler::compile_after(spec, &saved.base, &files, &saved.earlier).map_err(mistakes)?;
+        spec_compiler::compile_after(spec, &saved.base, &files, &saved.earlier).map_err(|mut found| {
+            files.without_column(&found).unwrap_or_else(|| {
+                found.iter_mut().for_each(|d| hint_at_key(d, &keys));
+                mistakes(found)
+            })
+        })?;
     let target = &compiled.target;
 
     let position = |name: &String| target.tables.iter().position(|t| t.name == *name);
@@ -37,6 +45,7 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let (known, new) = saved.known(target, &replaced);
     if !args.quiet {
         tell(&saved, &new);
+        tell_of_rows(&compiled, &replaced);
     }
     let folder = args.out.clone().unwrap_or_else(|| args.run.join("predict"));
     let out = AtomicDir::create(&folder, MARKER).map_err(Problem::input)?;
@@ -55,14 +64,20 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     if !args.quiet {
         for (name, n) in &written.unpredicted {
             let are = are_nan(*n, name);
-            eprintln!("note: {are}: a value that is needed is missing");
+            outcome::tell(format!("note: {are}: a value that is needed is missing"));
         }
         for (name, n) in &written.undrawn {
             let are = are_nan(*n, name);
-            eprintln!(
+            outcome::tell(format!(
                 "note: {are}: a parameter lies outside its domain at some draw, or a state that starts `flat()` \
                  has too few rows with a value before or after"
-            );
+            ));
+        }
+        for name in written.alone.iter().filter(|_| !replaced.is_empty()) {
+            outcome::tell(format!(
+                "note: the law of `{name}` is of all rows together, and no row has a value: what the fit saw does not \
+                 tell of these rows; to predict given it, put its rows with their values beside them"
+            ));
         }
     }
     let data: Vec<_> = files.new.iter().map(|(file, n)| json!({"tables": n.tables, "file": file})).collect();
@@ -89,15 +104,65 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     Ok(outcome::OK)
 }
 
+/// The dimensions that are keys of tables of the fit, each with its table.
+fn old_keys(spec: &ast::Spec, files: &PredictFiles<'_>) -> Vec<(String, String)> {
+    let is_new = |name: &String| files.new.values().any(|n| n.tables.contains(name));
+    let of = |t: &ast::Table| match &t.rows {
+        RowDim::Key(dim) if !is_new(&t.name.name) => Some((dim.name.clone(), t.name.name.clone())),
+        _ => None,
+    };
+    spec.data.iter().filter_map(of).collect()
+}
+
+/// A level that is new has no row in the table of which it is the key.
+fn hint_at_key(mistake: &mut Diagnostic, keys: &[(String, String)]) {
+    let of = |(dim, _): &&(String, String)| mistake.message.ends_with(&format!("is no level of `{dim}`"));
+    if let Some((_, table)) = keys.iter().find(of) {
+        let known = mistake.help.take().map_or(String::new(), |help| format!("{help}; "));
+        mistake.help = Some(format!("{known}give the rows of new ones too: --data {table}=FILE"));
+    }
+}
+
 /// What a reader of the predictions should know.
 fn tell(saved: &SavedRun, new: &[String]) {
     if !["ok", "corrected"].contains(&saved.verdict.as_str()) {
-        eprintln!("note: the verdict of the run is `{}`; its predictions are no better", saved.verdict);
+        outcome::tell(format!(
+            "note: the verdict of the run is `{}`; its predictions are no better",
+            saved.verdict
+        ));
     }
     if !new.is_empty() {
         let more = if new.len() > SHOWN { format!(" and {} more", new.len() - SHOWN) } else { String::new() };
         let shown = new.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-        eprintln!("note: not in the fit, so drawn from the model: {shown}{more}");
+        outcome::tell(format!("note: not in the fit, so drawn from the model: {shown}{more}"));
+    }
+}
+
+/// What the new rows are asked that the fit did not see.
+fn tell_of_rows(compiled: &Compiled, replaced: &[usize]) {
+    for (name, n) in &compiled.target.beyond {
+        outcome::tell(format!(
+            "note: {n} values of `{name}` lie outside the range of the fit, for which its basis was made: what is \
+             said there is no more than how the basis goes on"
+        ));
+    }
+    let model = &compiled.model;
+    for def in model.recurrences.iter().filter(|def| replaced.contains(&def.table)) {
+        let table = &model.tables[def.table];
+        let is_seen = model.observes.iter().any(|o| match o.value.kind {
+            Kind::Column { table: t, column } => {
+                t == def.table && table.data.columns[column].nulls.len() < table.data.n_rows
+            }
+            _ => o.value.dims.contains(&def.rows),
+        });
+        if !is_seen {
+            let states = def.states.iter().map(|s| format!("`{}`", s.name)).collect::<Vec<_>>().join(", ");
+            outcome::tell(format!(
+                "note: {states} start from `initial:` at the first row of `{}`, for no row has a value; to go on from \
+                 the rows of the fit, put them, with their values, before the new ones",
+                table.name
+            ));
+        }
     }
 }
 
@@ -114,6 +179,8 @@ struct NewFile {
     /// Columns that may be missing, under the file's names: with their kind, and whether they are
     /// null then (or else only their presence counts).
     absent: Vec<(String, String, bool)>,
+    /// Columns of the fit: the file's name of each, and the spec's.
+    columns: Vec<(String, String)>,
 }
 
 /// Puts the new files into the spec.
@@ -153,6 +220,10 @@ fn replace<'a>(
         let schema = saved.table(&table).map(|t| t.schema.clone()).unwrap_or_default();
         let new = out.new.entry(path).or_default();
         new.tables.push(table);
+        for column in schema.keys() {
+            let renamed = ast.columns.iter().find(|(new, _)| new.name == *column);
+            new.columns.push((renamed.map_or(column.clone(), |(_, old)| old.value.clone()), column.clone()));
+        }
         for (column, observed) in needless {
             let Some(kind) = schema.get(&column) else { continue };
             let renamed = ast.columns.iter().find(|(new, _)| new.name == column);
@@ -203,6 +274,26 @@ fn names(e: &Expr, found: &mut dyn FnMut(&str)) {
         }
         ExprKind::Array(items) => items.iter().for_each(|e| names(e, found)),
         ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Unit(_) => {}
+    }
+}
+
+impl PredictFiles<'_> {
+    /// That a new file lacks columns of the fit which the mistakes speak of.
+    fn without_column(&self, found: &[Diagnostic]) -> Option<Problem> {
+        let mut out = Vec::new();
+        for (path, new) in &self.new {
+            let Ok(table) = self.read(path) else { continue };
+            for (file_name, name) in &new.columns {
+                let is_spoken_of = || found.iter().any(|d| d.message.contains(&format!("`{name}`")));
+                if table.column(file_name).is_none() && is_spoken_of() {
+                    out.push(format!("{} has no column `{file_name}`", path.display()));
+                }
+            }
+        }
+        (!out.is_empty()).then(|| {
+            let help = "the model needs it; the observed columns alone may be missing";
+            Problem::input(format!("{}\n  help: {help}", out.join("\nerror: ")))
+        })
     }
 }
 

@@ -29,18 +29,18 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
     })?;
     for c in sets.iter().take(1).flat_map(|s| &s.columns).filter(|c| c.table.is_none()) {
         let name = &c.column;
-        eprintln!(
+        outcome::tell(format!(
             "note: `{name}` is a let: its simulated values are in {name}.parquet, and the columns that it is computed from are as they were"
-        );
+        ));
     }
     for of in &target.variables {
         if let Role::Observed(o) = &of.role
             && o.censored.is_some()
         {
             let name = &of.variable.name;
-            eprintln!(
+            outcome::tell(format!(
                 "note: `{name}` is drawn uncensored, and the columns that say what is censored are as they were"
-            );
+            ));
         }
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("simulated").join(&target.name));

@@ -25,6 +25,14 @@ pub fn no_row_counts(span: Span, name: &str) -> Diagnostic {
         .help("`where:` holds for no row, or `missing: drop` leaves every row out")
 }
 
+pub fn row_of_vector_left_out(span: Span, name: &str) -> Diagnostic {
+    mistake("vector_left_out", span, format!("the law of `{name}` is of all its elements together"))
+        .label("`missing: drop` or `where:` leaves some of them out")
+        .help(
+            "leave such rows out of the table; `fit predict` predicts rows without a value, given the others",
+        )
+}
+
 pub fn no_column(span: Span, name: &str, table: &str, columns: &[String]) -> Diagnostic {
     let d = mistake("unknown_column", span, format!("`{table}` has no column `{name}`"));
     suggest(d.label("no such column"), name, columns)

@@ -5,7 +5,7 @@ use graph::ir::NodeId;
 use crate::errors;
 use crate::lower::Lowering;
 use crate::source::Span;
-use crate::typed::{Basis, DimRef, Kernel, Typed};
+use crate::typed::{Basis, DimRef, Kernel, Kind, Typed};
 
 impl Lowering<'_> {
     /// The functions of `basis` at `x`, one an element of `dim`.
@@ -16,7 +16,8 @@ impl Lowering<'_> {
         let n = self.model.dims[dim.0].size;
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if low >= high {
+        // The rows of a prediction may all be at one place.
+        if low >= high && !self.is_prediction {
             self.mistakes.push(errors::basis_constant(x.span));
             return self.graph.constant(0.0);
         }
@@ -27,12 +28,14 @@ impl Lowering<'_> {
                     let inner = knots.clone().unwrap_or_else(|| quantiles(&values, inner));
                     [vec![low], inner, vec![high]].concat()
                 });
+                self.beyond(x, &values, knots[0], knots[knots.len() - 1]);
                 let rows: Vec<Vec<f64>> = values.iter().map(|&x| bspline(x, &knots, *degree, n)).collect();
                 let order = [order, vec![dim]].concat();
                 self.array(&rows.concat(), &order)
             }
             Basis::Hilbert { boundary } => {
                 let range = self.remembered(span, || vec![low, high]);
+                self.beyond(x, &values, range[0], range[1]);
                 let (centre, l) = frame(&range, *boundary);
                 let at = |x: f64, j: usize| {
                     (std::f64::consts::PI * (j + 1) as f64 * (x - centre + l) / (2.0 * l)).sin() / l.sqrt()
@@ -49,6 +52,20 @@ impl Lowering<'_> {
                 self.array(&omega, &[dim])
             }
         }
+    }
+
+    /// Notes how many values lie outside the range of the fit.
+    fn beyond(&mut self, x: &Typed, values: &[f64], low: f64, high: f64) {
+        let n = values.iter().filter(|v| !(low..=high).contains(*v)).count();
+        if n == 0 {
+            return;
+        }
+        let name = match x.kind {
+            Kind::Column { table, column } => &self.model.tables[table].data.columns[column].name,
+            Kind::Let(i) => &self.model.lets[i].name,
+            _ => return,
+        };
+        self.beyond.insert(name.clone(), n);
     }
 
     /// The square root of the spectral density of a kernel of unit variance in one dimension.

@@ -26,6 +26,21 @@ struct LawSampler {
     params: Params<usize>,
 }
 
+impl LawSampler {
+    /// Whether every parameter lies in its domain: a sampler that rejects would never end where one is NaN.
+    fn allows(&self, params: Elements<'_>) -> bool {
+        let slots = self.law.slots();
+        self.params.iter().all(|(k, g)| {
+            let domain = slots[k].alternatives[g.alternative].domain;
+            params.at(g.value).iter().all(|&x| domain.contains(x))
+        })
+    }
+}
+
+fn failed(e: distributions::DistributionError) -> DrawError {
+    DrawError(e.to_string())
+}
+
 impl Sampler for LawSampler {
     fn name(&self) -> &str {
         self.law.name()
@@ -55,16 +70,10 @@ impl Drawing for LawDrawing<'_> {
         out: &mut [f64],
     ) -> Result<(), DrawError> {
         let LawSampler { law, params: given } = self.of;
-        let slots = law.slots();
-        for (k, g) in given.iter() {
-            let domain = slots[k].alternatives[g.alternative].domain;
-            // A sampler that rejects would never end where a parameter is NaN.
-            if !params.at(g.value).iter().all(|&x| domain.contains(x)) {
-                out.fill(f64::NAN);
-                return Ok(());
-            }
+        if !self.of.allows(params) {
+            out.fill(f64::NAN);
+            return Ok(());
         }
-        let failed = |e: distributions::DistributionError| DrawError(e.to_string());
         if law.event() != Event::Scalar {
             return law.sample_into(&given.map(|i| params.at(i)), uniforms, out).map_err(failed);
         }
@@ -81,6 +90,21 @@ impl Drawing for LawDrawing<'_> {
             Some(_) => f64::NAN,
         };
         Ok(())
+    }
+
+    fn draw_given(
+        &mut self,
+        params: Elements<'_>,
+        known: &[bool],
+        uniforms: &mut Uniforms<'_>,
+        out: &mut [f64],
+    ) -> Result<(), DrawError> {
+        if !self.of.allows(params) {
+            out.fill(f64::NAN);
+            return Ok(());
+        }
+        let given = self.of.params.map(|i| params.at(i));
+        self.of.law.sample_given(&given, known, uniforms, out).map_err(failed)
     }
 }
 

@@ -14,7 +14,7 @@ mod remembered;
 mod solve;
 mod wholes;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
 use graph::value::{Bindings, Value};
@@ -117,6 +117,8 @@ pub(crate) struct Lowering<'a> {
     factors: Vec<(String, NodeId)>,
     remembered: Remembered,
     is_prediction: bool,
+    /// See [`Target::beyond`].
+    beyond: BTreeMap<String, usize>,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -171,6 +173,7 @@ impl<'a> Lowering<'a> {
             factors: Vec::new(),
             remembered: Remembered::default(),
             is_prediction: false,
+            beyond: BTreeMap::new(),
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -278,7 +281,18 @@ impl<'a> Lowering<'a> {
         let of_plate = |d: &&DimRef| !o.law.event.contains(d);
         let plates: Vec<DimRef> = o.value.dims.iter().filter(of_plate).copied().collect();
         let dims = self.dim_ids(&plates);
-        let mask = self.mask(o);
+        let mut mask = self.mask(o);
+        // A law of all rows together has no row to leave out.
+        let event = self.dim_ids(&o.law.event);
+        if let Some(m) =
+            mask.filter(|&m| !self.is_prediction && event.iter().any(|&d| self.graph.ty(m).has(d)))
+        {
+            if self.data_over(m, &o.value.dims).contains(&0.0) {
+                self.mistakes.push(errors::row_of_vector_left_out(o.origin.span, &o.name));
+                return mask;
+            }
+            mask = None;
+        }
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
@@ -567,6 +581,7 @@ impl<'a> Lowering<'a> {
             tables,
             factors,
             drawn: self.model.drawn.clone(),
+            beyond: self.beyond,
             units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,
