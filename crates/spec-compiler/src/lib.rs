@@ -97,7 +97,7 @@ pub fn compile_after(
     earlier: &Earlier,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let core = domains::elaborate(&spec);
-    let model = check::check_after(&core, base, data, &earlier.levels)?;
+    let model = check::check_after(&core, base, data, &earlier.levels, earlier.is_prediction)?;
     let mut remembered = earlier.remembered.clone();
     let centring = lower::Centring::default();
     let target = lower::lower(&model, &centring, &mut remembered, earlier.is_prediction)?;

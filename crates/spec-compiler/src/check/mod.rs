@@ -48,7 +48,7 @@ const MAX_REPORTED: u64 = 4_000_000;
 /// # Errors
 /// All mistakes that could be found, each once.
 pub fn check(core: &Core, base: &Path, source: &dyn DataSource) -> Result<Model, Vec<Diagnostic>> {
-    check_after(core, base, source, &Levels::new())
+    check_after(core, base, source, &Levels::new(), false)
 }
 
 /// Levels that dimensions have, by name, before any table is read.
@@ -63,12 +63,14 @@ pub fn check_after(
     base: &Path,
     source: &dyn DataSource,
     earlier: &Levels,
+    is_prediction: bool,
 ) -> Result<Model, Vec<Diagnostic>> {
     let loaded = data::load(core, base, source);
     if !loaded.mistakes.is_empty() {
         return Err(loaded.mistakes);
     }
     let mut scope = Scope::new(core, loaded.tables, loaded.dims, earlier.clone());
+    scope.is_prediction = is_prediction;
     // In dependency order; a definition that fails is poisoned, so that it is reported once.
     let sorted = order::sort(&mut scope);
     for def in &sorted {
@@ -393,8 +395,9 @@ fn is_whole(scope: &mut Scope, value: &Typed, mask: Option<&Typed>, law: &Law) -
         return false;
     }
     let args = law.args().into_iter().map(|(arg, beyond)| (arg, [&law.event[..], &beyond].concat()));
-    let mut read = vec![(value, law.event.clone())];
-    read.extend(args);
+    // What a prediction lacks of an observed vector, it predicts.
+    let observed = (!scope.is_prediction).then(|| (value, law.event.clone()));
+    let read: Vec<_> = observed.into_iter().chain(args).collect();
     read.iter().all(|(t, along)| expr::whole_along(scope, t, along, law.name()))
 }
 

@@ -111,6 +111,8 @@ pub struct Scope<'a> {
     pub reported: u64,
     /// Levels of an earlier fit, which come first.
     pub earlier: super::Levels,
+    /// The data are new: what is observed of them may be missing.
+    pub is_prediction: bool,
 }
 
 impl<'a> Scope<'a> {
@@ -137,6 +139,7 @@ impl<'a> Scope<'a> {
             coordinates: 0,
             reported: 0,
             earlier,
+            is_prediction: false,
         };
         for item in &core.items {
             let origin = &item.origin;

@@ -25,14 +25,6 @@ pub fn no_row_counts(span: Span, name: &str) -> Diagnostic {
         .help("`where:` holds for no row, or `missing: drop` leaves every row out")
 }
 
-pub fn row_of_vector_left_out(span: Span, name: &str) -> Diagnostic {
-    mistake("vector_left_out", span, format!("the law of `{name}` is of all its elements together"))
-        .label("`missing: drop` or `where:` leaves some of them out")
-        .help(
-            "leave such rows out of the table; `fit predict` predicts rows without a value, given the others",
-        )
-}
-
 pub fn no_column(span: Span, name: &str, table: &str, columns: &[String]) -> Diagnostic {
     let d = mistake("unknown_column", span, format!("`{table}` has no column `{name}`"));
     suggest(d.label("no such column"), name, columns)
@@ -90,7 +82,9 @@ pub fn null_in_vector(
 ) -> Diagnostic {
     mistake("null", span, format!("column `{column}` of `{table}` has no value in {place}"))
         .label(format!("`{law}` is the law of all rows `{rows}` together"))
-        .help("a row of a vector cannot be left out of its likelihood; leave it out of the file, or complete the data")
+        .help(
+            "leave such rows out of the file; `fit predict` predicts rows without a value, given the others",
+        )
 }
 
 pub fn not_finite(span: Span, column: &str, place: &str, found: f64) -> Diagnostic {

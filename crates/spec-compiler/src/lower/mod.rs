@@ -284,15 +284,8 @@ impl<'a> Lowering<'a> {
         let mut mask = self.mask(o);
         // A law of all rows together has no row to leave out.
         let event = self.dim_ids(&o.law.event);
-        if let Some(m) =
-            mask.filter(|&m| !self.is_prediction && event.iter().any(|&d| self.graph.ty(m).has(d)))
-        {
-            if self.data_over(m, &o.value.dims).contains(&0.0) {
-                self.mistakes.push(errors::row_of_vector_left_out(o.origin.span, &o.name));
-                return mask;
-            }
-            mask = None;
-        }
+        let speaks_of = |m: NodeId| event.iter().any(|&d| self.graph.ty(m).has(d));
+        mask = mask.filter(|&m| self.is_prediction || !speaks_of(m));
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
