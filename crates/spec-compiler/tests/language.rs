@@ -633,3 +633,23 @@ latent:
         assert_eq!(v[0].is_finite(), finite, "{} at s = {s}", v[0]);
     }
 }
+
+/// Texts are compared by level, in a let and in `where:`.
+#[test]
+fn a_text_is_compared_with_a_level() {
+    let text = "
+model: m
+data:
+  homes: {file: homes.csv, rows: home}
+latent:
+  mu: normal(0, 2)
+let:
+  is_b: county == 'b'
+observe:
+  y: {law: \"normal(mu * is_b + 3 * ('a' != county), 1)\", where: \"county == 'b' or floor == 1\"}
+";
+    let found = log_joint(text, &[0.7]);
+    // Rows b, a (floor 1) and b.
+    let rows = normal(1.5, 0.7 + 3.0, 1.0) + normal(0.5, 0.0, 1.0) + normal(-1.0, 0.7 + 3.0, 1.0);
+    close(found, normal(0.7, 0.0, 2.0) + rows);
+}

@@ -150,6 +150,11 @@ pub fn levels_twice(dim: &Ident, first: Span) -> Diagnostic {
         .help("levels of one name are shared by all tables; keep one list")
 }
 
+pub fn no_such_level(span: Span, level: &str, dim: &str, labels: &[String]) -> Diagnostic {
+    let d = mistake("unknown_level", span, format!("`{level}` is no level of `{dim}`"));
+    suggest(d.label("never the case"), level, labels)
+}
+
 pub fn unknown_level(
     span: Span,
     column: &str,

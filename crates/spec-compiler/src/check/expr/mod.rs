@@ -7,6 +7,7 @@ mod composed;
 mod contract;
 mod convert;
 mod discrete;
+mod indicator;
 mod lets;
 mod matrices;
 mod names;
@@ -142,6 +143,9 @@ fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
             Some(operators::unary(*op, x, e.span))
         }
         ExprKind::Binary { op, left, right } => {
+            if let Some((column, level, at)) = indicator::compared(*op, left, right) {
+                return indicator::indicator(scope, column, (level, at), *op, e.span);
+            }
             let (l, r) = (expr(scope, left, context), expr(scope, right, context));
             match op {
                 BinaryOp::Contract => contract::contract(scope, e.span, l?, r?),

@@ -1,0 +1,58 @@
+//! `sex == 'female'`: 1 where a column is the level, else 0.
+
+use crate::check::scope::{Scope, Symbol};
+use crate::errors;
+use crate::expr::{BinaryOp, Expr, ExprKind};
+use crate::source::Span;
+use crate::typed::{Kind, Typed};
+
+use super::names;
+
+/// The column and the level that are compared, in either order; `None` where no level is quoted.
+pub fn compared<'e>(op: BinaryOp, left: &'e Expr, right: &'e Expr) -> Option<(&'e Expr, &'e str, Span)> {
+    if !matches!(op, BinaryOp::Equal | BinaryOp::NotEqual) {
+        return None;
+    }
+    match (&left.kind, &right.kind) {
+        (ExprKind::Text(level), _) => Some((right, level, left.span)),
+        (_, ExprKind::Text(level)) => Some((left, level, right.span)),
+        _ => None,
+    }
+}
+
+/// The comparison as a lookup: of each row's level in the numbers 1 and 0.
+pub fn indicator(
+    scope: &mut Scope,
+    column: &Expr,
+    (level, at): (&str, Span),
+    op: BinaryOp,
+    span: Span,
+) -> Option<Typed> {
+    let (t, c) = match &column.kind {
+        ExprKind::Name(name) if name.primes == 0 => match *scope.lookup(&name.name) {
+            [Symbol::Column { table, column }] => (table, column),
+            _ => return scope.fail(errors::text_value(at)),
+        },
+        ExprKind::Member { base, member } => names::table_column(scope, column.span, base, member)?,
+        _ => return scope.fail(errors::text_value(at)),
+    };
+    let name = scope.indexed_dim(t, c).to_string();
+    let dim = match scope.dims.find(&name) {
+        Some(dim) => dim,
+        None => scope.level_dim(&name, column.span)?,
+    };
+    let labels: Vec<String> = (0..scope.dims[dim].size).map(|i| scope.dims[dim].label(i)).collect();
+    if !labels.iter().any(|l| l == level) {
+        return scope.fail(errors::no_such_level(at, level, &name, &labels));
+    }
+    let is_level = |l: &String| f64::from(u8::from((l == level) == (op == BinaryOp::Equal)));
+    let kind = Kind::Array { values: labels.iter().map(is_level).collect(), order: vec![dim] };
+    let base = Typed { kind, dims: vec![dim], span };
+    let rows = scope.tables[t].rows;
+    if rows == dim {
+        // The table's own key: its rows are in that order already.
+        return Some(base);
+    }
+    let index = scope.index(t, c, dim, column.span)?;
+    Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims: vec![rows], span })
+}
