@@ -281,11 +281,11 @@ impl<'a> Lowering<'a> {
         let of_plate = |d: &&DimRef| !o.law.event.contains(d);
         let plates: Vec<DimRef> = o.value.dims.iter().filter(of_plate).copied().collect();
         let dims = self.dim_ids(&plates);
-        let mut mask = self.mask(o);
-        // A law of all rows together has no row to leave out.
-        let event = self.dim_ids(&o.law.event);
-        let speaks_of = |m: NodeId| event.iter().any(|&d| self.graph.ty(m).has(d));
-        mask = mask.filter(|&m| self.is_prediction || !speaks_of(m));
+        let mask = self.mask(o);
+        // A law of all rows together has no row to leave out but those that are predicted.
+        let along = |m: NodeId| o.law.event.iter().any(|&d| self.graph.ty(m).has(self.dim(d)));
+        let by_part = mask.is_some_and(along);
+        let mask = mask.filter(|_| self.is_prediction || !by_part);
         // Zero where a value does not count.
         let counts = mask.map(|m| self.data_over(m, &plates));
         if let Some(counts) = &counts
@@ -296,7 +296,7 @@ impl<'a> Lowering<'a> {
                 return mask;
             }
             // A vector along the rows has no density row by row, which could be left out.
-            if o.law.event.iter().any(|&d| mask.is_some_and(|m| self.graph.ty(m).has(self.dim(d)))) {
+            if by_part {
                 return mask;
             }
         }
