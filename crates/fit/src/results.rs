@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
-use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
+use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options, Verdict};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
@@ -212,6 +212,7 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
+        let approximates = self.options.method != Method::Nuts;
         let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
@@ -227,15 +228,16 @@ impl Run<'_> {
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
-            "family": fit.chains.is_none().then_some(&fit.state.family),
+            "ended_by": ended_by(fit, self.options),
+            "family": approximates.then_some(&fit.state.family),
             "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": fit.chains.is_none().then(|| number(fit.k_hat)),
-            "k_hat_q": fit.chains.is_none().then(|| number(fit.k_hat_q)),
+            "k_hat": approximates.then(|| number(fit.k_hat)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
+            "gradients": fit.tally.gradients,
             "failed_evaluations": fit.tally.failed,
             "failures": fit.tally.reasons,
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
@@ -248,6 +250,16 @@ impl Run<'_> {
             all.extend(texts);
         }
         json
+    }
+}
+
+/// What the draws of the answer came from.
+fn ended_by(fit: &Fit, options: &Options) -> &'static str {
+    match (&fit.chains, options.method) {
+        (Some(_), Method::Nuts) => "nuts",
+        (Some(_), _) => "polish",
+        (None, _) if fit.verdict == Verdict::Corrected => "weights",
+        (None, _) => "approximation",
     }
 }
 

@@ -50,7 +50,7 @@ fn many_failed_draws_are_a_verdict_and_few_are_not() {
         assert_eq!(fit.verdict, expected, "wall at {wall}: {:?}", fit.reasons);
         assert!(fit.tally.failed > 0);
         assert_eq!(fit.tally.commonest().unwrap(), "no value here");
-        let told = fit.reasons.iter().any(|r| r.contains("could not be evaluated"));
+        let told = fit.reasons.iter().any(|r| r.ends_with("no value here"));
         assert_eq!(told, expected == Verdict::Unreliable);
         // no draw of the answer is a failed one
         assert!((0..4000).all(|l| fit.draws.get(0, l) <= wall && fit.log_joint[l].is_finite()));
