@@ -172,7 +172,8 @@ def main():
     records = [r for (name, seed), r in sorted(done.items()) if seed <= a.seeds]
     text = report.page(found, refs, records, left_out, a.seeds)
     if a.out:
-        a.out.write_text(text)
+        _, heading, peers = (a.out.read_text() if a.out.exists() else "").partition(report.PEERS_HEADING)
+        a.out.write_text(text + ("\n" + heading + peers if heading else ""))
     else:
         print(text)
     if a.csv:

@@ -104,8 +104,9 @@ def coordinates(fit, spec):
     return int(found[1]) if found else None
 
 
-def collect(fit, work, truth, pattern, largest):
-    """The cases whose names match `pattern` and that have up to `largest` coordinates; and what was left out, with the reason."""
+def collect(fit, work, truth, pattern, largest, only=None):
+    """The cases whose names match `pattern` (and are in `only`) and that have up to `largest` coordinates; and
+    what was left out, with the reason."""
     work.mkdir(parents=True, exist_ok=True)
     found = [*of_specs(truth), *(of_truth(truth, work) if truth else ()), *of_pages(work)]
     found += [Case(f"targets/{spec.stem}", spec) for spec in sorted(TARGETS.glob("*.yaml"))]
@@ -114,7 +115,7 @@ def collect(fit, work, truth, pattern, largest):
     shipped = {tuple(plain(c.spec)) for c in found if c.group == "specs"}
     cases, left_out = [], []
     for case in found:
-        if not any(glob_matches(case.name, p) for p in pattern):
+        if not any(glob_matches(case.name, p) for p in pattern) or (only is not None and case.name not in only):
             continue
         if case.group == "docs" and tuple(plain(case.spec)) in shipped:
             left_out.append((case.name, "a spec of the repository"))

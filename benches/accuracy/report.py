@@ -6,6 +6,8 @@ import polars as pl
 
 BELIEVED = ("ok", "corrected")
 HARD = "targets"
+# Where the section of `peers.py` begins: it is at the end of the page, and stays when the page is made anew.
+PEERS_HEADING = "## Beside other tools"
 KS_GOOD, KS_BAD = 0.05, 0.1
 
 
