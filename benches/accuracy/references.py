@@ -1,7 +1,7 @@
 """References: 10,000 effective draws of each case, made once and kept as Parquet.
 
-A target that can be drawn exactly has its draws from `exact.py`. Every other is sampled by `method: nuts`
-with several seeds, each of them four chains, until the smallest bulk effective sample size adds up to
+A target that can be drawn exactly has its draws from `exact.py`. Every other is sampled by `method: nuts`,
+some in an equivalent form that suits the sampler (`rewritten.py`), with several seeds, each of them four chains, until the smallest bulk effective sample size adds up to
 10,000. It is a reference if the chains of all seeds agree (R-hat below 1.01 for every parameter), fewer
 than 0.1 % of the draws diverged, and published moments, where there are some, are met. Otherwise the
 reason is kept instead, and the case has no reference."""
@@ -18,6 +18,7 @@ import polars as pl
 
 import cases as cases_
 import exact
+import rewritten
 from distance import NOT_PARAMETERS, is_constant, split_r_hat
 
 EFFECTIVE = 10_000
@@ -77,18 +78,20 @@ def make(case, fit, folder, limit, say):
 
 def by_nuts(case, fit, limit, say):
     """Draws of several seeds by the No-U-Turn sampler: the frame, what is known of it, what it was made of."""
-    n_draws, started, made_of = FIRST_DRAWS, time.perf_counter(), {}
+    n_draws, started, made_of = FIRST_DRAWS, time.perf_counter(), {"spec": cases_.digest(case.spec), "tables": {}}
     while True:
         runs = []
         for seed in SEEDS:
             left = limit - (time.perf_counter() - started)
             run = one_run(case, fit, seed, n_draws, left)
             if isinstance(run, str):
-                made_of = made_of or {"spec": cases_.digest(case.spec), "tables": {}}
                 return None, {"kind": "nuts", "none": run}, made_of
             runs.append(run)
-            made_of = cases_.inputs(case, run[0])
+            if case.name not in rewritten.REWRITTEN:
+                made_of = cases_.inputs(case, run[0])
         draws, facts = pooled(runs)
+        if case.name in rewritten.REWRITTEN:
+            facts["how"] = "of an equivalent form"
         say(f"{case.name}: {n_draws} draws x {len(SEEDS)}: {facts}")
         if facts["ess"] >= EFFECTIVE or n_draws >= MOST_DRAWS:
             break
@@ -107,7 +110,9 @@ def one_run(case, fit, seed, n_draws, limit):
     """(fit.json, posterior, summary) of one run, or why there is none."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [fit, case.spec, "--quiet", "--out", out, "--seed", str(seed), "--set", "inference.method=nuts",
+        write, restore = rewritten.REWRITTEN.get(case.name, (None, None))
+        spec = write(case.spec, Path(folder)) if write else case.spec
+        command = [fit, spec, "--quiet", "--out", out, "--seed", str(seed), "--set", "inference.method=nuts",
                    "--set", f"inference.posterior_draws={n_draws}"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=max(limit, 1))
@@ -115,7 +120,9 @@ def one_run(case, fit, seed, n_draws, limit):
             return "the sampler took too long"
         if not (out / "fit.json").exists():
             return f"the sampler failed: {(done.stderr or done.stdout).strip().splitlines()[-1][:120]}"
-        return json.loads((out / "fit.json").read_text()), pl.read_parquet(out / "posterior.parquet"), pl.read_parquet(out / "summary.parquet")
+        draws = pl.read_parquet(out / "posterior.parquet")
+        draws = restore(case.spec, draws, seed) if restore else draws
+        return json.loads((out / "fit.json").read_text()), draws, pl.read_parquet(out / "summary.parquet")
 
 
 def pooled(runs):

@@ -73,7 +73,7 @@ def row(case, reference, records):
     elif facts["kind"] == "exact":
         judged = facts["how"]
     else:
-        judged = f"NUTS, {thousands(facts['ess'])} effective"
+        judged = f"NUTS{' ' + facts['how'] if 'how' in facts else ''}, {thousands(facts['ess'])} effective"
         if "moments" in facts:
             judged += f", {facts['moments']['compared']} published moments met"
     cells = [
