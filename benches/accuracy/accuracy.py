@@ -56,12 +56,8 @@ def run(command, limit):
 
 
 def ended(fit):
-    """The method that gave the draws, in the words of fit.json."""
-    if fit.get("chains"):
-        return "nuts"
-    if isinstance(fit.get("ended"), str):
-        return fit["ended"]
-    return f"{fit['family']}, weights" if fit["verdict"] == "corrected" else str(fit["family"])
+    """What gave the draws, in the words of fit.json; of binaries that do not say, from what else they do."""
+    return fit.get("ended_by") or ("nuts" if fit.get("chains") else fit["method"])
 
 
 def one_fit(case, reference, a, seed, threads):
@@ -77,7 +73,7 @@ def one_fit(case, reference, a, seed, threads):
             return record | {"verdict": "failed", "reasons": [why[:200]], "method": None}
         fit = json.loads((out / "fit.json").read_text())
         record |= {
-            "verdict": fit["verdict"], "method": ended(fit), "gradients": fit["evaluations"], "k_hat": fit.get("k_hat"),
+            "verdict": fit["verdict"], "method": ended(fit), "gradients": fit.get("gradients", fit["evaluations"]), "k_hat": fit.get("k_hat"),
             "fit_s": round(fit["timings"]["fit_s"], 4), "reasons": fit["reasons"][:6],
         }
         if reference.draws is not None:

@@ -3,7 +3,8 @@
 
 use numerics::lanes::{LANES, Lanes};
 
-use crate::BLOCK;
+use crate::curvature::whiten;
+use crate::{BLOCK, modes, nuts};
 use crate::diagnostics::check::{self, ParameterCheck};
 use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
@@ -14,13 +15,15 @@ use crate::estimator::mean_and_mcse;
 use crate::families::Family;
 use crate::fit::Fit;
 use crate::observe::Observer;
-use crate::nuts;
 use crate::options::{Method, Options};
 use crate::polish::{self, Polished};
 use crate::proposal::{Draws, Proposal};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
+
+/// Draws of another mode's normal, to begin from.
+const MODE_DRAWS: usize = 25 * BLOCK;
 
 /// One proposal, drawn from and weighed.
 struct Weighed<'a> {
@@ -36,13 +39,14 @@ impl<'a> Weighed<'a> {
     fn new(
         proposal: Proposal<'a>,
         target: &mut Target,
-        options: &Options,
+        seed: u64,
+        purpose: Purpose,
         count: usize,
         stoppable: bool,
         observer: &mut dyn Observer,
     ) -> Self {
         let before = std::mem::take(&mut target.tally);
-        let draws = proposal.draw(target, options.seed, Purpose::Check, count, stoppable, observer);
+        let draws = proposal.draw(target, seed, purpose, count, stoppable, observer);
         let tally = std::mem::replace(&mut target.tally, before);
         target.tally.absorb(&tally);
         let psis = psis(&draws.log_ratios());
@@ -52,6 +56,14 @@ impl<'a> Weighed<'a> {
 
     fn weights(&self) -> Vec<f64> {
         self.psis.log_weights.iter().map(|w| w.exp()).collect()
+    }
+
+    /// Those, or equal ones where a few draws have all the weight.
+    fn best_weights(&self) -> Vec<f64> {
+        match self.psis.ess >= verdict::ESS {
+            true => self.weights(),
+            false => check::equal_weights(&self.draws.log_ratios()),
+        }
     }
 }
 
@@ -70,24 +82,16 @@ pub(crate) fn answer(
     let coordinates = state.coordinates.clone();
     let q = Proposal { family, coordinates, lambda };
     // An interrupt during the check keeps the draws there are; one before it has to draw some still.
-    let weighed = Weighed::new(q, target, options, count, !interrupted, observer);
+    let weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
     let interrupted = interrupted || weighed.draws.log_q.len() < count;
     let mut fit = judged(target, options, state, &weighed, interrupted)?;
     let is_settled = fit.verdict == Verdict::Ok
         || fit.verdict == Verdict::Corrected
-            && weighed.psis.k_hat < verdict::K_HAT_OK
             && weighed.psis.ess >= verdict::ESS_FRACTION * count as f64;
     if is_settled || interrupted || options.method != Method::Auto {
         return Ok(fit);
     }
-    let weights = match weighed.psis.ess >= verdict::ESS {
-        true => weighed.weights(),
-        false => check::equal_weights(&weighed.draws.log_ratios()),
-    };
-    let offset = offset(options.seed);
-    let rivals = far_rivals(&fit.state, &weighed).map(|(point, _)| point).collect();
-    let source = polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals };
-    match polish::polish(target, &source, options, observer) {
+    match polished(target, family, options, &fit.state, &weighed, observer) {
         Some(polished) => Ok(with(target, fit, polished, &weighed, options)),
         None if observer.cancelled() => {
             // What was not polished to the end is not checked.
@@ -96,6 +100,40 @@ pub(crate) fn answer(
             Ok(fit)
         }
         None => Ok(fit),
+    }
+}
+
+/// The draws of q, and those of the other modes, polished; `None` where that is cancelled or draws have no
+/// spread.
+fn polished(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: &State,
+    weighed: &Weighed,
+    observer: &mut dyn Observer,
+) -> Option<Polished> {
+    let offset = offset(options.seed);
+    let rivals: Vec<&[f64]> = far_rivals(state, weighed).map(|(point, _)| point).collect();
+    let weights = weighed.best_weights();
+    let source = |rivals| polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals, mode: 0 };
+    if rivals.is_empty() {
+        return polish::polish(target, &source(rivals), options, observer);
+    }
+    let mut modes = vec![polish::polish(target, &source(Vec::new()), options, observer)?];
+    for (mode, rival) in (1..).zip(&rivals) {
+        let coordinates = whiten(target, rival, family.affine());
+        let normal = Proposal { family, coordinates, lambda: family.standard() };
+        let purpose = Purpose::Mode(mode);
+        let weighed = Weighed::new(normal, target, options.seed, purpose, MODE_DRAWS, true, observer);
+        let weights = weighed.best_weights();
+        let source = polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals: Vec::new(), mode };
+        modes.push(polish::polish(target, &source, options, observer)?);
+    }
+    match modes::together(target, modes, options.posterior_draws, options.seed) {
+        // They are not apart.
+        None => polish::polish(target, &source(rivals), options, observer),
+        together => together,
     }
 }
 
@@ -160,7 +198,8 @@ fn with(
     weighed: &Weighed,
     options: &Options,
 ) -> Fit {
-    let Polished { sample, chains, rounds, verdict, reasons } = polished;
+    let corrected = verdict::polished(weighed.psis.k_hat, &polished);
+    let Polished { sample, chains, verdict, reasons, .. } = polished;
     let n = sample.z.lanes();
     let chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
     let mut parameters = nuts::parameters(target, &sample);
@@ -169,7 +208,7 @@ fn with(
         after.moved_from(&before);
     }
     let (verdict, reasons) = match verdict {
-        Verdict::Ok => (Verdict::Corrected, vec![verdict::polished(weighed.psis.k_hat, &chains, rounds)]),
+        Verdict::Ok => (Verdict::Corrected, vec![corrected]),
         verdict => {
             // Why chains disagree comes first.
             let share = far_rivals(&fit.state, weighed).map(|(_, share)| share).fold(0.0, f64::max);

@@ -53,7 +53,7 @@
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
-//! | polish | `polish` | where the check asks for it: many short chains from the draws |
+//! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
@@ -78,6 +78,7 @@ mod fit;
 mod fixed_draws;
 mod lbfgs;
 mod log_density;
+mod modes;
 mod not_finite;
 pub mod nuts;
 mod observe;

@@ -57,8 +57,10 @@ pub struct Source<'a> {
     pub weights: &'a [f64],
     /// Offset of the resampling, in [0, 1).
     pub offset: f64,
-    /// Modes that those draws do not reach, unconstrained.
+    /// Modes that those draws do not reach and chains may, unconstrained.
     pub rivals: Vec<&'a [f64]>,
+    /// The number of the mode that is polished.
+    pub mode: u8,
 }
 
 /// What came of it.
@@ -68,6 +70,8 @@ pub struct Polished {
     pub rounds: u8,
     pub verdict: Verdict,
     pub reasons: Vec<String>,
+    /// Of each mode that was polished by itself, its part of the mass.
+    pub shares: Vec<f64>,
 }
 
 /// Polishes; `None` where that is cancelled, or the draws have no spread.
@@ -87,6 +91,7 @@ pub fn polish(
         aim: 0,
         length: options.posterior_draws.div_ceil(CHAINS).max(SHORTEST) as u64,
         number: 0,
+        mode: source.mode,
     };
     let mut spent = 0;
     loop {
@@ -99,11 +104,6 @@ pub fn polish(
         let is_good = verdict == Verdict::Ok && nuts::least_ess(&sample).min(of_means) >= wanted;
         let evaluations: u64 = chains.iter().map(|chain| chain.evaluations).sum();
         spent += evaluations;
-        if std::env::var("POLISH").is_ok() {
-            eprintln!("round {} length {} step {:.3} evals {} worth {:.0} {of_means:.0} rhat {:?}", round.number, round.length, round.step, evaluations, nuts::least_ess(&sample), sample.mixing.iter().flatten().map(|m| m.r_hat).fold(0.0, f64::max));
-            eprintln!("  div {:?}", chains.iter().map(|c| c.divergences).collect::<Vec<_>>());
-            eprintln!("  acc {:?}", chains.iter().map(|c| (100.0 * c.acceptance / round.length as f64) as i32).collect::<Vec<_>>());
-        }
         if is_good || spent + 2 * evaluations > EVALUATIONS {
             let chains = Chains {
                 draws: sample.lengths.clone(),
@@ -114,7 +114,7 @@ pub fn polish(
                 step_sizes: vec![round.step; CHAINS],
                 mixing: sample.mixing.clone(),
             };
-            return Some(Polished { sample, chains, rounds: round.number + 1, verdict, reasons });
+            return Some(Polished { sample, chains, rounds: round.number + 1, verdict, reasons, shares: vec![1.0] });
         }
         round = round.next(target, &chains, &sample);
     }
@@ -131,13 +131,14 @@ struct Round {
     /// Draws of a chain.
     length: u64,
     number: u8,
+    mode: u8,
 }
 
 impl Round {
     /// Tunes the step, then draws; `None` where it is cancelled.
     fn run(&mut self, target: &mut Target, seed: u64, observer: &mut dyn Observer) -> Option<Vec<Chain>> {
         let dim = target.dim();
-        let chances = Chances::new(target, seed, Purpose::Polish(self.number));
+        let chances = Chances::new(target, seed, Purpose::Polish { mode: self.mode, round: self.number });
         let begin = |(k, place): (usize, &Point)| {
             Chain::begin(place.clone(), k, Adaptation::fixed(dim, self.step), 0, &chances)
         };
@@ -193,6 +194,7 @@ impl Round {
             aim: if sample.divergences > 0 { (self.aim + 1).min(ACCEPTANCES.len() - 1) } else { self.aim },
             length: 2 * self.length,
             number: self.number + 1,
+            mode: self.mode,
         }
     }
 }

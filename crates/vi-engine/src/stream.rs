@@ -20,8 +20,12 @@ pub enum Purpose {
     Check,
     /// The offset of systematic resampling.
     Resample,
-    /// Momenta and choices of a round of the polish.
-    Polish(u8),
+    /// Momenta and choices of a round of the polish of a mode.
+    Polish { mode: u8, round: u8 },
+    /// Draws of another mode's normal, to begin from.
+    Mode(u8),
+    /// Draws of a mode's normal, from which its mass is bridged.
+    Bridge(u8),
     /// Draws and directions that tell centred from non-centred.
     Centring,
     /// Starting points of the chains of a sampler.
@@ -40,7 +44,9 @@ impl Purpose {
             Purpose::FreshDraws => "fresh draws".into(),
             Purpose::Check => "check 0".into(),
             Purpose::Resample => "resample".into(),
-            Purpose::Polish(round) => format!("polish {round}"),
+            Purpose::Polish { mode, round } => format!("polish {mode} {round}"),
+            Purpose::Mode(mode) => format!("mode {mode}"),
+            Purpose::Bridge(mode) => format!("bridge {mode}"),
             Purpose::Centring => "centring".into(),
             Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),

@@ -3,7 +3,8 @@
 use super::check::ParameterCheck;
 use super::mixing::Mixing;
 use super::score::ScoreGap;
-use crate::nuts::{Chains, MAX_DEPTH};
+use crate::nuts::MAX_DEPTH;
+use crate::polish::Polished;
 use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
@@ -21,7 +22,7 @@ pub const PROBABILITY: f64 = 0.001;
 /// Importance effective sample size that corrected draws need; and, of all draws, the part at which nothing
 /// better is asked for.
 pub const ESS: f64 = 400.0;
-pub const ESS_FRACTION: f64 = 0.4;
+pub const ESS_FRACTION: f64 = 0.5;
 /// Effective sample size at which polished draws are not prolonged.
 pub const ESS_POLISHED: f64 = 1000.0;
 /// The reason of an interrupted fit.
@@ -35,6 +36,8 @@ pub const SCORE_DRAWS: usize = 4000;
 /// [`RIVAL_LOG_WEIGHT`]: if the draws do not reach it.
 pub const RIVAL_SHARE: f64 = 0.01;
 pub const RIVAL_LOG_WEIGHT: f64 = 5.0;
+/// Standard error of a mode's share of the mass from which on the answer is no answer.
+pub const SHARE_ERROR: f64 = 0.05;
 /// Draws of the check.
 pub const CHECK_DRAWS: usize = 10_000;
 /// Part of the draws that may fail to evaluate.
@@ -277,14 +280,26 @@ fn heavy_tails(evidence: &Evidence) -> Vec<String> {
 }
 
 /// Why a fit whose polish was good is a corrected one.
-pub fn polished(k_hat: f64, chains: &Chains, rounds: u8) -> String {
+pub fn polished(k_hat: f64, polished: &Polished) -> String {
+    let Polished { chains, rounds, shares, .. } = polished;
     let draws = chains.draws.first().copied().unwrap_or(0);
-    let again = if rounds > 1 { format!(", in {rounds} rounds") } else { String::new() };
+    let again = if *rounds > 1 { format!(", in {rounds} rounds") } else { String::new() };
+    let modes = if let [_] = shares.as_slice() {
+        String::new()
+    } else {
+        let percent: Vec<String> = shares.iter().map(|share| format!("{:.0} %", 100.0 * share)).collect();
+        format!("{} modes hold {} of the mass; ", shares.len(), percent.join(", "))
+    };
     format!(
-        "k-hat {k_hat:.2}: polished by {} chains of {draws} draws{again}, which agree (R-hat at most {:.3})",
+        "{modes}k-hat {k_hat:.2}: polished by {} chains of {draws} draws{again}, which agree (R-hat at most {:.3})",
         chains.draws.len(),
         chains.worst_r_hat()
     )
+}
+
+/// That it is not known how large modes are.
+pub fn unknown_shares(error: f64) -> String {
+    format!("the shares of the modes are known only to within {:.0} %", 100.0 * error)
 }
 
 /// Reasons of one kind at most; the rest are counted.
