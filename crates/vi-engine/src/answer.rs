@@ -4,7 +4,6 @@
 use numerics::lanes::{LANES, Lanes};
 
 use crate::curvature::whiten;
-use crate::{BLOCK, modes, nuts};
 use crate::diagnostics::check::{self, ParameterCheck};
 use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
@@ -21,6 +20,7 @@ use crate::proposal::{Draws, Proposal};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
+use crate::{BLOCK, modes, nuts};
 
 /// Draws of another mode's normal, to begin from.
 const MODE_DRAWS: usize = 25 * BLOCK;
@@ -86,8 +86,7 @@ pub(crate) fn answer(
     let interrupted = interrupted || weighed.draws.log_q.len() < count;
     let mut fit = judged(target, options, state, &weighed, interrupted)?;
     let is_settled = fit.verdict == Verdict::Ok
-        || fit.verdict == Verdict::Corrected
-            && weighed.psis.ess >= verdict::ESS_FRACTION * count as f64;
+        || fit.verdict == Verdict::Corrected && weighed.psis.ess >= verdict::ESS_FRACTION * count as f64;
     if is_settled || interrupted || options.method != Method::Auto {
         return Ok(fit);
     }
@@ -127,7 +126,8 @@ fn polished(
         let purpose = Purpose::Mode(mode);
         let weighed = Weighed::new(normal, target, options.seed, purpose, MODE_DRAWS, true, observer);
         let weights = weighed.best_weights();
-        let source = polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals: Vec::new(), mode };
+        let source =
+            polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals: Vec::new(), mode };
         modes.push(polish::polish(target, &source, options, observer)?);
     }
     match modes::together(target, modes, options.posterior_draws, options.seed) {
@@ -191,13 +191,7 @@ fn judged(
 }
 
 /// The fit with polished draws in the place of q's.
-fn with(
-    target: &mut Target,
-    fit: Fit,
-    polished: Polished,
-    weighed: &Weighed,
-    options: &Options,
-) -> Fit {
+fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, options: &Options) -> Fit {
     let corrected = verdict::polished(weighed.psis.k_hat, &polished);
     let Polished { sample, chains, verdict, reasons, .. } = polished;
     let n = sample.z.lanes();

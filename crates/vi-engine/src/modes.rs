@@ -101,7 +101,8 @@ fn bridge(target: &mut Target, modes: &[Mode], k: usize, seed: u64) -> (f64, f64
             of_normal.push(if own { value - log_normal(&normal, &z) } else { f64::NEG_INFINITY });
         }
     }
-    let worth = 0.5 * mode.polished.sample.mixing.iter().flatten().map(|m| m.ess_mean).fold(n as f64, f64::min);
+    let worth =
+        0.5 * mode.polished.sample.mixing.iter().flatten().map(|m| m.ess_mean).fold(n as f64, f64::min);
     optimal(&of_chains, &of_normal, worth)
 }
 
@@ -147,7 +148,8 @@ fn pooled(target: &mut Target, modes: Vec<Mode>, posterior_draws: usize) -> Poli
     let total: f64 = masses.iter().sum();
     let shares: Vec<f64> = masses.iter().map(|mass| mass / total).collect();
     // Of the largest share; of all of them together it is no larger.
-    let error = |k: usize| shares[k] * (1.0 - shares[k]) * modes.iter().map(|m| m.error).fold(0.0, f64::hypot);
+    let error =
+        |k: usize| shares[k] * (1.0 - shares[k]) * modes.iter().map(|m| m.error).fold(0.0, f64::hypot);
     let errors = (0..modes.len()).map(error).fold(0.0, f64::max);
     let (mut weights, mut lanes, mut log_joint) = (Vec::new(), Vec::new(), Vec::new());
     for (mode, share) in modes.iter().zip(&shares) {
@@ -200,9 +202,10 @@ fn pooled(target: &mut Target, modes: Vec<Mode>, posterior_draws: usize) -> Poli
 /// What the chains of all modes say of one quantity: the worst R-hat, and what draws are worth that are worth so
 /// much in each mode, with shares that are known to within `error`.
 fn mixed(modes: &[Mode], shares: &[f64], error: f64, i: usize) -> Option<Mixing> {
-    let mut known = modes.iter().zip(shares).filter_map(|(mode, share)| {
-        mode.polished.sample.mixing[i].map(|mixing| (mixing, share))
-    });
+    let mut known = modes
+        .iter()
+        .zip(shares)
+        .filter_map(|(mode, share)| mode.polished.sample.mixing[i].map(|mixing| (mixing, share)));
     let first = known.next()?;
     let all: Vec<(Mixing, &f64)> = std::iter::once(first).chain(known).collect();
     let ess = |of: fn(&Mixing) -> f64| {
@@ -210,7 +213,10 @@ fn mixed(modes: &[Mode], shares: &[f64], error: f64, i: usize) -> Option<Mixing>
         1.0 / (within + error * error)
     };
     Some(Mixing {
-        r_hat: all.iter().map(|(m, _)| m.r_hat).fold(1.0, |worst, r| if r.is_nan() || r > worst { r } else { worst }),
+        r_hat: all
+            .iter()
+            .map(|(m, _)| m.r_hat)
+            .fold(1.0, |worst, r| if r.is_nan() || r > worst { r } else { worst }),
         ess_bulk: ess(|m| m.ess_bulk),
         ess_tail: ess(|m| m.ess_tail),
         ess_mean: ess(|m| m.ess_mean),

@@ -44,7 +44,7 @@ const ACCEPTANCES: [f64; 3] = [0.8, 0.9, 0.97];
 /// Draws of a chain in the first round at least: fewer say nothing of how they mix.
 const SHORTEST: usize = 32;
 /// Evaluations at which no further round begins that would go beyond.
-const EVALUATIONS: u64 = 400_000;
+const EVALUATIONS: u64 = 600_000;
 /// Draws that each coordinate must have for covariances to be learned from them, and the most coordinates of
 /// which they are.
 const DRAWS_EACH: usize = 8;
@@ -114,7 +114,14 @@ pub fn polish(
                 step_sizes: vec![round.step; CHAINS],
                 mixing: sample.mixing.clone(),
             };
-            return Some(Polished { sample, chains, rounds: round.number + 1, verdict, reasons, shares: vec![1.0] });
+            return Some(Polished {
+                sample,
+                chains,
+                rounds: round.number + 1,
+                verdict,
+                reasons,
+                shares: vec![1.0],
+            });
         }
         round = round.next(target, &chains, &sample);
     }

@@ -177,7 +177,9 @@ fn verdict(run: &Run) -> String {
     let said = match fit.verdict {
         Verdict::Ok if fit.chains.is_some() => "ok: the chains agree, and their draws suffice",
         Verdict::Ok => "ok: the approximation passed its checks",
-        Verdict::Corrected if fit.chains.is_some() => "corrected: draws moved by short chains passed the checks",
+        Verdict::Corrected if fit.chains.is_some() => {
+            "corrected: draws moved by short chains passed the checks"
+        }
         Verdict::Corrected => "corrected: reweighted draws passed the checks",
         Verdict::Unreliable => "unreliable: do not use these numbers as they are",
         Verdict::Failed => "failed",

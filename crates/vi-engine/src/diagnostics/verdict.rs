@@ -274,7 +274,8 @@ fn heavy_tails(evidence: &Evidence) -> Vec<String> {
     // The tails of what varies less than it is asked for concern nobody.
     let heavy = evidence.parameters.iter().filter(|p| p.matters && p.k_hat >= K_HAT_CORRECTED);
     worst(heavy.map(|p| {
-        let text = format!("{}: its own k-hat is {:.2}: trust its quantiles, not its mean and sd", p.name, p.k_hat);
+        let text =
+            format!("{}: its own k-hat is {:.2}: trust its quantiles, not its mean and sd", p.name, p.k_hat);
         (p.k_hat, text)
     }))
 }
@@ -322,7 +323,13 @@ mod tests {
     use super::*;
 
     fn parameter(name: &str, shift: f64, k_hat: f64) -> ParameterCheck {
-        ParameterCheck { shift, k_hat, matters: true, sd_shift: 0.01, ..ParameterCheck::constant(name.into(), 0.0, 9) }
+        ParameterCheck {
+            shift,
+            k_hat,
+            matters: true,
+            sd_shift: 0.01,
+            ..ParameterCheck::constant(name.into(), 0.0, 9)
+        }
     }
 
     fn check(k_hat: f64, ess: f64, shift: f64, failed: u64, expected: Verdict) {
