@@ -36,6 +36,8 @@ pub struct OnDemand<'g> {
     fixed: Vec<Option<Value>>,
     /// By node of the graph, where it is open: the values that it was bound to.
     open: HashMap<NodeId, Value>,
+    /// Nodes of the graph that are read instead of others.
+    instead: HashMap<NodeId, NodeId>,
     /// The graph, then the bodies of scans.
     sheets: Vec<Sheet<'g>>,
     /// By sheet and scan.
@@ -85,8 +87,9 @@ enum Found {
 }
 
 impl<'g> OnDemand<'g> {
-    /// Elements of the nodes `wanted` may be asked for, those of `open` are given; every other input is
-    /// taken by name from the bindings, as are the first values of open nodes.
+    /// Elements of the nodes `wanted` may be asked for, those of `open` are given, and those of the first
+    /// of each two nodes in `instead` are those of the second, which must not depend on it; every other
+    /// input is taken by name from the bindings, as are the first values of open nodes.
     ///
     /// # Errors
     /// As those of [`interpret::evaluate`].
@@ -94,20 +97,28 @@ impl<'g> OnDemand<'g> {
         graph: &'g Graph,
         bindings: &Bindings,
         open: &[NodeId],
+        instead: &[(NodeId, NodeId)],
         wanted: &[NodeId],
     ) -> Result<OnDemand<'g>, PlanError> {
         let sizes = Sizes::resolve(graph, bindings)?;
         let is_open: HashSet<NodeId> = open.iter().copied().collect();
-        // What is computed element by element, and what is taken from there.
+        let instead: HashMap<NodeId, NodeId> = instead.iter().copied().collect();
+        // What is computed element by element; the rest is at once.
         let mut waits = vec![false; graph.nodes().len()];
         for (n, node) in graph.nodes().iter().enumerate() {
-            waits[n] = is_open.contains(&NodeId(n as u32)) || node.args.iter().any(|a| waits[a.index()]);
+            let id = NodeId(n as u32);
+            let begins = is_open.contains(&id) || instead.contains_key(&id);
+            waits[n] = begins || node.args.iter().any(|a| waits[a.index()]);
         }
         let mut seen = vec![false; graph.nodes().len()];
         let mut stack = wanted.to_vec();
         let (mut fixed, mut lazy) = (Vec::new(), Vec::new());
         while let Some(n) = stack.pop() {
             if std::mem::replace(&mut seen[n.index()], true) || is_open.contains(&n) {
+                continue;
+            }
+            if let Some(&other) = instead.get(&n) {
+                stack.push(other);
                 continue;
             }
             match waits[n.index()] {
@@ -131,6 +142,7 @@ impl<'g> OnDemand<'g> {
             sizes,
             fixed: by_node,
             open,
+            instead,
             sheets: vec![root],
             bodies: HashMap::new(),
             frames: vec![frame],
@@ -194,6 +206,10 @@ impl<'g> OnDemand<'g> {
             if at.frame == 0 {
                 if let Some(value) = &self.fixed[at.node.index()] {
                     return Found::Value(number(value, at.element));
+                }
+                if let Some(&node) = self.instead.get(&at.node) {
+                    at.node = node;
+                    continue;
                 }
                 if self.open.contains_key(&at.node) {
                     let kept = self.sheets[0].starts[at.node.index()] + at.element;
@@ -345,7 +361,8 @@ impl<'g> OnDemand<'g> {
     fn layout(&mut self, frame: usize, node: NodeId) -> Rc<Layout> {
         let sheet = &mut self.sheets[self.frames[frame].sheet];
         let (graph, sizes) = (sheet.graph, &self.sizes);
-        let layout = sheet.layouts[node.index()].get_or_insert_with(|| Rc::new(Layout::of(graph, sizes, node)));
+        let layout =
+            sheet.layouts[node.index()].get_or_insert_with(|| Rc::new(Layout::of(graph, sizes, node)));
         layout.clone()
     }
 
@@ -385,14 +402,7 @@ impl<'g> OnDemand<'g> {
     }
 
     /// The element of what is handed to a scan that its step sees as this one.
-    fn at_step(
-        &self,
-        inside: &[DimId],
-        outside: &[DimId],
-        s: &Scan,
-        step: usize,
-        element: usize,
-    ) -> usize {
+    fn at_step(&self, inside: &[DimId], outside: &[DimId], s: &Scan, step: usize, element: usize) -> usize {
         let strides = self.sizes.strides(outside);
         let along: Vec<usize> = inside.iter().map(|&d| stride_of(&strides, d)).collect();
         let counts: Vec<usize> = inside.iter().map(|&d| self.sizes.of(d)).collect();

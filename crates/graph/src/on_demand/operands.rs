@@ -114,12 +114,7 @@ impl Layout {
 
     /// Element `e`, from elements of arguments that `read` gives; `None` where it has not all that are
     /// needed, after it was asked for as many as can be told.
-    pub fn value(
-        &self,
-        op: &Op,
-        e: usize,
-        read: &mut dyn FnMut(usize, usize) -> Option<f64>,
-    ) -> Option<f64> {
+    pub fn value(&self, op: &Op, e: usize, read: &mut dyn FnMut(usize, usize) -> Option<f64>) -> Option<f64> {
         let at = |k: usize| {
             let (strides, start) = &self.args[k];
             (offset(&self.counts, strides, e) as isize + start) as usize
