@@ -320,12 +320,12 @@ fn what_has_no_law_without_data_is_refused() {
     let given = answers::simulate::given(&target, &[("log_s".into(), 1.0), ("log_r".into(), 1.0)]).unwrap();
     let error = simulate(&target, &given, 2, 1, &options).unwrap_err();
     assert!(matches!(&error, AnswerError::Improper { name, law } if name == "z" && law == "flat"), "{error}");
-    // Its next value would depend on what is drawn after all states.
-    let text = SIMULATED.replace("a * z + x", "a * z + lag(y, 1)");
+    // Discrete states are drawn before all data.
+    let text = SIMULATED.replace("where(k, 0.9, 0.4)", "where(k, 0.9, where(lag(n, 1) > 1, 0.4, 0.1))");
     let target = compile(&text, &[("t.csv", GRID)]);
     let error = simulate(&target, &Given::new(), 2, 1, &options).unwrap_err();
     assert!(
-        matches!(&error, AnswerError::BeforeData { name, column } if name == "z" && column == "y"),
+        matches!(&error, AnswerError::BeforeData { name, column } if name == "k" && column == "n"),
         "{error}"
     );
 }

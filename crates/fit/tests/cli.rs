@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use common::{Scratch, interrupt, run, spec};
+use common::{Scratch, columns, ends, interrupt, run, spec};
 use tables::{ReadOptions, Table};
 
 /// A folder with a spec called `model.yaml`.
@@ -30,10 +30,6 @@ fn json(folder: &Path) -> serde_json::Value {
 
 fn table(file: &Path) -> Table {
     Table::read(file, &ReadOptions::default()).unwrap()
-}
-
-fn columns(table: &Table) -> Vec<&str> {
-    table.columns.iter().map(|c| c.name.as_str()).collect()
 }
 
 /// A posterior that every family contains.
@@ -302,5 +298,27 @@ fn densities_at_points_of_a_table() {
     for (line, expected) in stdout(&out).lines().skip(1).zip(log_joint) {
         let found: f64 = line.split(',').nth(1).unwrap().parse().unwrap();
         assert!((found - expected).abs() < 1e-12, "{line}: {expected}");
+    }
+}
+
+#[test]
+fn a_slip_in_the_command_is_told_before_its_arguments() {
+    let dir = Scratch::new("slip");
+    let said = ends(&dir, 2, &["chek", "model.yaml"]);
+    assert!(said.contains("did you mean `fit check`?"), "{said}");
+    let said = ends(&dir, 2, &["predcit", "run", "--data", "a.csv"]);
+    assert!(said.contains("did you mean `fit predict`?"), "{said}");
+}
+
+#[test]
+fn nobody_need_read_what_is_wrong() {
+    use std::process::{Command, Stdio};
+    let dir = Scratch::new("unread");
+    for _ in 0..5 {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut fit = Command::new(env!("CARGO_BIN_EXE_fit"));
+        fit.args(["check", "absent.yaml"]).current_dir(dir.path()).stdout(Stdio::null()).stderr(writer);
+        assert_eq!(fit.status().unwrap().code(), Some(2));
     }
 }

@@ -111,6 +111,9 @@ pub struct Target {
     /// By column, or let, at which a basis is asked for: how many of its values lie outside the range that the
     /// basis was made for; none where it was made for these.
     pub beyond: BTreeMap<String, usize>,
+    /// Inputs with the functions of a basis, each with the node at whose values they were taken: draws that
+    /// the node depends on do not change them.
+    pub bases: Vec<(NodeId, NodeId)>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,

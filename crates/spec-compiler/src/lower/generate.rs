@@ -300,7 +300,16 @@ impl Lowering<'_> {
             here.push((table, column));
         }
         let present = self.all_present(&here);
-        let possible = self.all_present(&others);
+        let lags: Vec<NodeId> = o
+            .dropped
+            .iter()
+            .filter_map(|gap| match *gap {
+                Gap::Lag(i) => Some(self.has_value(i)),
+                Gap::Column { .. } => None,
+            })
+            .collect();
+        let possible = self.all_present(&others).into_iter().chain(lags);
+        let possible = possible.reduce(|a, b| self.graph.mul(a, b));
         let censored = match &o.law.form {
             Form::Censored { left, right, interval, .. } => {
                 let mut any: Vec<NodeId> = left.iter().chain(right).map(|c| self.expr(c)).collect();
@@ -322,12 +331,7 @@ impl Lowering<'_> {
             (_, Some((table, columns))) => Stands::Columns { table, columns },
             (_, None) => Stands::Computed,
         };
-        // Rows whose lags have no value are left out, as by `where:`.
-        let lags = self.lags_are_there(o);
-        let within = match (o.mask.as_ref().map(|m| self.expr(m)), lags) {
-            (Some(mask), Some(lags)) => Some(self.graph.mul(mask, lags)),
-            (mask, lags) => mask.or(lags),
-        };
+        let within = o.mask.as_ref().map(|m| self.expr(m));
         Observed { value, present, possible, censored, within, stands }
     }
 

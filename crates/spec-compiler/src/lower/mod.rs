@@ -119,6 +119,8 @@ pub(crate) struct Lowering<'a> {
     is_prediction: bool,
     /// See [`Target::beyond`].
     beyond: BTreeMap<String, usize>,
+    /// See [`Target::bases`].
+    bases: Vec<(NodeId, NodeId)>,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -174,6 +176,7 @@ impl<'a> Lowering<'a> {
             remembered: Remembered::default(),
             is_prediction: false,
             beyond: BTreeMap::new(),
+            bases: Vec::new(),
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -575,6 +578,7 @@ impl<'a> Lowering<'a> {
             factors,
             drawn: self.model.drawn.clone(),
             beyond: self.beyond,
+            bases: self.bases,
             units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,
