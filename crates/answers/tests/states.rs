@@ -201,7 +201,7 @@ fn hidden_states_are_drawn_back_from_their_joint_law() {
     let (is_far, expected) = by_paths(1.0 / (1.0 + (-u).exp()));
     let error = |p: f64| (p * (1.0 - p) / N as f64).sqrt();
     let known = Known::all(&target, &z);
-    let discrete = predictive::discrete_draws(&target, &known, 1, &Options::default()).unwrap();
+    let discrete = predictive::discrete_draws(&target, &known, 1, &Options::default()).unwrap().latents;
     assert_eq!(discrete.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["far"]);
     let far = &discrete[0].1;
     close("far", mean(far), is_far, error(is_far));

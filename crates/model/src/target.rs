@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
 use graph::value::Bindings;
 
-use crate::generate::{Discrete, Generated, Noise, Rows, State};
+use crate::generate::{Discrete, Generated, MadeOfDiscrete, Noise, Rows, State};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -97,6 +97,8 @@ pub struct Target {
     pub variables: Vec<Generated>,
     /// Discrete latents in the order in which they are drawn back.
     pub discrete: Vec<Discrete>,
+    /// What to report of them beside: lets that do not vary by row.
+    pub made_of_discrete: Vec<MadeOfDiscrete>,
     /// Continuous states that are summed out. Their inputs follow those of the sites, and the noise
     /// follows them.
     pub states: Vec<State>,

@@ -7,8 +7,8 @@ use distributions::{Distribution, Event, Params, Truncated};
 use graph::ir::{Binary, DimId, Kind as NodeKind, NodeId, Op, Role as DimRole, Size, Unary, Varies};
 use graph::value::Value;
 use model::{
-    Carrier, Discrete, DrawError, Drawing, Elements, Generated, Named, Observed, Recipe, Role, Rows, Sampler,
-    Site, Stands, Uniforms, Variable,
+    Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Named, Observed, Recipe,
+    Role, Rows, Sampler, Site, Stands, Uniforms, Variable,
 };
 
 use crate::check::recurrence::{is_line, noise_of};
@@ -185,6 +185,23 @@ impl Lowering<'_> {
         let all: Vec<Discrete> = summed_out.iter().map(discrete).collect();
         let variables = self.variables(summed_out, sites, states);
         (all, variables)
+    }
+
+    /// The lets to report that depend on discrete variables: their values are those of the ones that are drawn.
+    pub(in crate::lower) fn made_of_discrete(&self) -> Vec<MadeOfDiscrete> {
+        let model = self.model;
+        let wanted = |name: &String| model.report.as_ref().is_none_or(|r| r.contains(name));
+        let mut out = Vec::new();
+        for (i, def) in model.lets.iter().enumerate() {
+            let Some(&value) = self.lets.get(&i) else { continue };
+            if def.is_reported && !def.discrete.is_empty() && wanted(&def.name) {
+                let dims = self.graph.canonical(self.dim_ids(&def.dims));
+                let law = Recipe::Computed { value, improper: None };
+                let variable = Variable { name: def.name.clone(), dims, event: Vec::new(), law };
+                out.push(MadeOfDiscrete { variable, labels: self.labels(&def.dims) });
+            }
+        }
+        out
     }
 
     /// Latents, states, nulls and observed values with their laws, in the order of the file; every node

@@ -527,7 +527,7 @@ impl<'a> Lowering<'a> {
         }
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
-                && !def.data_only
+                && def.is_reported
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
@@ -559,6 +559,7 @@ impl<'a> Lowering<'a> {
             .collect();
         let (states, laws) = self.filtered_states();
         let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
+        let made_of_discrete = self.made_of_discrete();
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
@@ -572,6 +573,7 @@ impl<'a> Lowering<'a> {
             log_lik: self.log_lik,
             variables,
             discrete,
+            made_of_discrete,
             states,
             noise: self.noises,
             tables,
