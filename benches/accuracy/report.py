@@ -72,6 +72,8 @@ def row(case, reference, records):
             judged += f"; off published moments by up to {number(most(records, 'moments'))} of what is allowed"
     elif facts["kind"] == "exact":
         judged = facts["how"]
+    elif facts["kind"] == "slices":
+        judged = f"{facts['how']}, {thousands(facts['ess'])} effective"
     else:
         judged = f"NUTS{' ' + facts['how'] if 'how' in facts else ''}, {thousands(facts['ess'])} effective"
         if "moments" in facts:
