@@ -4,6 +4,7 @@ use graph::ir::Varies;
 use numerics::special::sigmoid;
 
 use crate::prelude::*;
+use crate::range::takes_single_values;
 
 #[derive(Debug)]
 pub struct Bernoulli;
@@ -45,12 +46,12 @@ impl Distribution for Bernoulli {
         } else {
             let p = given.value;
             let q = emit::complement(g, p);
-            if g.varies(p) != Varies::Data && g.ty(p).dims.is_empty() {
+            if g.varies(p) != Varies::Data && g.ty(p).dims.is_empty() && !takes_single_values(g, p) {
                 let no = emit::complement(g, x);
                 let (yes, no) = (emit::x_ln_y(g, x, p), emit::x_ln_y(g, no, q));
                 g.add(yes, no)
             } else {
-                let (ln_p, ln_q) = (g.ln(p), g.ln(q));
+                let (ln_p, ln_q) = (emit::ln_or_never(g, p), emit::ln_or_never(g, q));
                 g.select(x, ln_p, ln_q)
             }
         };

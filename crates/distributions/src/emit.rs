@@ -4,7 +4,7 @@ use graph::ir::{Binary, Graph, NodeId, Op, Unary, Varies};
 use graph::log_tail::{Law, LogTail};
 use model::Support;
 
-use crate::range::{is_positive, range};
+use crate::range::{is_positive, range, takes_single_values};
 
 /// ln(2 pi) / 2.
 pub const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
@@ -128,13 +128,14 @@ pub fn impossible_where(g: &mut Graph, out: NodeId, inside: NodeId) -> NodeId {
     g.select(out, never, inside)
 }
 
-/// `x ln(y)`, 0 where `x` is 0, for `x` and `y` not negative.
+/// `x ln(y)`, 0 where `x` is 0, for `x` and `y` not negative; -inf where `y` alone is 0, as in
+/// [`ln_or_never`].
 ///
-/// A lane scalar `y` is left without the check, so that its logarithm leaves the sum over rows; it
-/// must not be exactly 0.
+/// A lane scalar `y` that is 0 nowhere but by chance is left without the check, so that its logarithm
+/// leaves the sum over rows.
 pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
-    let ln_y = g.ln(y);
-    let scalar = g.varies(y) != Varies::Data && g.ty(y).dims.is_empty();
+    let ln_y = ln_or_never(g, y);
+    let scalar = g.varies(y) != Varies::Data && g.ty(y).dims.is_empty() && !takes_single_values(g, y);
     let product = g.mul(x, ln_y);
     if scalar || is_positive(g, y) || g.as_const(x).is_some_and(|x| x != 0.0) {
         return product;
@@ -142,6 +143,21 @@ pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
     let zero = g.constant(0.0);
     let none = g.binary(Binary::Eq, x, zero);
     g.select(none, zero, product)
+}
+
+/// `ln y` of a probability or a rate, not negative. Where it is exactly 0, as `z * p` is for a discrete z
+/// at 0, the value is -inf and the gradient 0: what is impossible there stays so if p moves.
+///
+/// The check is left out where the structure of `y` says that it is 0 only by chance.
+pub fn ln_or_never(g: &mut Graph, y: NodeId) -> NodeId {
+    if g.varies(y) == Varies::Data || is_positive(g, y) || !takes_single_values(g, y) {
+        return g.ln(y);
+    }
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    let none = g.binary(Binary::Eq, y, zero);
+    let some = g.select(none, one, y);
+    let ln_y = g.ln(some);
+    impossible_where(g, none, ln_y)
 }
 
 /// `ln x`, where x may be a latent scaled onto an interval that starts at 0: its factors' logarithms

@@ -25,6 +25,39 @@ pub fn is_positive(g: &Graph, n: NodeId) -> bool {
     }
 }
 
+/// May `n` have one and the same value wherever the coordinates are, as data, constants and comparisons
+/// have it, choices between them, and products with 0? What is made of coordinates by smooth functions
+/// has any single value only by chance. Yes where the structure is not known.
+pub fn takes_single_values(g: &Graph, n: NodeId) -> bool {
+    // Each factor asks for its range.
+    single(g, n, DEPTH / 2)
+}
+
+fn single(g: &Graph, n: NodeId, depth: usize) -> bool {
+    let node = g.node(n);
+    if node.varies == Varies::Data || depth == 0 {
+        return true;
+    }
+    let arg = |k: usize| single(g, node.args[k], depth - 1);
+    // A factor may be 0, where the other does not matter.
+    let zero = |k: usize| {
+        let n = node.args[k];
+        let (low, high) = range(g, n);
+        low <= 0.0 && high >= 0.0 && !is_positive(g, n) && arg(k)
+    };
+    match &node.op {
+        Op::Input(_) => false,
+        Op::Unary(Unary::Sign | Unary::Floor | Unary::Not) => true,
+        Op::Unary(_) | Op::Element { .. } | Op::Slice { .. } | Op::Rename(_) | Op::Gather => arg(0),
+        Op::Binary(Binary::Add | Binary::Sub) => arg(0) && arg(1),
+        Op::Binary(Binary::Mul) => zero(0) || zero(1) || (arg(0) && arg(1)),
+        Op::Binary(Binary::Div) => zero(0) || (arg(0) && arg(1)),
+        Op::Binary(Binary::Max | Binary::Min) => arg(0) || arg(1),
+        Op::Select => arg(1) || arg(2),
+        _ => true,
+    }
+}
+
 const UNKNOWN: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 
 fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(&Graph, NodeId) -> (f64, f64), depth: usize) -> (f64, f64) {

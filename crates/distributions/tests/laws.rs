@@ -7,7 +7,7 @@ use distributions::{
     DistributionError, Domain, Params, Place, Truncated, bijector_for, in_domain, log_prob_at, tails_at,
 };
 use graph::interpret::evaluate;
-use graph::ir::{Graph, Kind, NodeId, Varies};
+use graph::ir::{Graph, Kind, NodeId, Unary, Varies};
 use graph::value::{Bindings, Value};
 use graph::vjp::value_and_grad;
 use model::Support;
@@ -409,4 +409,69 @@ fn there_is_no_density_outside_the_domain_of_a_parameter() {
         }
     }
     assert!(tested > 3000);
+}
+
+/// Probabilities and rates of exactly 0, and probabilities of 1, as a presence z makes them of p: what is
+/// certain has log density 0, what is impossible -inf, and a mixture over z the gradient of what is left.
+#[test]
+fn what_is_certain_and_what_is_impossible() {
+    // By law: its name, the parameter, and outcomes with their log density where z = 1.
+    type Density = fn(f64, f64) -> f64;
+    let binomial: Density = |x, p| {
+        let ways = [1.0f64, 4.0, 6.0, 4.0, 1.0][x as usize];
+        ways.ln() + x * p.ln() + (4.0 - x) * (1.0 - p).ln()
+    };
+    let bernoulli: Density = |x, p| if x == 1.0 { p.ln() } else { (1.0 - p).ln() };
+    let poisson: Density = |x, rate| x * rate.ln() - rate - [1.0f64, 1.0, 2.0][x as usize].ln();
+    let laws: [(&str, &str, &[f64], Density); 3] = [
+        ("bernoulli", "p", &[0.0, 1.0], bernoulli),
+        ("binomial", "p", &[0.0, 1.0, 4.0], binomial),
+        ("poisson", "rate", &[0.0, 1.0, 2.0], poisson),
+    ];
+    for (name, parameter, outcomes, at_one) in laws {
+        let law = distributions::lookup(name).unwrap();
+        // Zero where z is zero, and one: z p, and 1 - z (1 - p).
+        for at_zero in [0.0, 1.0] {
+            if name == "poisson" && at_zero == 1.0 {
+                continue;
+            }
+            for &x in outcomes {
+                let mut g = Graph::new();
+                let (z, dim) = common::vector(&mut g, "z", 2, Varies::Data);
+                let u = g.input("u", Varies::Lane, Kind::Real, &[]);
+                let p = g.unary(Unary::Sigmoid, u);
+                let (one, four) = (g.constant(1.0), g.constant(4.0));
+                let rate = if at_zero == 0.0 {
+                    g.mul(z, p)
+                } else {
+                    let q = g.sub(one, p);
+                    let none = g.mul(z, q);
+                    g.sub(one, none)
+                };
+                let given: Vec<(&str, NodeId)> = match name {
+                    "binomial" => vec![("n", four), (parameter, rate)],
+                    _ => vec![(parameter, rate)],
+                };
+                let params = Params::bind(law, &[], &given).unwrap();
+                let seen = g.constant(x);
+                let by_z = law.log_prob(&mut g, &params, seen).unwrap();
+                let by_z = g.expand(by_z, &[dim]);
+                let total = g.logsumexp(by_z, &[dim]);
+                let vg = value_and_grad(&g, total, &[u], &[by_z]).unwrap();
+                let u = 0.3f64;
+                let found =
+                    run(&vg.graph, &[vg.others[0], vg.grads[0]], &[("z", vec![0.0, 1.0]), ("u", vec![u])]);
+                let label = format!("{name} of {at_zero} at {x}");
+                let last = if name == "binomial" { 4.0 } else { 1.0 };
+                let certain = x == at_zero * last;
+                let none = found[0][0];
+                assert!(if certain { none == 0.0 } else { none == f64::NEG_INFINITY }, "{label}: {none}");
+                let p = |u: f64| 1.0 / (1.0 + (-u).exp());
+                assert_close(found[0][1], at_one(x, p(u)), 1e-14, &label);
+                let total = |u: f64| (f64::from(u8::from(certain)) + at_one(x, p(u)).exp()).ln();
+                let expected = (total(u + 1e-6) - total(u - 1e-6)) / 2e-6;
+                assert_close(found[1][0], expected, 1e-8, &format!("gradient of {label}"));
+            }
+        }
+    }
 }

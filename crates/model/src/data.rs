@@ -23,6 +23,21 @@ impl Cells {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// The numbers that texts are which are whole ones, one with zeros before it, as codes and some months are.
+    /// They are labels as written, and numbers too.
+    pub fn padded_numbers(&self, nulls: &[usize]) -> Option<Vec<i64>> {
+        let Cells::Text(cells) = self else { return None };
+        let is_null = |r: usize| nulls.binary_search(&r).is_ok();
+        let mut is_padded = false;
+        let numbers = cells.iter().enumerate().map(|(r, s)| {
+            let s = if is_null(r) { "0" } else { s.trim() };
+            is_padded |= s.len() > 1 && s.starts_with('0');
+            s.parse().ok().filter(|_| s.bytes().all(|b| b.is_ascii_digit()))
+        });
+        let numbers: Option<Vec<i64>> = numbers.collect();
+        numbers.filter(|_| is_padded)
+    }
+
     /// What a person would call it.
     pub fn kind(&self) -> &'static str {
         match self {

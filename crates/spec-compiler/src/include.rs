@@ -110,7 +110,12 @@ impl Gatherer<'_> {
                     },
                     other => other.to_string(),
                 };
-                self.faults.push(errors::include_unreadable(span, text, &why, nearest::file(path)));
+                self.faults.push(errors::include_unreadable(
+                    span,
+                    text,
+                    &why,
+                    nearest::file_as_written(path, text),
+                ));
             }
         }
     }

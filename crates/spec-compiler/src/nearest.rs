@@ -42,6 +42,11 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
 
 /// For a file that is not there: one of its folder with nearly its name, as a question.
 pub fn file(path: &Path) -> Option<String> {
+    file_as_written(path, "")
+}
+
+/// The same, with the folder that the spec names before it.
+pub fn file_as_written(path: &Path, written: &str) -> Option<String> {
     if path.exists() {
         return None;
     }
@@ -50,7 +55,7 @@ pub fn file(path: &Path) -> Option<String> {
         std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
     let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str));
     Some(match near.first() {
-        Some(near) => format!("did you mean `{near}`?"),
+        Some(near) => format!("did you mean `{}`?", Path::new(written).with_file_name(near).display()),
         None => "paths are relative to the folder of the file that names them".into(),
     })
 }

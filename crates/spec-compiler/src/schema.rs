@@ -70,6 +70,7 @@ fn of(shape: Shape) -> Value {
         Shape::Names => list(json!({"type": ["string", "boolean"]})),
         Shape::Number => json!({"type": ["number", "string"]}),
         Shape::Whole(least) => json!({"type": ["integer", "string"], "minimum": least}),
+        Shape::Exactly(n) => json!({"enum": [n, n.to_string()]}),
         Shape::Expression => json!({"type": ["string", "number", "boolean", "array"]}),
         Shape::Law => json!({"type": "string"}),
         Shape::Choice(words) => json!({"enum": words()}),

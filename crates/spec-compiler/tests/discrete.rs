@@ -145,3 +145,40 @@ fn trials_that_are_not_known_are_refused() {
         assert!(said.contains("n of binomial must be a constant here"), "{said}");
     }
 }
+
+/// Occupancy: a site without the animal shows none, for certain. By site z is summed over both.
+#[test]
+fn a_species_that_is_not_there_is_not_seen() {
+    let mut tables = Tables::read();
+    tables.add("sites.csv", "v1,v2,n\n0,0,0\n1,0,2\n0,1,0\n");
+    let (a, b) = (0.4f64, -0.3f64);
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let (psi, p) = (sigmoid(a), sigmoid(b));
+    let prior = [a, b].iter().map(|x| -0.5 * x * x - 0.5 * (2.0 * std::f64::consts::PI).ln()).sum::<f64>();
+    let check = |law: &str, site: &dyn Fn(usize) -> (f64, bool)| {
+        let text = format!(
+            "model: m\ndata:\n  s: {{file: sites.csv, rows: site, stack: {{v: {{columns: [v1, v2], dim: visit}}}}}}\n\
+             latent:\n  a: normal(0, 1)\n  b: normal(0, 1)\n  z[site]: bernoulli(sigmoid(a))\n\
+             let:\n  p: sigmoid(b)\nobserve:\n  {law}\n"
+        );
+        let sites = (0..3).map(|i| {
+            let (there, nothing_seen) = site(i);
+            (psi * there + if nothing_seen { 1.0 - psi } else { 0.0 }).ln()
+        });
+        close(log_joint(&compiled(&text, &tables), &[a, b]), prior + sites.sum::<f64>());
+    };
+    let visits = |i: usize| match i {
+        0 => ((1.0 - p).powi(2), true),
+        _ => (p * (1.0 - p), false),
+    };
+    check("v: bernoulli(z * p)", &visits);
+    check("v: bernoulli(where(z, p, 0))", &visits);
+    let n = [0, 2, 0];
+    check("n: binomial(4, z * p)", &|i| {
+        (choose(4, n[i]) * p.powi(n[i] as i32) * (1.0 - p).powi(4 - n[i] as i32), n[i] == 0)
+    });
+    check("n: poisson(z * exp(b))", &|i| {
+        let rate = b.exp();
+        ((n[i] as f64 * b - rate - ln_factorial(n[i])).exp(), n[i] == 0)
+    });
+}

@@ -237,7 +237,10 @@ fn overrides_replace_or_add_one_entry() {
         ("latent.mu=normal(0, 5)", "  mu ~ normal(0, 5)\n"),
         ("latent.alpha=normal(mu, 2)", "  alpha[county] ~ normal(mu, 2)\n"),
         ("latent.alpha[year]=normal(mu, 2)", "  alpha[year] ~ normal(mu, 2)\n"),
-        ("latent.alpha[county].prior=normal(0, 1)", ""),
+        ("latent.alpha[county].prior=normal(0, 1)", "  alpha[county] ~ normal(0, 1)\n"),
+        ("latent.mu.unit=m", "  mu ~ normal(0, 1) in m\n"),
+        ("observe.homes.y.where=floor == 0", "  homes.y ~ normal(alpha[county], 1) where floor == 0\n"),
+        ("latent.mu.prior.more=1", ""),
         ("latent.s=half_normal(1)", "  s ~ half_normal(1)\n"),
         ("latent.mu={prior: \"normal(0, 7)\"}", "  mu ~ normal(0, 7)\n"),
         ("let.twice = 2 * mu", "let\n  twice = 2 * mu\n"),
@@ -260,7 +263,7 @@ fn overrides_replace_or_add_one_entry() {
             Err(mistakes) => render(&mistakes, &source),
         };
         if expected.is_empty() {
-            holds(&shown, &["`latent.alpha[county]` is a single value and has no entries"]);
+            holds(&shown, &["`latent.mu` is a single value and has no entries"]);
         } else {
             assert!(shown.contains(expected), "{option}:\n{shown}");
         }

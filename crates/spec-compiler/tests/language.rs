@@ -653,3 +653,114 @@ observe:
     let rows = normal(1.5, 0.7 + 3.0, 1.0) + normal(0.5, 0.0, 1.0) + normal(-1.0, 0.7 + 3.0, 1.0);
     close(found, normal(0.7, 0.0, 2.0) + rows);
 }
+
+/// `cc[g, h]`: each row's element by two columns; the smaller dimension of either side, in either order, and
+/// what is left over stays.
+#[test]
+fn lookups_by_two_columns_of_a_row() {
+    let mut tables = Tables::read();
+    tables.add("cells.csv", "g,h,y\na,2,0.1\nb,1,0.2\na,3,0.3\nb,2,0.4\n");
+    let rows = [(0, 1, 0.1), (1, 0, 0.2), (0, 2, 0.3), (1, 1, 0.4)];
+    let cc = [[0.3, -0.4, 1.2], [0.8, 0.5, -0.9]];
+    let prior: f64 = cc.iter().flatten().map(|x| normal(*x, 0.0, 1.0)).sum();
+    let density = |latent: &str, mean: &str, u: &[f64]| {
+        let text = format!(
+            "model: m\ndata:\n  d: {{file: cells.csv, rows: r}}\nlatent:\n  {latent}: normal(0, 1)\nobserve:\n  y: normal({mean}, 1)\n"
+        );
+        support::density::log_joint(&models::compiled(&text, &tables), u)
+    };
+    let expected = prior + rows.iter().map(|&(g, h, y)| normal(y, cc[g][h], 1.0)).sum::<f64>();
+    // Dimensions stand in memory in the order in which they were first named.
+    let flat: Vec<f64> = cc.iter().flatten().copied().collect();
+    let turned: Vec<f64> = (0..3).flat_map(|h| [cc[0][h], cc[1][h]]).collect();
+    for mean in ["cc[g, h]", "cc[h, g]", "cc[g][h]", "0.5 * cc[g, h] + 0.5 * cc[h, g]"] {
+        close(density("cc[g, h]", mean, &flat), expected);
+        close(density("cc[h, g]", mean, &turned), expected);
+    }
+    // An element of a third dimension, and three lookups in one.
+    let text = |mean: &str| {
+        format!(
+            "model: m\ndims: {{k: 2}}\ndata:\n  d: {{file: cells.csv, rows: r}}\nlatent:\n  cc[k, g, h]: normal(0, 1)\n\
+             let:\n  two[r, k]: cc[g, h]\nobserve:\n  y: normal({mean}, 1)\n"
+        )
+    };
+    let both: Vec<f64> = flat.iter().copied().chain(flat.iter().map(|x| 2.0 * x)).collect();
+    let prior: f64 = both.iter().map(|x| normal(*x, 0.0, 1.0)).sum();
+    for (mean, factor) in [("cc[k=2][g, h]", 2.0), ("two[k=1] + cc[g, h, k=2]", 3.0)] {
+        let c = models::compiled(&text(mean), &tables);
+        let expected = prior + rows.iter().map(|&(g, h, y)| normal(y, factor * cc[g][h], 1.0)).sum::<f64>();
+        close(support::density::log_joint(&c, &both), expected);
+    }
+}
+
+/// Home against away: two columns of one dimension look up in a matrix over it and its prime.
+#[test]
+fn lookups_by_two_columns_of_one_dimension() {
+    let mut tables = Tables::read();
+    tables.add("games.csv", "home,away,goals\nt1,t2,0.5\nt3,t1,1\nt2,t3,-1\n");
+    let rows = [(0, 1, 0.5), (2, 0, 1.0), (1, 2, -1.0)];
+    let u: Vec<f64> = (0..9).map(|i| 0.1 * f64::from(i) - 0.3).collect();
+    for (mean, turned) in [("m[home, away]", false), ("m[away, home]", true)] {
+        let text = format!(
+            "model: m\ndata:\n  games: {{file: games.csv, rows: game, index: {{home: team, away: team}}}}\nlatent:\n  \
+             m[team, team']: normal(0, 1)\nobserve:\n  goals: normal({mean}, 1)\n"
+        );
+        let at = |home: usize, away: usize| if turned { u[3 * away + home] } else { u[3 * home + away] };
+        let expected = u.iter().map(|x| normal(*x, 0.0, 1.0)).sum::<f64>()
+            + rows.iter().map(|&(home, away, y)| normal(y, at(home, away), 1.0)).sum::<f64>();
+        close(support::density::log_joint(&models::compiled(&text, &tables), &u), expected);
+    }
+}
+
+/// A text through a lookup, and a key that the row's own column points to.
+#[test]
+fn levels_of_a_parent_and_of_a_key() {
+    let mut tables = Tables::read();
+    tables.add("visits.csv", "site,y\na,0.1\nb,0.2\nc,0.3\na,0.4\n");
+    tables.add("sites.csv", "site,kind\na,park\nb,street\nc,park\n");
+    let text = |what: &str| {
+        format!(
+            "model: m\ndata:\n  visits: {{file: visits.csv, rows: visit}}\n  sites: {{file: sites.csv, key: site}}\nlatent:\n  \
+             b: normal(0, 1)\n{what}"
+        )
+    };
+    let b = 0.7;
+    let (y, park) = ([0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 1.0, 1.0]);
+    let all = normal(b, 0.0, 1.0) + (0..4).map(|i| normal(y[i], b * park[i], 1.0)).sum::<f64>();
+    let parks = normal(b, 0.0, 1.0) + [0, 2, 3].map(|i| normal(y[i], b, 1.0)).iter().sum::<f64>();
+    let not_b = "observe:\n  y: {law: \"normal(b, 1)\", where: \"site != 'b'\"}\n";
+    let kind = "observe:\n  y: {law: \"normal(b, 1)\", where: \"kind[site] == 'park'\"}\n";
+    let law = "observe:\n  y: normal(b * (kind[site] == 'park'), 1)\n";
+    let let_ = "let:\n  green: kind[site] != 'street'\nobserve:\n  y: normal(b * green, 1)\n";
+    for (what, expected) in [(not_b, parks), (kind, parks), (law, all), (let_, all)] {
+        let t = models::compiled(&text(what), &tables).target;
+        close(models::log_joint(&t, &models::at(&t, &[b])), expected);
+    }
+}
+
+/// Codes with zeros before them are labels as they are written, and may be numbers.
+#[test]
+fn codes_keep_their_zeros() {
+    let mut tables = Tables::read();
+    tables.add("fips.csv", "county,month,y\n01001,10,0.1\n01003,09,0.2\n1001,11,0.3\n");
+    let text = "
+model: m
+data:
+  d: {file: fips.csv, rows: r, ordered_by: month}
+latent:
+  a[county]: normal(0, 1)
+let:
+  so_far: cumulative_sum(month, over=r)
+observe:
+  y: normal(a[county] + month + so_far, 1)
+";
+    let t = models::compiled(text, &tables).target;
+    assert_eq!(t.coordinates(), ["a[01001]", "a[01003]", "a[1001]"]);
+    let a = [0.3, -0.2, 0.5];
+    let month = [10.0, 9.0, 11.0];
+    let so_far = [19.0, 9.0, 30.0];
+    let expected = (0..3)
+        .map(|i| normal(a[i], 0.0, 1.0) + normal([0.1, 0.2, 0.3][i], a[i] + month[i] + so_far[i], 1.0))
+        .sum();
+    close(models::log_joint(&t, &models::at(&t, &a)), expected);
+}

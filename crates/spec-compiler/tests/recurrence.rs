@@ -639,3 +639,71 @@ observe:
         compiled(&text("where(t == 1, 1, -1)", "where(t == 1, -1, 1)"), &tables);
     }
 }
+
+/// Running sums go along the rows as `lag` does: in the order of `ordered_by:`, anew for each series.
+#[test]
+fn running_sums_go_in_the_order_of_the_rows() {
+    // In order x is 1, 2, 3, 4; by series a 1, 4 and b 2, 3.
+    let csv = "t,g,x,y\n4,a,4,0.1\n2,b,2,0.2\n1,a,1,0.3\n3,b,3,0.4\n";
+    let tables = tables("walk.csv", csv);
+    let is = |sum: &str, order: &str, expected: [f64; 4]| {
+        let text = format!(
+            "
+model: walk
+data:
+  walk: {{file: walk.csv, rows: i{order}}}
+latent:
+  b: normal(0, 1)
+  e[i]: normal(0, 1)
+let:
+  sum: {sum}
+observe:
+  y: normal(b * sum, 1)
+"
+        );
+        let (b, e) = (0.7, [0.4, -0.2, 1.1, 0.3]);
+        let y = [0.1, 0.2, 0.3, 0.4];
+        let by_hand = normal(b, 0.0, 1.0)
+            + e.iter().map(|e| normal(*e, 0.0, 1.0)).sum::<f64>()
+            + (0..4).map(|i| normal(y[i], b * expected[i], 1.0)).sum::<f64>();
+        close(log_joint(&compiled(&text, &tables), &[&[b][..], &e].concat()), by_hand);
+    };
+    let ordered = ", ordered_by: t";
+    is("cumulative_sum(x, over=i)", ordered, [10.0, 3.0, 1.0, 6.0]);
+    is("cumulative_sum(x, over=i)", "", [4.0, 6.0, 7.0, 10.0]);
+    is("cumulative_sum(x, over=i, by=g)", ordered, [5.0, 2.0, 1.0, 5.0]);
+    is("cumulative_sum(x, by=g)", "", [4.0, 2.0, 5.0, 5.0]);
+    is("cumulative_sum(e, over=i)", ordered, [1.6, 0.9, 1.1, 1.2]);
+    is("cumulative_sum(e, over=i, by=g)", ordered, [1.5, -0.2, 1.1, 0.1]);
+}
+
+/// In `next` a running sum of data keeps to the series of the block.
+#[test]
+fn running_sums_in_a_block_keep_to_its_series() {
+    let text = "
+model: m
+data:
+  s: {file: small.csv, rows: i, ordered_by: t}
+latent: {b: \"normal(0, 1)\"}
+recurrence:
+  r:
+    over: i
+    by: g
+    states:
+      z: {initial: 0, next: cumulative_sum(w)}
+observe:
+  y: {law: \"normal(b * z, 1)\", where: \"t > 1 and not (g == 'b' and t == 2)\"}
+";
+    let tables = tables("small.csv", &SMALL.replace("b,\n", "b,0\n"));
+    let c = compiled(text, &tables);
+    let b = 0.3;
+    let mut by_hand = normal(b, 0.0, 1.0);
+    for series in small() {
+        let mut sum = series[0].0;
+        for (w, y) in &series[1..] {
+            sum += w;
+            by_hand += y.map_or(0.0, |y| normal(y, b * sum, 1.0));
+        }
+    }
+    close(log_joint(&c, &[b]), by_hand);
+}

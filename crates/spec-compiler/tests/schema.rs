@@ -141,6 +141,7 @@ fn misspelt_and_misshaped_specs_do_not() {
         ("model: m\nlatent: [x]", "is no [\"object\",\"null\"]"),
         ("model: m\nobserve: {y: {law: \"normal(0, 1)\", were: \"t > 1\"}}", "unknown key were"),
         ("model: m\nscm: {}", "unknown key scm"),
+        ("version: 2\nmodel: m", "2 is none of"),
         ("model: m\ninference: {draws: 0}", "0 is below 1"),
         ("model: m\ninference: {draws: 1.5}", "1.5 is no"),
         ("model: m\ninference: {method: map}", "is none of"),

@@ -139,25 +139,34 @@ fn base(
     if !expr::must_not_vary_over_discrete(scope, &base, &[rows]) {
         return None;
     }
-    let step = context.step.as_ref().filter(|s| s.rows == rows);
-    if scope.tables[table].ordered_by.is_none() && step.is_none() {
+    let is_own = context.step.as_ref().is_some_and(|s| s.rows == rows);
+    if scope.tables[table].ordered_by.is_none() && !is_own {
         let name = scope.tables[table].name.clone();
         return scope.fail(errors::lag_unordered(span, &name));
     }
-    let series = match (args.by, step) {
-        (None, Some(step)) => step.series.clone(),
-        (by, _) => {
-            let by = match by {
-                Some(by) => Some(column(scope, table, by)?),
-                None => None,
-            };
-            match series::series(&scope.tables[table], by, span) {
-                Ok(series) => series,
-                Err(mistake) => return scope.fail(*mistake),
-            }
-        }
-    };
+    let series = series_of(scope, table, args.by, context, span)?;
     Some((base, (rows, table), series))
+}
+
+/// The series of the rows of `table` that a function goes along: those that `by=` tells apart, inside a
+/// recurrence over these rows its own, else one.
+pub fn series_of(
+    scope: &mut Scope,
+    table: usize,
+    by: Option<&Expr>,
+    context: &Context,
+    span: Span,
+) -> Option<Series> {
+    let rows = scope.tables[table].rows;
+    let by = match (by, context.step.as_ref().filter(|s| s.rows == rows)) {
+        (None, Some(step)) => return Some(step.series.clone()),
+        (None, None) => None,
+        (Some(by), _) => Some(column(scope, table, by)?),
+    };
+    match series::series(&scope.tables[table], by, span) {
+        Ok(series) => Some(series),
+        Err(mistake) => scope.fail(*mistake),
+    }
 }
 
 fn column(scope: &mut Scope, table: usize, by: &Expr) -> Option<usize> {

@@ -10,6 +10,7 @@ pub(crate) mod laws;
 mod levels;
 pub mod linear;
 mod order;
+mod own_outcomes;
 mod own_rows;
 pub(crate) mod recurrence;
 mod scope;
@@ -22,7 +23,7 @@ use std::path::Path;
 
 use model::{DataSource, Support};
 
-use crate::core::{Core, ItemKind, Origin};
+use crate::core::{Core, Item, ItemKind, Origin};
 use crate::diagnostic::{Diagnostic, Label};
 use crate::errors;
 use crate::expr::{Declaration, Expr, ExprKind, Ident};
@@ -93,7 +94,9 @@ pub fn check_after(
         match &item.kind {
             ItemKind::Observe { target, law, rows } => {
                 let new = observe(&mut scope, target, law, rows.as_ref(), &item.origin);
-                if let Some((new, first)) = new.as_ref().and_then(|new| Some((new, twin(&observes, new)?))) {
+                if let Some((new, first)) =
+                    new.as_ref().and_then(|new| Some((new, twin(&scope, &observes, new)?)))
+                {
                     scope.tell(errors::observed_twice(new.origin.span, &new.name, first));
                 }
                 observes.extend(new);
@@ -104,7 +107,8 @@ pub fn check_after(
             _ => {}
         }
     }
-    let imputed = imputed(&mut scope, &observes);
+    own_outcomes::have_one_law_each(&mut scope, &observes);
+    let imputed = imputed(&mut scope, core, &observes);
     if let Some(names) = &core.output.report {
         names.iter().for_each(|name| reported(&mut scope, name));
     }
@@ -220,7 +224,7 @@ fn latent(scope: &mut Scope, i: usize) {
     let args: Vec<Typed> = law.args().into_iter().map(|(arg, _)| arg.clone()).collect();
     let whole = args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
     if whole && laws::fits(scope, &law, &dims, &target.name, false) {
-        own_rows::warn_of_rows_summed_away(scope, &law, &dims, &name);
+        own_rows::warn_of_rows_summed_away(scope, &args.iter().collect::<Vec<_>>(), &dims, &name);
         scope.has_discrete |= discrete.is_some();
         scope.latents[i].done = Some(Latent { name, dims, law, discrete, origin: origin.clone() });
     }
@@ -258,6 +262,7 @@ fn factor(scope: &mut Scope, name: &Ident, value: &Expr, origin: &Origin) -> Opt
     {
         return None;
     }
+    own_rows::warn_of_rows_summed_away(scope, &[&value], &value.dims, &name.name);
     Some(FactorDef { name: name.name.clone(), value, origin: origin.clone() })
 }
 
@@ -267,31 +272,55 @@ fn combinations_fit(scope: &mut Scope, law: &Law, dims: &[DimRef]) -> bool {
     scope.fits_combinations(&met, dims, law.span)
 }
 
-/// Where what a likelihood is of has one already, by another name: `y` and `table.y`.
-fn twin(observes: &[ObserveDef], new: &ObserveDef) -> Option<Span> {
-    let same = |o: &&ObserveDef| match (&o.value.kind, &new.value.kind) {
+/// Where what a likelihood is of has one already, by another name: `y` and `table.y`, or a let that is `y`.
+fn twin(scope: &Scope, observes: &[ObserveDef], new: &ObserveDef) -> Option<Span> {
+    let same = |o: &&ObserveDef| match (behind(scope, &o.value), behind(scope, &new.value)) {
         (Kind::Column { table, column }, Kind::Column { table: t, column: c }) => (table, column) == (t, c),
+        (Kind::Stack { table, stack }, Kind::Stack { table: t, stack: s }) => (table, stack) == (t, s),
         (Kind::Let(a), Kind::Let(b)) => a == b,
         _ => false,
     };
     observes.iter().find(same).map(|o| o.origin.span)
 }
 
+/// What a let that is another name for a value is a name for.
+fn behind<'s>(scope: &'s Scope, value: &'s Typed) -> &'s Kind {
+    let mut here = value;
+    while let Kind::Let(i) = here.kind
+        && let Some(def) = &scope.lets[i].done
+        && matches!(def.value.kind, Kind::Let(_) | Kind::Column { .. } | Kind::Stack { .. })
+    {
+        here = &def.value;
+    }
+    &here.kind
+}
+
 /// The columns whose nulls are inferred, each by its law in `observe:`.
-fn imputed(scope: &mut Scope, observes: &[ObserveDef]) -> Vec<Imputed> {
+fn imputed(scope: &mut Scope, core: &Core, observes: &[ObserveDef]) -> Vec<Imputed> {
     let mut out = Vec::new();
     for table in 0..scope.tables.len() {
         for column in 0..scope.tables[table].data.columns.len() {
             if !scope.imputes(table, column) {
                 continue;
             }
-            let is_it = |o: &ObserveDef| matches!(o.value.kind, Kind::Column { table: t, column: c } if (t, c) == (table, column));
+            let is_it = |o: &ObserveDef| match o.value.kind {
+                Kind::Column { table: t, column: c } => (t, c) == (table, column),
+                Kind::Level(i) => (scope.indices[i].table, scope.indices[i].column) == (table, column),
+                _ => false,
+            };
             let c = &scope.tables[table].data.columns[column];
             let name = c.name.clone();
             let nulls = c.nulls.clone();
             let Some(observe) = observes.iter().position(is_it) else {
-                let span = scope.tables[table].span;
-                scope.tell(errors::imputed_without_law(span, &name));
+                // A law that failed has told why.
+                let of_it = |item: &Item| match &item.kind {
+                    ItemKind::Observe { target, .. } => target.name.name == name,
+                    _ => false,
+                };
+                if !core.items.iter().any(of_it) {
+                    let span = scope.tables[table].span;
+                    scope.tell(errors::imputed_without_law(span, &name));
+                }
                 continue;
             };
             let o = &observes[observe];
@@ -406,12 +435,13 @@ fn observe(
         return None;
     }
     if !is_whole(scope, &value, mask.as_ref(), &law)
-        || !own_rows::is_free_of_its_outcome(scope, &value, &law, &name)
+        || !own_outcomes::is_free_of_its_outcome(scope, &value, &law, &name, mask.is_some())
     {
         return None;
     }
-    own_rows::warn_of_rows_summed_away(scope, &law, &dims, &name);
-    let read = law.args().into_iter().map(|(arg, _)| arg).chain([&value]).chain(&mask);
+    let args: Vec<&Typed> = law.args().into_iter().map(|(arg, _)| arg).collect();
+    own_rows::warn_of_rows_summed_away(scope, &args, &dims, &name);
+    let read = args.into_iter().chain([&value]).chain(&mask);
     let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
     Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
 }

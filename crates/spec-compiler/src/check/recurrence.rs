@@ -17,7 +17,7 @@ use model::Support;
 use crate::check::expr::{self, Context};
 use crate::check::scope::{Scope, StepLet, outcomes_of};
 use crate::check::series::{self, Series};
-use crate::check::{MAX_COORDINATES, functions, laws, values_of};
+use crate::check::{MAX_COORDINATES, functions, laws, own_rows, values_of};
 use crate::core::Recur;
 use crate::errors;
 use crate::expr::{Expr, ExprKind};
@@ -175,6 +175,7 @@ fn step(scope: &mut Scope, e: &Expr, context: &Context, me: SeriesRef, firsts: &
     if !args.iter().all(|arg| rows_stay_apart(scope, arg, context)) {
         return None;
     }
+    own_rows::warn_of_rows_summed_away(scope, &args.iter().collect::<Vec<_>>(), &dims, &target.name);
     args.iter().all(|arg| expr::known_along(scope, arg, firsts, at_first)).then_some(step)
 }
 

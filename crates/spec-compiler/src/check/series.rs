@@ -10,7 +10,7 @@ use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
-use crate::typed::LagDef;
+use crate::typed::{DimRef, LagDef};
 
 /// The rows of a table, series after series, each in its order.
 #[derive(Clone, Debug)]
@@ -103,10 +103,13 @@ pub fn series(t: &LoadedTable, by: Option<usize>, span: Span) -> Result<Series, 
             let place = t.data.locate(row);
             return Err(Box::new(errors::null(span, &c.name, &t.name, &place, c.nulls.len())));
         }
-        order.sort_by(|&a, &b| group[a].cmp(&group[b]).then_with(|| compare(&c.cells, a, b)));
+        // Numbers that are written with zeros before them go by their size.
+        let padded = c.cells.padded_numbers(&c.nulls).map(Cells::Integer);
+        let cells = padded.as_ref().unwrap_or(&c.cells);
+        order.sort_by(|&a, &b| group[a].cmp(&group[b]).then_with(|| compare(cells, a, b)));
         let tie = order
             .windows(2)
-            .find(|w| group[w[0]] == group[w[1]] && compare(&c.cells, w[0], w[1]) == Ordering::Equal);
+            .find(|w| group[w[0]] == group[w[1]] && compare(cells, w[0], w[1]) == Ordering::Equal);
         if let Some(w) = tie {
             let places = (t.data.locate(w[0]), t.data.locate(w[1]));
             return Err(Box::new(errors::order_tie(span, &c.name, &t.name, &places, by.is_some())));
@@ -128,6 +131,15 @@ fn compare(cells: &Cells, a: usize, b: usize) -> Ordering {
 }
 
 impl Scope<'_> {
+    /// Where `dim` is the rows of a table whose file has another order than `ordered_by:`: the row at each
+    /// place of that order, and the column. Not where several rows share a place: these are several series.
+    pub fn other_order(&self, dim: DimRef, span: Span) -> Option<(Vec<u32>, String)> {
+        let t = self.tables.iter().find(|t| t.rows == dim)?;
+        let column = t.data.columns[t.ordered_by?].name.clone();
+        let order = series(t, None, span).ok().filter(|s| !s.is_file_order())?.order;
+        Some((order, column))
+    }
+
     /// The lag by `k` rows of series of a value without value in the rows `gaps` (sorted).
     pub fn lag(&mut self, table: usize, series: &Series, k: usize, gaps: &[usize], text: String) -> usize {
         let earlier = series.earlier(k);

@@ -29,7 +29,10 @@ pub fn not_over_levels(
 
 pub fn already_over(span: Span, what: &str, rows: &str) -> Diagnostic {
     let message = format!("`{what}` already varies over `{rows}`, the rows it would be looked up by");
-    mistake("wrong_dimension", span, message)
+    mistake("wrong_dimension", span, message).help(format!(
+        "two columns of one table look up together, `beta[g, h]`; where `{rows}` labels the rows (`key:`), declare \
+         them by `rows:` and another name, and look both columns up"
+    ))
 }
 
 /// What a left side that lacks a dimension of its law could do about it.

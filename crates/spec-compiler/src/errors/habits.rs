@@ -90,6 +90,9 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
     (&["var", "variance"], "sd(x)^2"),
     (&["scale", "standardize", "zscore"], "(x - mean(x)) / sd(x)"),
     (&["t"], "transpose(x)"),
+    (&["round", "rint"], "floor(x + 0.5)"),
+    (&["ceil", "ceiling"], "-floor(-x)"),
+    (&["mod", "fmod"], "a - b * floor(a / b)"),
 ];
 
 /// Parameters: any of ours that the law has.

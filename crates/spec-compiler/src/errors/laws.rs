@@ -30,6 +30,11 @@ pub fn unknown_distribution(span: Span, name: &str) -> Diagnostic {
             "a law is a distribution; put the expression among its arguments, as in `normal(log(x), s)`",
         );
     }
+    if matches!(name.to_lowercase().replace('_', "").as_str(), "lkj" | "lkjcorr" | "lkjcorrelation") {
+        return d.help(
+            "write its Cholesky factor, `L[d, d']: lkj_cholesky(2)`, which a `multivariate_normal` takes as `cholesky=`",
+        );
+    }
     if let Some(ours) = habits::law(name) {
         return d.help(format!("it is called `{ours}` here"));
     }
@@ -45,6 +50,9 @@ pub fn argument_count(span: Span, name: &str, expected: usize, found: usize) -> 
     let s = if expected == 1 { "" } else { "s" };
     let d = mistake("argument_count", span, format!("`{name}` takes {expected} argument{s}, found {found}"));
     match functions::signature(name) {
+        _ if found == 2 && matches!(name, "max" | "min") => d.help(format!(
+            "of two values it is `{name}imum(a, b)`; `{name}(e, over=d)` is along a dimension"
+        )),
         Some(signature) => d.help(format!("the form is `{signature}`")),
         None if expected == 1 => d.help(format!("the form is `{name}(x)`")),
         None => d.help(format!("the form is `{name}(a, b)`")),
@@ -206,13 +214,79 @@ pub fn own_outcome(span: Span, name: &str, read: &str, through: Option<(&str, Sp
         false => format!("the law of `{name}` reads `{read}` of the same row, of which `{name}` is a part"),
     };
     let d = mistake("own_outcome", span, message).label("a value is no parameter of its own law");
-    let d = match through {
-        Some((name, at)) => d.also(at, format!("by way of `{name}`")),
-        None => d,
-    };
+    let d = by_way_of(d, through);
     match is_itself {
         true => d.help(format!("the row before is `lag({read}, 1)`, in a table with `ordered_by:`")),
         false => d.help(format!("leave `{name}` out of the `columns:` of `{read}`")),
+    }
+}
+
+/// The same, of a let whose law reads all columns that it is made of.
+pub fn outcome_made_of(span: Span, name: &str, read: &str, through: Option<(&str, Span)>) -> Diagnostic {
+    let message = format!("the law of `{name}` reads `{read}` of the same row, which `{name}` is made of");
+    by_way_of(mistake("own_outcome", span, message), through)
+        .label(format!("who knows it knows `{name}`"))
+        .help("a value is no parameter of its own law; the row before is `lag(column, 1)`")
+}
+
+/// The same, of one row, which is every row's parameter.
+pub fn outcome_of_one_row(span: Span, name: &str, read: &str, through: Option<(&str, Span)>) -> Diagnostic {
+    let message = format!("the law of `{name}` reads `{read}`, and is that value's own law too");
+    by_way_of(mistake("own_outcome", span, message), through)
+        .label("a value is no parameter of its own law")
+        .help("leave that row out of the likelihood: `{law: ..., where: ...}`")
+}
+
+/// A parameter that is made of all outcomes.
+pub fn outcome_among_all(
+    span: Span,
+    name: &str,
+    read: &str,
+    word: &str,
+    through: Option<(&str, Span)>,
+) -> Diagnostic {
+    let by = if word.is_empty() { String::new() } else { format!(" by `{word}`") };
+    let message = format!("the law of each `{name}` reads all of `{read}`{by}, its own value among them");
+    by_way_of(mistake("outcome_among_all", span, message), through)
+        .label("made of the outcomes")
+        .help(
+            "the fit takes it for known beforehand and is too sure; a latent in its place is learned as well",
+        )
+        .warning()
+}
+
+/// `names`: outcomes with their laws, each needing the next.
+pub fn outcomes_in_a_circle(names: &[(String, Span)]) -> Diagnostic {
+    let mut path: Vec<&str> =
+        names.iter().take(super::names::MAX_IN_CIRCLE).map(|(n, _)| n.as_str()).collect();
+    if names.len() > path.len() {
+        path.push("...");
+    }
+    path.push(&names[0].0);
+    let message = format!("outcomes of the same row are each other's parameters: {}", path.join(" given "));
+    let d = mistake("outcome_circle", names[0].1, message)
+        .label("two conditional laws are no joint one")
+        .help("give one of them a law without the other, or lag it: `lag(column, 1)`");
+    names
+        .iter()
+        .take(super::names::MAX_IN_CIRCLE)
+        .skip(1)
+        .fold(d, |d, (name, at)| d.also(*at, format!("the law of `{name}`")))
+}
+
+/// A let with a law, made of columns that have laws.
+pub fn counted_twice(span: Span, name: &str, other: &str, at: Span) -> Diagnostic {
+    let message = format!("`{name}` is made of `{other}`, which has a likelihood too: its rows count twice");
+    mistake("counted_twice", span, message)
+        .also(at, format!("the likelihood of `{other}`"))
+        .help("keep one of them, or share the rows between them with `where:`")
+        .warning()
+}
+
+fn by_way_of(d: Diagnostic, through: Option<(&str, Span)>) -> Diagnostic {
+    match through {
+        Some((name, at)) => d.also(at, format!("by way of `{name}`")),
+        None => d,
     }
 }
 
@@ -237,6 +311,11 @@ pub fn rows_summed_away(span: Span, word: &str, name: &str, rows: &str, others: 
 pub fn truncated_form(span: Span) -> Diagnostic {
     mistake("truncated", span, "`truncated` takes one distribution, and bounds by name")
         .help("write `truncated(normal(1, 0.5), lower=0)`")
+}
+
+pub fn truncated_nowhere(span: Span) -> Diagnostic {
+    mistake("truncated", span, "`truncated` has no bound")
+        .help("give it one or two, as in `truncated(normal(1, 0.5), lower=0)`, or leave it out")
 }
 
 pub fn window_varies(span: Span, law: &str) -> Diagnostic {
@@ -305,6 +384,12 @@ pub fn mixture_weight(span: Span, found: f64, place: &str) -> Diagnostic {
     let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
     let message = format!("a weight of `mixture` must be zero or a positive number, found {found}{place}");
     mistake("mixture_weights", span, message)
+        .help("weights are taken in proportion: `mixture([1, 3], d1, d2)`, `mixture([p, 1 - p], d1, d2)`")
+}
+
+pub fn mixture_of_nothing(span: Span, place: &str) -> Diagnostic {
+    let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+    mistake("mixture_weights", span, format!("all weights of `mixture` are zero{place}"))
         .help("weights are taken in proportion: `mixture([1, 3], d1, d2)`, `mixture([p, 1 - p], d1, d2)`")
 }
 
@@ -383,8 +468,10 @@ pub fn imputed_without_law(span: Span, column: &str) -> Diagnostic {
 }
 
 pub fn imputed_law(span: Span, column: &str, law: &str) -> Diagnostic {
-    mistake("imputed_law", span, format!("`{column}` cannot be imputed under `{law}`"))
-        .help("only continuous laws of numbers with a constant support can be")
+    mistake("imputed_law", span, format!("`{column}` cannot be imputed under `{law}`")).help(
+        "only continuous laws of numbers with a constant support can be; leave such rows out with \
+             `missing: {...: drop}`, or make the unknown values a discrete latent",
+    )
 }
 
 pub fn where_in_vector(span: Span, law: &str, dim: &str) -> Diagnostic {

@@ -33,7 +33,7 @@ pub fn order_tie(
     let d = mistake("order_tie", span, message).label("needs an order");
     match grouped {
         true => d.help("give each row of a series a value of its own"),
-        false => d.help("give each row a value of its own, or tell series apart with `by:`"),
+        false => d.help("give each row a value of its own, or tell series apart: `by: column` of a recurrence, `by=column` of a function"),
     }
 }
 
@@ -155,6 +155,34 @@ pub fn lag_without_rows(span: Span, has: &str) -> Diagnostic {
         .help("lag a column, or what varies over the rows of a table")
 }
 
+/// An element by its number, in a table whose rows have another order.
+pub fn row_of_the_file(span: Span, shown: &str, dim: &str, label: &str, column: &str) -> Diagnostic {
+    let message = format!(
+        "`{shown}[{dim}={label}]` is row {label} of the file, which is not number {label} in the order of `{column}`"
+    );
+    mistake("row_of_the_file", span, message)
+        .label("rows keep their numbers")
+        .help(format!("where the order is meant, sort the file by `{column}`"))
+        .warning()
+}
+
+/// `ordered` along such rows.
+pub fn ordered_as_in_the_file(span: Span, dim: &str, column: &str) -> Diagnostic {
+    let message =
+        format!("`ordered` goes along `{dim}` as the rows stand in the file, not in the order of `{column}`");
+    mistake("row_of_the_file", span, message)
+        .label("rows keep their numbers")
+        .help(format!("where the order is meant, sort the file by `{column}`"))
+        .warning()
+}
+
+/// `by=` where there are no rows.
+pub fn series_of_no_rows(span: Span, function: &str, dim: &str) -> Diagnostic {
+    mistake("by", span, format!("`by=` tells series of rows apart, but `{function}` goes along `{dim}` here"))
+        .label(format!("`{dim}` is not the rows of a table"))
+        .help("leave `by=` out")
+}
+
 pub fn lag_unordered(span: Span, table: &str) -> Diagnostic {
     mistake("lag_unordered", span, format!("the rows of `{table}` have no order, so none is the one before"))
         .help(format!("add `ordered_by: column` to the table `{table}`"))
@@ -165,6 +193,13 @@ pub fn no_past(span: Span, lag: &str, place: &str, why: &str) -> Diagnostic {
     mistake("no_past", span, format!("`{lag}` has no value in {place}"))
         .label(why.to_string())
         .help("give rows without a past a value with `before=`")
+}
+
+/// A value of an earlier row that is null there.
+pub fn past_is_null(span: Span, lag: &str, place: &str, why: &str) -> Diagnostic {
+    mistake("no_past", span, format!("`{lag}` has no value in {place}: what it reads in the earlier row is null"))
+        .label(why.to_string())
+        .help("infer the null, `missing: {column: impute}`, or fill it in the file; `before=` is for rows without a past")
 }
 
 /// A row that counts in a likelihood.

@@ -136,7 +136,36 @@ impl Lowering<'_> {
                 return false;
             }
         }
+        if !self.some_weight_counts(law, dims, counts) {
+            return false;
+        }
         law.parts().iter().all(|part| self.weights_are_good(part, dims, counts))
+    }
+
+    /// Weights that are all data must not all be zero.
+    fn some_weight_counts(&mut self, law: &Law, dims: &[DimRef], counts: Option<&[f64]>) -> bool {
+        let nodes: Vec<NodeId> = match &law.form {
+            Form::Mixture { weights, .. } => weights.iter().map(|w| self.expr(w)).collect(),
+            Form::MixtureOver { weights, over, .. } => {
+                let (all, over) = (self.expr(weights), self.dim(*over));
+                let all = self.graph.expand(all, &[over]);
+                vec![self.graph.sum(all, &[over])]
+            }
+            _ => return true,
+        };
+        if nodes.iter().any(|&n| self.graph.varies(n) != Varies::Data) {
+            return true;
+        }
+        let total = self.total(&nodes);
+        let Some(over) = self.dims_of(total) else { return true };
+        let counts = counts.filter(|_| over.len() == dims.len() && dims.iter().all(|d| over.contains(d)));
+        let values = self.data_over(total, &over);
+        let Some(e) = (0..values.len()).find(|&e| values[e] == 0.0 && does_count(counts, e)) else {
+            return true;
+        };
+        let (span, place) = (law.span, self.place(&over, e));
+        self.mistakes.push(errors::mixture_of_nothing(span, &place));
+        false
     }
 
     fn call_is_good(&mut self, call: &Call, dims: &[DimRef], counts: Option<&[f64]>) -> bool {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Scan};
+use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Role, Scan, Size, Varies};
+use graph::value::Value;
 
+use crate::check::series::Series;
 use crate::lower::Lowering;
 use crate::typed::{DimRef, Kind, Reducer, SeriesKind, SeriesRef, Typed, Variable};
 
@@ -37,10 +39,9 @@ impl Lowering<'_> {
             }
             Kind::HasPast(lag) => self.lag(*lag).1,
             Kind::Level(index) => self.index(*index),
-            Kind::Lookup { base, index } => {
+            Kind::Lookup { base, indices } => {
                 let x = self.expr(base);
-                let index = self.index(*index);
-                self.graph.gather(x, index)
+                self.look_up(x, indices)
             }
             Kind::At { base, variable, dim } => {
                 let x = self.expr(base);
@@ -62,9 +63,9 @@ impl Lowering<'_> {
                 let (i, j) = (self.graph.iota(row), self.graph.iota(col));
                 self.graph.binary(Binary::Eq, i, j)
             }
-            Kind::CumulativeSum { over, arg } => {
+            Kind::CumulativeSum { series, over, arg } => {
                 let x = self.expr(arg);
-                self.cumulative_sum(x, *over)
+                self.cumulative_sum(x, *over, series.as_ref())
             }
             Kind::Basis { basis, x, dim } => self.basis(basis, x, *dim, t.span),
             Kind::SpectralScale { kernel, frequency, length } => {
@@ -92,6 +93,51 @@ impl Lowering<'_> {
         })
     }
 
+    /// `x` at each row's level of each of `indices`: one index into all pairs of levels, where there are two.
+    fn look_up(&mut self, mut x: NodeId, indices: &[usize]) -> NodeId {
+        let [first, rest @ ..] = indices else { return x };
+        if rest.is_empty() {
+            let index = self.index(*first);
+            return self.graph.gather(x, index);
+        }
+        let def = &self.model.indices[*first];
+        let t = &self.model.tables[def.table];
+        let (mut dim, mut size, mut values) =
+            (self.dim(def.dim), self.model.dims[def.dim.0].size, def.values.clone());
+        let mut columns = t.data.columns[def.column].name.clone();
+        for &next in rest {
+            let def = &self.model.indices[next];
+            let (other, n) = (self.dim(def.dim), self.model.dims[def.dim.0].size);
+            x = self.graph.expand(x, &[dim, other]);
+            // Slices of the smaller dimension, one after the other.
+            let swap = n < size;
+            let (outer, inner, count) = if swap { (other, dim, n) } else { (dim, other, size) };
+            let name = format!("{}, {}", self.graph.dim(outer).name, self.graph.dim(inner).name);
+            let pairs = match self.graph.find_dim(&name) {
+                Some(pairs) => pairs,
+                None => self.graph.add_dim(&name, Role::Plain, Size::Fixed(size * n)),
+            };
+            let slices: Vec<NodeId> = (0..count).map(|k| self.graph.element(x, outer, k)).collect();
+            x = self.graph.concat(&slices, &vec![Some(inner); count], pairs);
+            let pair = |(a, b): (&u32, &u32)| if swap { b * size as u32 + a } else { a * n as u32 + b };
+            values = values.iter().zip(&def.values).map(pair).collect();
+            (dim, size) = (pairs, size * n);
+            columns = format!("{columns}, {}", t.data.columns[def.column].name);
+        }
+        let name = format!("{}.({columns}) -> {}", t.name, self.graph.dim(dim).name);
+        let index = match self.row_inputs.get(&name) {
+            Some(&made) => made,
+            None => {
+                let rows = self.dim(t.rows);
+                self.bindings.data.insert(name.clone(), Value::Index(values));
+                let made = self.graph.input(&name, Varies::Data, NodeKind::Index(dim), &[rows]);
+                self.row_inputs.insert(name, made);
+                made
+            }
+        };
+        self.graph.gather(x, index)
+    }
+
     /// The row that a lag reads, and whether there is one.
     fn lag(&mut self, i: usize) -> (NodeId, NodeId) {
         if let Some(&found) = self.lags.get(&i) {
@@ -104,27 +150,55 @@ impl Lowering<'_> {
         let has = def.source.iter().enumerate().map(is_past).collect();
         let name = format!("{}: {} ({i})", t.name, def.text);
         let source = self.row_index(&name, def.source.clone(), rows);
-        let has = self.row_data(&format!("{name} is there"), graph::value::Value::Real(has), rows);
+        let has = self.row_data(&format!("{name} is there"), Value::Real(has), rows);
         self.lags.insert(i, (source, has));
         (source, has)
     }
 
-    /// The sum of the elements up to each along `over`.
-    fn cumulative_sum(&mut self, x: NodeId, over: DimRef) -> NodeId {
+    /// The sum of the elements up to each along `over`, which begins again with each series.
+    fn cumulative_sum(&mut self, x: NodeId, over: DimRef, series: Option<&Series>) -> NodeId {
         let d = self.dim(over);
+        let x = self.graph.expand(x, &[d]);
+        let Some(series) = series else { return self.running_sum(x, d, None) };
+        let name = format!("series {} of {}", self.bindings.data.len(), self.model.dims[over.0].name);
+        let first = (series.count() > 1).then(|| {
+            let first = series.first.iter().map(|f| f64::from(u8::from(*f))).collect();
+            self.row_data(&format!("{name}: begins"), Value::Real(first), d)
+        });
+        if series.is_file_order() {
+            return self.running_sum(x, d, first);
+        }
+        let row = self.row_index(&format!("{name}: row"), series.order.clone(), d);
+        let position = self.row_index(&format!("{name}: position"), series.positions(), d);
+        let x = self.rows_at(x, d, row);
+        let sum = self.running_sum(x, d, first);
+        self.rows_at(sum, d, position)
+    }
+
+    /// The sum of the elements up to each along `d`; where `first` is 1 it begins again.
+    fn running_sum(&mut self, x: NodeId, d: DimId, first: Option<NodeId>) -> NodeId {
         let g = &mut self.graph;
-        let x = g.expand(x, &[d]);
         let from = g.ty(x).dims.iter().copied().filter(|&e| e != d).collect::<Vec<_>>();
         // One step is an addition: the carry varies over all other dimensions.
         let mut body = Graph::with_dims_of(g);
         let varies = g.varies(x);
         let so_far = body.input("so far", varies, NodeKind::Real, &from);
         let next = body.input("next", varies, NodeKind::Real, &from);
+        let so_far = match first {
+            Some(_) => {
+                let begins = body.input("begins", Varies::Data, NodeKind::Real, &[]);
+                let nothing = body.constant(0.0);
+                body.select(begins, nothing, so_far)
+            }
+            None => so_far,
+        };
         let sum = body.add(so_far, next);
         let zero = g.constant(0.0);
         let zero = g.expand(zero, &from);
-        let scan = Scan { over: d, n_carry: 1, n_step: 1, reverse: false, body, outputs: vec![sum, sum] };
-        let tuple = g.push(Op::Scan(Arc::new(scan)), &[zero, x]).expect("an addition is well typed");
+        let inputs: Vec<NodeId> = [zero, x].into_iter().chain(first).collect();
+        let (over, n_step, outputs) = (d, inputs.len() - 1, vec![sum, sum]);
+        let scan = Scan { over, n_carry: 1, n_step, reverse: false, body, outputs };
+        let tuple = g.push(Op::Scan(Arc::new(scan)), &inputs).expect("an addition is well typed");
         g.output(tuple, 1)
     }
 

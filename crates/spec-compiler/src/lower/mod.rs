@@ -94,7 +94,7 @@ pub(crate) struct Lowering<'a> {
     filters: Vec<(usize, distributions::series::LinearGaussian)>,
     noises: Vec<Noise>,
     /// By name.
-    row_inputs: HashMap<String, NodeId>,
+    pub row_inputs: HashMap<String, NodeId>,
     /// By lag: the row it reads, and whether there is one.
     lags: HashMap<usize, (NodeId, NodeId)>,
     columns: HashMap<(usize, usize), NodeId>,
@@ -491,7 +491,7 @@ impl<'a> Lowering<'a> {
         n
     }
 
-    fn total(&mut self, terms: &[NodeId]) -> NodeId {
+    pub fn total(&mut self, terms: &[NodeId]) -> NodeId {
         let zero = self.graph.constant(0.0);
         terms.iter().fold(zero, |sum, &t| self.graph.add(sum, t))
     }

@@ -218,7 +218,29 @@ fn enter(
             entry.value = Node::Map(map);
         }
         (Node::Bad(_), _) => {}
+        // `observe.y.where` beside a law that is written alone.
+        (Node::Scalar(alone), _) if rest.len() == 1 && own_key(&place.name).is_some() => {
+            let key = own_key(&place.name).unwrap_or_default();
+            let alone = Scalar { text: alone.text.clone(), style: alone.style, span: alone.span };
+            let key = Scalar { text: key.into(), style: Style::Plain, span: alone.span };
+            let mut map = Map { entries: Vec::new(), span: alone.span };
+            if next.text != key.text {
+                map.entries.push(Entry { key, value: Node::Scalar(alone) });
+            }
+            map.entries.push(Entry { key: next.clone(), value });
+            entry.value = Node::Map(map);
+        }
         _ => out.push(errors::override_deep(next.span, &name)),
+    }
+}
+
+/// In sections whose entries may be one expression or a mapping: the key that the expression has there.
+fn own_key(section: &str) -> Option<&'static str> {
+    match section {
+        "observe" => Some("law"),
+        "latent" => Some("prior"),
+        "let" => Some("value"),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use graph::ir::{Binary, Unary};
 
 use super::DimRef;
+use crate::check::series::Series;
 use crate::source::Span;
 
 /// An expression whose names are resolved.
@@ -84,10 +85,10 @@ pub enum Kind {
     /// The same for each element of the dimensions that it lacks: a let over more dimensions than
     /// its value.
     Spread(Box<Typed>),
-    /// `base` at each row's level.
+    /// `base` at each row's level of each of some columns of one table, of different dimensions.
     Lookup {
         base: Box<Typed>,
-        index: usize,
+        indices: Vec<usize>,
     },
     /// `base` at the value of a discrete variable along `dim`.
     At {
@@ -115,7 +116,9 @@ pub enum Kind {
         row: DimRef,
         col: DimRef,
     },
+    /// Along rows in the order of their series; `None` where that is the one they are stored in.
     CumulativeSum {
+        series: Option<Series>,
         over: DimRef,
         arg: Box<Typed>,
     },

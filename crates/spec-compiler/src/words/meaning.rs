@@ -8,6 +8,7 @@ use super::{
     STATE, Status, TABLE,
 };
 use crate::ast::{self, Choice};
+use crate::parse::LANGUAGE_VERSION;
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub enum Shape {
     Number,
     /// A whole number of at least so much.
     Whole(u64),
+    /// This whole number.
+    Exactly(u64),
     /// A formula; lists are arrays.
     Expression,
     /// A call of a distribution.
@@ -59,7 +62,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
     (
         &SPEC,
         &[
-            key("version", Shape::Whole(1), "The version of the language that the spec is written in."),
+            key(
+                "version",
+                Shape::Exactly(LANGUAGE_VERSION),
+                "The version of the language that the spec is written in.",
+            ),
             key("model", Shape::Text, "The name of the model, and of the folder of its results."),
             key("description", Shape::Text, "Free text."),
             key(

@@ -4,6 +4,7 @@ use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names};
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
+use crate::source::Span;
 use crate::typed::{DimRef, Kind, Typed, Variable};
 
 pub fn index(
@@ -18,14 +19,25 @@ pub fn index(
     {
         return scope.fail(errors::query_only(base.span, &format!("`{word}[...]`")));
     }
-    let mut value = expr(scope, base, context)?;
-    let shown = base.to_string();
+    let value = expr(scope, base, context)?;
+    look_up_all(scope, value, &base.to_string(), indices, e.span, context)
+}
+
+/// What the brackets after `value`, which reads `shown`, make of it.
+pub fn look_up_all(
+    scope: &mut Scope,
+    mut value: Typed,
+    shown: &str,
+    indices: &[Index],
+    span: Span,
+    context: &Context,
+) -> Option<Typed> {
     for i in indices {
         value = match i {
-            Index::Lookup(by) => look_up(scope, value, &shown, by, context)?,
-            Index::Element { dim, value: at } => element(scope, value, &shown, dim, at)?,
+            Index::Lookup(by) => look_up(scope, value, shown, by, context)?,
+            Index::Element { dim, value: at } => element(scope, value, shown, dim, at)?,
         };
-        value.span = e.span;
+        value.span = span;
     }
     Some(value)
 }
@@ -79,7 +91,10 @@ fn by_column(
 ) -> Option<Typed> {
     let dim = indexed(scope, &base, shown, by, (table, column))?;
     let rows = scope.tables[table].rows;
-    if base.dims.contains(&rows) {
+    // `cc[g, h]`: what a row has looked up by one column may be looked up by another.
+    let has_looked_up = matches!(&base.kind, Kind::Lookup { base, indices }
+        if scope.indices[indices[0]].table == table && !base.dims.contains(&rows));
+    if base.dims.contains(&rows) && !has_looked_up {
         let rows = scope.dims[rows].name.clone();
         return scope.fail(errors::already_over(by.span, shown, &rows));
     }
@@ -90,8 +105,16 @@ fn by_column(
     let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
     dims.push(rows);
     dims.sort();
+    dims.dedup();
     let span = base.span;
-    Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims, span })
+    let kind = match base.kind {
+        Kind::Lookup { base, mut indices } if has_looked_up => {
+            indices.push(index);
+            Kind::Lookup { base, indices }
+        }
+        _ => Kind::Lookup { base: Box::new(base), indices: vec![index] },
+    };
+    Some(Typed { kind, dims, span })
 }
 
 /// The dimension that a column has levels of, which `base` must have.
@@ -103,7 +126,14 @@ fn indexed(
     (table, column): (usize, usize),
 ) -> Option<DimRef> {
     let name = scope.indexed_dim(table, column).to_string();
-    let dim = scope.dims.find(&name).filter(|d| base.dims.contains(d));
+    // `cc[home, away]` of `cc[team, team']`, both columns of teams: the primed one is left for the second.
+    let plain = scope.dims.find(&name);
+    let is_looked_up = |d: DimRef| match &base.kind {
+        Kind::Lookup { indices, .. } => indices.iter().any(|i| scope.indices[*i].dim == d),
+        _ => false,
+    };
+    let primed = plain.filter(|d| is_looked_up(*d)).and_then(|_| scope.dims.find(&format!("{name}'")));
+    let dim = [plain, primed].into_iter().flatten().find(|d| base.dims.contains(d));
     if dim.is_none() {
         let has = scope.dims.show(&base.dims);
         let t = &scope.tables[table];
@@ -265,6 +295,14 @@ fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr
             errors::unknown_element(at.span, &label, &dim.to_string(), known.size, &known.first_labels());
         return scope.fail(mistake);
     };
+    // Labels say which row is meant, numbers may be taken for places in the order.
+    let unlabelled = known.labels.is_none();
+    if let Some((order, column)) = scope.other_order(d, at.span).filter(|_| unlabelled)
+        && order[position] as usize != position
+    {
+        let dim = dim.to_string();
+        scope.warnings.push(errors::row_of_the_file(at.span, shown, &dim, &label, &column));
+    }
     must_not_vary_over_discrete(scope, &base, &[d]).then(|| element_of(&base, d, position))
 }
 

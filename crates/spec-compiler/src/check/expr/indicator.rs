@@ -6,7 +6,7 @@ use crate::expr::{BinaryOp, Expr, ExprKind};
 use crate::source::Span;
 use crate::typed::{Kind, Typed};
 
-use super::names;
+use super::{Context, brackets, names};
 
 /// The column and the level that are compared, in either order; `None` where no level is quoted.
 pub fn compared<'e>(op: BinaryOp, left: &'e Expr, right: &'e Expr) -> Option<(&'e Expr, &'e str, Span)> {
@@ -26,13 +26,28 @@ pub fn indicator(
     column: &Expr,
     (level, at): (&str, Span),
     op: BinaryOp,
+    context: &Context,
     span: Span,
 ) -> Option<Typed> {
     let (t, c) = match &column.kind {
         ExprKind::Name(name) if name.primes == 0 => match *scope.lookup(&name.name) {
             [Symbol::Column { table, column }] => (table, column),
+            // A key and the columns that point to it have one name: the row's own is meant.
+            ref several if several.len() > 1 => {
+                let own = context.table.and_then(|t| Some((t, scope.tables[t].column(&name.name)?)));
+                let Some(own) = own else {
+                    let tables = scope.tables_of(several);
+                    return scope.fail(errors::ambiguous(name.span, &name.name, &tables));
+                };
+                own
+            }
             _ => return scope.fail(errors::text_value(at)),
         },
+        // `kind[site] == 'park'`: what the parent's rows are is looked up.
+        ExprKind::Index { base, indices } => {
+            let of_parent = indicator(scope, base, (level, at), op, context, span)?;
+            return brackets::look_up_all(scope, of_parent, &base.to_string(), indices, span, context);
+        }
         ExprKind::Member { base, member } => names::table_column(scope, column.span, base, member)?,
         _ => return scope.fail(errors::text_value(at)),
     };
@@ -54,5 +69,5 @@ pub fn indicator(
         return Some(base);
     }
     let index = scope.index(t, c, dim, column.span)?;
-    Some(Typed { kind: Kind::Lookup { base: Box::new(base), index }, dims: vec![rows], span })
+    Some(Typed { kind: Kind::Lookup { base: Box::new(base), indices: vec![index] }, dims: vec![rows], span })
 }

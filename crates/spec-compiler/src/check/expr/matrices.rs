@@ -3,6 +3,7 @@
 use crate::check::dims::union;
 use crate::check::expr::contract::renamed;
 use crate::check::expr::{Context, Function, calls, must_not_vary_over_discrete};
+use crate::check::lags;
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::expr::{Arg, Ident};
@@ -23,7 +24,7 @@ pub const MATRICES: &[Function] = &[
     (
         "cumulative_sum",
         "cumulative_sum(e, over=d)",
-        "the sum of the elements so far, the last one included",
+        "the sum of the elements so far, the last one included; rows in the order of `ordered_by:`; `by=`",
         cumulative_sum,
     ),
 ];
@@ -95,7 +96,7 @@ fn diagonal(scope: &mut Scope, f: &Ident, args: &[Arg], span: Span, context: &Co
     Some(Typed { kind: Kind::Diagonal { matrix: Box::new(x), row, col }, dims, span })
 }
 
-/// `cumulative_sum(e, over=d)`
+/// `cumulative_sum(e, over=d, by=column)`: along rows in the order of `ordered_by:`, as `lag` takes them.
 fn cumulative_sum(
     scope: &mut Scope,
     f: &Ident,
@@ -103,11 +104,20 @@ fn cumulative_sum(
     span: Span,
     context: &Context,
 ) -> Option<Typed> {
-    let ([x], [over]) = calls::arguments(scope, f, args, ["over"], context)?;
+    let ([x], [over, by]) = calls::arguments(scope, f, args, ["over", "by"], context)?;
     let over = calls::over_of(scope, &x, over, f, span)?;
     if !must_not_vary_over_discrete(scope, &x, &[over]) {
         return None;
     }
+    let series = match (scope.tables.iter().position(|t| t.rows == over), by) {
+        (Some(table), by) => Some(lags::series_of(scope, table, by, context, span)?),
+        (None, Some(by)) => {
+            let dim = scope.dims[over].name.clone();
+            return scope.fail(errors::series_of_no_rows(by.span, &f.name, &dim));
+        }
+        (None, None) => None,
+    };
+    let series = series.filter(|s| s.count() > 1 || !s.is_file_order());
     let dims = x.dims.clone();
-    Some(Typed { kind: Kind::CumulativeSum { over, arg: Box::new(x) }, dims, span })
+    Some(Typed { kind: Kind::CumulativeSum { series, over, arg: Box::new(x) }, dims, span })
 }

@@ -144,7 +144,7 @@ fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
         }
         ExprKind::Binary { op, left, right } => {
             if let Some((column, level, at)) = indicator::compared(*op, left, right) {
-                return indicator::indicator(scope, column, (level, at), *op, e.span);
+                return indicator::indicator(scope, column, (level, at), *op, context, e.span);
             }
             let (l, r) = (expr(scope, left, context), expr(scope, right, context));
             match op {

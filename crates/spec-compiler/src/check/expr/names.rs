@@ -144,7 +144,9 @@ fn not_numbers(
     let t = &scope.tables[table];
     let c = &t.data.columns[column];
     let has_value = |r: usize| c.nulls.binary_search(&r).is_err();
-    if let model::Cells::Text(cells) = &c.cells {
+    if let model::Cells::Text(cells) = &c.cells
+        && c.cells.padded_numbers(&c.nulls).is_none()
+    {
         let is_number = |s: &String| s.trim().parse::<f64>().is_ok();
         let row = cells.iter().enumerate().find(|(r, s)| !is_number(s) && has_value(*r));
         let mostly = cells.iter().filter(|s| is_number(s)).count() * 2 > cells.len();
@@ -284,9 +286,12 @@ fn named(scope: &Scope, t: &Typed) -> Option<String> {
         Kind::At { base, variable, .. } => {
             format!("{}[{}]", named(scope, base)?, scope.name_of(*variable))
         }
-        Kind::Lookup { base, index } => {
-            let index = &scope.indices[*index];
-            format!("{}[{}]", named(scope, base)?, scope.tables[index.table].data.columns[index.column].name)
+        Kind::Lookup { base, indices } => {
+            let column = |i: &usize| {
+                let index = &scope.indices[*i];
+                scope.tables[index.table].data.columns[index.column].name.as_str()
+            };
+            format!("{}[{}]", named(scope, base)?, indices.iter().map(column).collect::<Vec<_>>().join(", "))
         }
         _ => return None,
     })

@@ -93,8 +93,18 @@ fn missing(scope: &Scope, gap: Gap, span: Span, why: &str) -> Diagnostic {
         Gap::Lag(i) => {
             let lag = &scope.lags[i];
             let row = lag.before.first().or(lag.nulls.first()).copied().unwrap_or(0);
-            errors::no_past(span, &lag.text, &scope.tables[lag.table].data.locate(row), why)
+            no_past(scope, i, row, span, why)
         }
+    }
+}
+
+/// What is said of a lag without a value in `row`: there is no earlier row, or a null in it.
+fn no_past(scope: &Scope, lag: usize, row: usize, span: Span, why: &str) -> Diagnostic {
+    let lag = &scope.lags[lag];
+    let place = scope.tables[lag.table].data.locate(row);
+    match lag.nulls.contains(&row) {
+        true => errors::past_is_null(span, &lag.text, &place, why),
+        false => errors::no_past(span, &lag.text, &place, why),
     }
 }
 
@@ -127,10 +137,7 @@ pub fn known_along(scope: &mut Scope, t: &Typed, firsts: &[usize], at_first: boo
     let why = "a recurrence needs it at each row";
     let mistake = match gap {
         Gap::Column { .. } => missing(scope, gap, span, why),
-        Gap::Lag(i) => {
-            let lag = &scope.lags[i];
-            errors::no_past(span, &lag.text, &scope.tables[lag.table].data.locate(row), why)
-        }
+        Gap::Lag(i) => no_past(scope, i, row, span, why),
     };
     scope.tell(mistake);
     false
@@ -155,9 +162,11 @@ fn visit(scope: &Scope, t: &Typed, found: &mut dyn FnMut(Gap, Span)) {
         Kind::Stack { table, stack } => {
             scope.tables[*table].stacks[*stack].columns.iter().for_each(|&c| has_gaps(*table, c));
         }
-        Kind::Lookup { index, .. } | Kind::Level(index) => {
-            has_gaps(scope.indices[*index].table, scope.indices[*index].column)
+        Kind::Lookup { indices, .. } => {
+            let index = |i: &usize| &scope.indices[*i];
+            indices.iter().map(index).for_each(|index| has_gaps(index.table, index.column));
         }
+        Kind::Level(index) => has_gaps(scope.indices[*index].table, scope.indices[*index].column),
         Kind::StepLet { block, position } => {
             let let_ = &scope.recurrences[*block].lets[*position];
             let_.dropped.iter().for_each(|&at| found(at, t.span));

@@ -37,6 +37,10 @@ pub fn ordered(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
         let mistake = errors::ordered_varies(t.span, &scope.dims[dim].name);
         return scope.fail(mistake);
     }
+    if let Some((_, column)) = scope.other_order(dim, e.span) {
+        let dim = scope.dims[dim].name.clone();
+        scope.warnings.push(errors::ordered_as_in_the_file(e.span, &dim, &column));
+    }
     let support = Support::Ordered { lower, upper };
     Some(Law {
         form: Form::Ordered { base: Box::new(base) },

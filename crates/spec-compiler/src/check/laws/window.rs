@@ -19,6 +19,9 @@ pub fn truncated(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -
     if base.has_atom() {
         return scope.fail(errors::atom(base.span, base.name(), "truncated"));
     }
+    if named.iter().all(Option::is_none) {
+        return scope.fail(errors::truncated_nowhere(e.span));
+    }
     let mut ends: [Option<Typed>; 2] = [None, None];
     for (end, written) in ends.iter_mut().zip(named) {
         if let Some(written) = written {
