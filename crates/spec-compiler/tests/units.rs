@@ -297,7 +297,7 @@ latent:
   a: {{prior: 'lognormal(0, 1)', unit: mg}}
   k: {{prior: 'lognormal(0, 1)', unit: 1/min}}
 let:
-  grams: {dose}
+  grams: where(caught > 0, {dose}, 0)
 ode:
   decay: {{at: day, states: {{left: {{initial: a, rate: \"-{a}\"}}}}}}
 recurrence:

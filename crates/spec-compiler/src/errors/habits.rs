@@ -92,7 +92,7 @@ const FUNCTIONS: &[(&[&str], &str)] = &[
     (&["t"], "transpose(x)"),
     (&["round", "rint"], "floor(x + 0.5)"),
     (&["ceil", "ceiling"], "-floor(-x)"),
-    (&["mod", "fmod"], "a - b * floor(a / b)"),
+    (&["mod", "fmod"], "(a - b * floor(a / b))"),
 ];
 
 /// Parameters: any of ours that the law has.
