@@ -179,6 +179,7 @@ fn widen<'a>(
     count: usize,
     observer: &mut dyn Observer,
 ) -> Option<Weighed<'a>> {
+    let family = family.normal();
     let mut tried: Vec<Weighed> = Vec::new();
     for round in 1..=WIDE_ROUNDS {
         let good_enough = tried.last().is_some_and(|last| last.psis.k_hat < verdict::K_HAT_OK);
@@ -186,7 +187,7 @@ fn widen<'a>(
             break;
         }
         let source = tried.last().unwrap_or(plain);
-        let coordinates = moment_match(&source.draws.z, &source.weights(), family.affine())?;
+        let coordinates = moment_match(&source.draws.z, &source.weights(), family.scale())?;
         let lambda = family.standard();
         let proposal = Proposal { family, coordinates, lambda, dof: Some(WIDE_DOF) };
         let weighed = Weighed::new(proposal, target, options, round, count, true, observer);

@@ -5,12 +5,12 @@ use numerics::lanes::Lanes;
 use crate::diagnostics::check::ParameterCheck;
 use crate::diagnostics::verdict::Verdict;
 use crate::error::{FitError, StateError};
-use crate::estimator::{Estimator, mean_and_mcse};
+use crate::estimator::{Estimator, bound, mean_and_mcse};
 use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Method, Objective, Options};
+use crate::options::{Gradient, Method, Objective, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
@@ -144,7 +144,7 @@ pub(crate) fn begun(
 }
 
 /// The family that fits `density`, if the two and the options are sound.
-fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
+fn family(density: &mut dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
     options.validate()?;
     let dim = density.dim();
     if dim == 0 {
@@ -153,7 +153,7 @@ fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>
     if density.names().len() != dim {
         return Err(FitError::Names { dim, names: density.names().len() });
     }
-    Ok(families::build(options.family_for(dim), dim))
+    Ok(families::of(options.family_for(dim), density, dim))
 }
 
 /// The state before the first step.
@@ -239,11 +239,20 @@ fn worse_than_start(target: &mut Target, family: &dyn Family, options: &Options,
     let noise = Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), COMPARED);
     noise.fill(u64::MAX, 0, &mut eps);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), COMPARED);
+    let mut estimator = Estimator::new(Gradient::default(), family.dim(), COMPARED);
     let mut terms = |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
     let (start, end) = (terms(&standard), terms(&state.lambda));
     let good = |terms: &[f64]| terms.iter().filter(|t| t.is_finite()).count();
+    let goods = (good(&start), good(&end));
+    // in what was climbed
+    let (start, end) = match options.gradient {
+        Gradient::DoublyReparameterized => {
+            let bounds = |terms: Vec<f64>| terms.chunks(options.draws).map(bound).collect();
+            (bounds(start), bounds(end))
+        }
+        _ => (start, end),
+    };
     let differences = start.iter().zip(&end).map(|(s, e)| s - e);
     let (gain, mcse, _) = mean_and_mcse(differences);
-    gain > 3.0 * mcse && good(&start) >= good(&end)
+    gain > 3.0 * mcse && goods.0 >= goods.1
 }

@@ -65,11 +65,13 @@
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+pub mod blocks;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;
 pub mod diagnostics;
+pub mod draws;
 mod error;
 mod estimator;
 pub mod families;
@@ -81,8 +83,10 @@ mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+pub mod pattern;
 mod proposal;
 mod refine;
+pub mod sobol;
 mod start;
 mod state;
 mod stream;
@@ -102,7 +106,7 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
+pub use options::{DrawNoise, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

@@ -20,6 +20,7 @@
 
 use numerics::lanes::Lanes;
 
+use crate::draws::{Layout, StepNoise};
 use crate::estimator::Estimator;
 use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage, TraceRow};
@@ -74,14 +75,16 @@ pub fn climb(
 ) -> Climb {
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(family.n_base(), options.draws);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws);
+    let layout = Layout::of(options, family);
+    let noise = StepNoise::new(noise, options.noise, layout);
+    let mut eps = Lanes::zeros(family.n_base(), layout.lanes);
+    let mut estimator = Estimator::with(options.gradient, family.dim(), layout);
     let mut gradient = vec![0.0; family.n_params()];
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
         }
-        noise.fill(state.step, 0, &mut eps);
+        noise.fill(state.step, &mut eps);
         let estimate =
             estimator.gradient(target, &state.coordinates, family, &state.lambda, &eps, &mut gradient);
         let sound = estimate.good > 0 && gradient.iter().all(|g| g.is_finite());

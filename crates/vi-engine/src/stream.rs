@@ -24,6 +24,8 @@ pub enum Purpose {
     Walk,
     /// Draws and directions that tell centred from non-centred.
     Centring,
+    /// The point and the moves that tell which coordinates are independent.
+    Blocks,
     /// Starting points of the chains of a sampler.
     ChainStart,
     /// Momenta and choices of the chains.
@@ -42,6 +44,7 @@ impl Purpose {
             Purpose::Resample => "resample".into(),
             Purpose::Walk => "walk".into(),
             Purpose::Centring => "centring".into(),
+            Purpose::Blocks => "blocks".into(),
             Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),
         }
@@ -65,6 +68,11 @@ impl Noise {
     /// A stream for each of `names`.
     pub fn new<'a>(seed: u64, purpose: Purpose, names: impl IntoIterator<Item = &'a str>) -> Self {
         Noise { keys: names.into_iter().map(|name| purpose.key(seed, name)).collect() }
+    }
+
+    /// The key of each element.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     /// Fills `eps` (`[names]` x lanes) with the draws `first_draw ..` of `step`; padding lanes get

@@ -133,6 +133,7 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
         posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),
         seed: seed.or(inference.seed.as_ref().map(|s| s.value)).unwrap_or(d.seed),
         steps: inference.steps.as_ref().map(|n| n.value),
+        noise: d.noise,
         objective: d.objective,
     }
 }
