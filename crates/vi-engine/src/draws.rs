@@ -47,7 +47,9 @@ impl Layout {
             let unit = options.draws.div_ceil(2).next_multiple_of(whole);
             Layout { lanes: 2 * unit, unit, run }
         } else {
-            Layout { lanes: options.draws.next_multiple_of(whole), unit: whole, run }
+            // what a unit of strata is compared with is another
+            let least = if strata > 1 { 2 * whole } else { whole };
+            Layout { lanes: options.draws.max(least).next_multiple_of(whole), unit: whole, run }
         }
     }
 

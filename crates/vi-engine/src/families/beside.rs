@@ -157,6 +157,13 @@ impl Strata for Beside<'_> {
             strata.pullback_shares(self.split(lambda).0, by, &mut out[..self.family.n_params()]);
         }
     }
+
+    fn pullback_log_q(&self, lambda: &[f64], z: &Lanes, weight: &[f64], out: &mut [f64]) {
+        if let Some(strata) = self.family.strata() {
+            let out = &mut out[..self.family.n_params()];
+            strata.pullback_log_q(self.split(lambda).0, &self.own(z), weight, out);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,16 @@ impl Mixture {
         };
         self.log_shares(lambda).iter().enumerate().map(of).unzip()
     }
+
+    /// Of each component, the probability that a draw came of it, `[component][lane]`.
+    fn came(&self, lambda: &[f64], z: &Lanes) -> Vec<Vec<f64>> {
+        let (mut joint, _) = self.joint(lambda, z, false);
+        for lane in 0..z.lanes() {
+            let log_q = log_sum_exp(&joint.iter().map(|of| of[lane]).collect::<Vec<_>>());
+            joint.iter_mut().for_each(|of| of[lane] = (of[lane] - log_q).exp());
+        }
+        joint
+    }
 }
 
 /// Some lanes of `from`, and only its first `n` elements.
@@ -183,15 +193,10 @@ impl Family for Mixture {
         squared: &mut [f64],
     ) {
         // d log q = sum_k r_k (d log q_k + d log share_k), r_k the probability that z came of k
-        let (joint, _) = self.joint(lambda, z, false);
-        let log_q: Vec<f64> = (0..z.lanes())
-            .map(|lane| log_sum_exp(&joint.iter().map(|of| of[lane]).collect::<Vec<_>>()))
-            .collect();
         let shares = self.shares(lambda);
         squared.fill(0.0);
-        for (k, of) in joint.iter().enumerate() {
-            let came: Vec<f64> = of.iter().zip(&log_q).map(|(of, q)| (of - q).exp()).collect();
-            let weights: Vec<f64> = weight.iter().zip(&came).map(|(w, r)| w * r).collect();
+        for (k, came) in self.came(lambda, z).iter().enumerate() {
+            let weights: Vec<f64> = weight.iter().zip(came).map(|(w, r)| w * r).collect();
             let mut own = vec![0.0; came.len()];
             let place = self.place(k);
             self.normal.pullback_log_q(&lambda[place.clone()], eps, z, &weights, &mut out[place], &mut own);
@@ -235,6 +240,17 @@ impl Strata for Mixture {
         let mean: f64 = shares.iter().zip(by).map(|(share, by)| share * by).sum();
         for ((out, share), by) in out.iter_mut().zip(&shares).zip(by) {
             *out += share * (by - mean);
+        }
+    }
+
+    fn pullback_log_q(&self, lambda: &[f64], z: &Lanes, weight: &[f64], out: &mut [f64]) {
+        for ((out, came), share) in out.iter_mut().zip(self.came(lambda, z)).zip(self.shares(lambda)) {
+            *out += weight
+                .iter()
+                .zip(came)
+                .filter(|(w, _)| **w != 0.0)
+                .map(|(w, r)| w * (r - share))
+                .sum::<f64>();
         }
     }
 }

@@ -18,7 +18,7 @@ mod flow;
 mod low_rank;
 mod mixture;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod triangular;
 
 use numerics::lanes::Lanes;
@@ -118,6 +118,9 @@ pub trait Strata {
     /// The chain rule of [`Strata::shares`]: adds to `out` (`[n_params]`) the sum of
     /// `by[k] * d share[k] / d lambda`.
     fn pullback_shares(&self, lambda: &[f64], by: &[f64], out: &mut [f64]);
+
+    /// The part of [`Family::pullback_log_q`] that is in the parameters of the shares.
+    fn pullback_log_q(&self, lambda: &[f64], z: &Lanes, weight: &[f64], out: &mut [f64]);
 }
 
 /// The family of a choice, for the first `dim` coordinates of a density.

@@ -317,6 +317,16 @@ fn shares_add_up_and_their_chain_rule_matches_differences() {
             let expected: f64 = slope.iter().zip(&by).map(|(s, b)| s * b).sum();
             assert!((out - expected).abs() < 1e-9, "{} {p}", family.name());
         }
+        // and of log q, the part in the parameters of the shares
+        let z = noise(DIM, 7, 5);
+        let weight: Vec<f64> = (0..7).map(|lane| 0.3 * lane as f64 - 1.0).collect();
+        let (mut all, mut part) = (vec![0.0; lambda.len()], vec![0.0; lambda.len()]);
+        family.pullback_log_q(&lambda, &noise(family.n_base(), 7, 5), &z, &weight, &mut all, &mut [0.0; 7]);
+        strata.pullback_log_q(&lambda, &z, &weight, &mut part);
+        for (p, (all, part)) in all.iter().zip(&part).enumerate() {
+            let expected = if p < shares.len() { *all } else { 0.0 };
+            assert!((part - expected).abs() < 1e-12, "{} {p}", family.name());
+        }
         // a draw whose last noise is in the middle of a share is of that stratum: it moves with its mean
         let middle = |k: usize| crate::draws::middle(&shares, k);
         let mut eps = noise(family.n_base(), shares.len(), 5);
