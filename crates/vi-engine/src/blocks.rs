@@ -155,7 +155,7 @@ impl<'a> Probe<'a> {
                 return blocks;
             }
             // for every bit, the blocks whose number has it and those whose number has not
-            let has = |number: usize, k: usize| ((number >> (k / 2)) & 1 == 1) == (k % 2 == 0);
+            let has = |number: usize, k: usize| ((number >> (k / 2)) & 1 == 1) == k.is_multiple_of(2);
             let moved: Vec<Vec<bool>> = (0..2 * bits)
                 .map(|k| numbers.iter().map(|number| number.is_some_and(|number| has(number, k))).collect())
                 .collect();
@@ -176,13 +176,9 @@ impl<'a> Probe<'a> {
                 .filter_map(|(number, block)| Some(((*number)?, (*block)?)))
                 .collect();
             let mut grew = false;
-            for i in 0..blocks.len() {
-                if blocks[i].is_none()
-                    && let Some(block) = number(i).and_then(|number| of_number.get(&number))
-                {
-                    blocks[i] = Some(*block);
-                    grew = true;
-                }
+            for (i, block) in blocks.iter_mut().enumerate().filter(|(_, block)| block.is_none()) {
+                *block = number(i).and_then(|number| of_number.get(&number).copied());
+                grew |= block.is_some();
             }
             if !grew {
                 return blocks;
@@ -202,32 +198,7 @@ fn numbered(blocks: &[Option<usize>]) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_density::LaneFailure;
-    use crate::testing::Function;
-
-    /// A density with plates.
-    struct Plated<D> {
-        density: D,
-        plates: Vec<Vec<Option<usize>>>,
-    }
-
-    impl<D: LogDensity> LogDensity for Plated<D> {
-        fn dim(&self) -> usize {
-            self.density.dim()
-        }
-
-        fn names(&self) -> &[String] {
-            self.density.names()
-        }
-
-        fn plates(&self) -> Vec<Vec<Option<usize>>> {
-            self.plates.clone()
-        }
-
-        fn eval(&mut self, z: &Lanes, v: &mut [f64], g: Option<&mut Lanes>, f: &mut Vec<LaneFailure>) {
-            self.density.eval(z, v, g, f);
-        }
-    }
+    use crate::testing::{Function, Plated};
 
     /// log p = sum over the pairs of -(z_a - z_b)^4 / 4 (and a little of a normal).
     fn tied(dim: usize, pairs: Vec<(usize, usize)>, plates: &[&[Option<usize>]]) -> Vec<Option<usize>> {

@@ -103,6 +103,22 @@ impl Coordinates {
         u
     }
 
+    /// Coordinates from which these are those of `self`: the map from these whitened ones to the whitened
+    /// ones of `self`. `None` where the two have different patterns.
+    pub(crate) fn seen_from(&self, inner: &Coordinates) -> Option<Coordinates> {
+        let ((pattern, outer_l), (other, l)) = (self.scale.parts(), inner.scale.parts());
+        if pattern != other {
+            return None;
+        }
+        let quotient = pattern.divide(l, outer_l, self.dim());
+        let scale = match pattern {
+            Pattern::Diagonal => Scale::Diagonal(quotient),
+            Pattern::Lower => Scale::Lower(quotient),
+            Pattern::Arrow(arrow) => Scale::Arrow(arrow, quotient),
+        };
+        Some(Coordinates { centre: self.inverse(&inner.centre), scale })
+    }
+
     /// The gradient with respect to `u` from that with respect to `z`, in place: `scale' g`.
     pub fn pullback(&self, grad: &mut Lanes) {
         let (pattern, l) = self.scale.parts();
@@ -133,6 +149,16 @@ mod tests {
         assert!((z.get(2, 0) - (0.5 - 0.08 - 1.1 + 1.8)).abs() < 1e-15);
         for (a, b) in coordinates.inverse(&z.lane(0)).iter().zip(u.lane(0)) {
             assert!((a - b).abs() < 1e-14);
+        }
+        let inner =
+            Coordinates { centre: z.lane(0), scale: Scale::Lower(vec![0.5, 0.1, 0.2, 0.3, 0.4, 0.6]) };
+        let between = coordinates.seen_from(&inner).unwrap();
+        let (mut by_two, mut direct) = (Lanes::zeros(3, 1), Lanes::zeros(3, 1));
+        between.forward(&u, &mut direct);
+        coordinates.forward(&direct, &mut by_two);
+        inner.forward(&u, &mut direct);
+        for (a, b) in by_two.lane(0).iter().zip(direct.lane(0)) {
+            assert!((a - b).abs() < 1e-13);
         }
         let left: f64 = (0..3).map(|i| (z.get(i, 0) - coordinates.centre[i]) * g.get(i, 0)).sum();
         coordinates.pullback(&mut g);

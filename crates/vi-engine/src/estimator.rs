@@ -208,7 +208,7 @@ impl Estimator {
             lanes.fold((0.0, 0.0), |(sum, n), l| (sum + self.weight[l] * f[l], n + self.weight[l]))
         };
         let means =
-            self.layout.units().map(|unit| weighted(unit)).filter(|(_, n)| *n > 0.0).map(|(sum, n)| sum / n);
+            self.layout.units().map(weighted).filter(|(_, n)| *n > 0.0).map(|(sum, n)| sum / n);
         let (_, mcse, _) = mean_and_mcse(means.collect::<Vec<_>>().into_iter());
         (weighted(0..f.len()).0, mcse, good)
     }

@@ -2,6 +2,8 @@
 
 use numerics::lanes::Lanes;
 
+use crate::coordinates::Coordinates;
+use crate::curvature::whiten;
 use crate::diagnostics::check::ParameterCheck;
 use crate::diagnostics::verdict::Verdict;
 use crate::error::{FitError, StateError};
@@ -134,7 +136,7 @@ pub(crate) fn begun(
         None => begin(&mut target, family, options, observer)?,
         Some((draws, found)) => {
             let (coordinates, report) = start::from_draws(&mut target, family, draws, found)?;
-            State::begin(family, options, coordinates, report, target.tally.clone())
+            started(&mut target, family, options, coordinates, report)
         }
     };
     let mut until = Until { observer, steps };
@@ -164,7 +166,35 @@ fn begin(
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
     let (coordinates, start) = start::find(target, family, options.seed, observer)?;
-    Ok(State::begin(family, options, coordinates, start, target.tally.clone()))
+    Ok(started(target, family, options, coordinates, start))
+}
+
+/// A mode whose mass is less than that of the best by so many nats is none to start from.
+const NEGLIGIBLE: f64 = 10.0;
+
+/// The state before the first step, from what a search for a start found: over all its modes, where the
+/// family has room for them.
+fn started(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    coordinates: Coordinates,
+    start: StartReport,
+) -> State {
+    let member = family.strata().map(|_| {
+        let mut modes = vec![(start.elbo, coordinates.seen_from(&coordinates)?)];
+        let rivals = start.rivals.iter().filter(|rival| rival.elbo > start.elbo - NEGLIGIBLE);
+        for rival in rivals {
+            let there = whiten(target, &rival.point, family.scale());
+            modes.extend(coordinates.seen_from(&there).map(|there| (rival.elbo, there)));
+        }
+        family.over_modes(&modes)
+    });
+    let mut state = State::begin(family, options, coordinates, start, target.tally.clone());
+    if let Some(member) = member.flatten() {
+        state.lambda = member;
+    }
+    state
 }
 
 /// Cancels after a number of steps.

@@ -109,13 +109,20 @@ impl Default for Options {
 
 impl Options {
     /// # Errors
-    /// Zero draws, posterior draws or steps.
+    /// Zero draws, posterior draws or steps; a gradient that the family does not have.
     pub fn validate(&self) -> Result<(), OptionError> {
         let numbers = [
             ("draws", self.draws as u64),
             ("posterior_draws", self.posterior_draws as u64),
             ("steps", self.steps.unwrap_or(1)),
         ];
+        if self.gradient == Gradient::DoublyReparameterized
+            && matches!(self.family, Some(FamilyChoice::Mixture(_)))
+        {
+            // which component a draw is of is no smooth function of its noise
+            let (found, expected) = ("doubly_reparameterized".into(), "another gradient of a mixture");
+            return Err(OptionError { option: "gradient", found, expected });
+        }
         match numbers.iter().find(|(_, n)| *n == 0) {
             Some((option, _)) => {
                 Err(OptionError { option, found: "0".into(), expected: "a positive whole number" })
@@ -142,6 +149,9 @@ mod tests {
     fn numbers_must_be_positive() {
         let e = Options { draws: 0, ..Options::default() }.validate().unwrap_err();
         assert_eq!(e.to_string(), "`draws: 0` is refused; expected a positive whole number");
+        let family = Some(FamilyChoice::Mixture(2));
+        let gradient = Gradient::DoublyReparameterized;
+        assert!(Options { family, gradient, ..Options::default() }.validate().is_err());
         assert!(Options { steps: Some(0), ..Options::default() }.validate().is_err());
         assert!(Options::default().validate().is_ok());
     }

@@ -243,6 +243,23 @@ impl Pattern {
         }
     }
 
+    /// `B^-1 A`, packed; it has the pattern of its factors.
+    pub fn divide(&self, a: &[f64], b: &[f64], dim: usize) -> Vec<f64> {
+        let mut out = vec![0.0; a.len()];
+        let mut x = vec![0.0; dim];
+        for j in 0..dim {
+            for i in j..self.end(j, dim) {
+                let row = self.row(i);
+                let at = row.get(i, j);
+                let mut rhs = at.map_or(0.0, |at| a[at]);
+                row.each_from(j, i, |k, at| rhs -= b[at] * x[k]);
+                x[i] = rhs / b[row.diagonal(i)];
+                at.into_iter().for_each(|at| out[at] = x[i]);
+            }
+        }
+        out
+    }
+
     /// `sum log L_ii` of a triangle with its true diagonal.
     pub fn log_det(&self, l: &[f64], dim: usize) -> f64 {
         (0..dim).map(|i| l[self.row(i).diagonal(i)].ln()).sum()
@@ -322,6 +339,10 @@ mod tests {
                     assert!((f - e).abs() < 1e-9 * (1.0 + e.abs()), "{pattern:?}: {f} {e}");
                 }
             }
+            let other: Vec<f64> = l.iter().map(|x| 1.0 + 0.3 * x).collect();
+            let quotient = dense(&pattern, &pattern.divide(&other, &l, dim), dim);
+            let expected = &inverse * dense(&pattern, &other, dim);
+            assert!((quotient - expected).amax() < 1e-10, "{pattern:?}");
             assert!((pattern.log_det(&l, dim) - matrix.determinant().ln()).abs() < 1e-12);
             // nothing beyond `end` has a column j
             for j in 0..dim {

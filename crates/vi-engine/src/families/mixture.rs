@@ -8,6 +8,7 @@
 
 use super::triangular::Triangular;
 use super::{Family, Strata};
+use crate::coordinates::Coordinates;
 use crate::diagnostics::psis::log_sum_exp;
 use crate::options::FULL_RANK_LIMIT;
 use crate::pattern::Pattern;
@@ -133,6 +134,31 @@ impl Family for Mixture {
             }
         }
         lambda
+    }
+
+    fn over_modes(&self, modes: &[(f64, Coordinates)]) -> Option<Vec<f64>> {
+        if self.components == 1 || modes.len() < 2 {
+            return None;
+        }
+        // Each mode in turn, until there are components for none: those of one mode share its mass, and are
+        // as far apart as those of the standard member.
+        let apart = self.standard();
+        let n_modes = modes.len().min(self.components);
+        let mut lambda = vec![0.0; self.n_params()];
+        for c in 0..self.components {
+            let (log_mass, coordinates) = &modes[c % n_modes];
+            let sharers = (self.components - c % n_modes).div_ceil(n_modes);
+            lambda[c] = log_mass - modes[0].0 - (sharers as f64).ln();
+            let mut component = self.normal.normal_in(coordinates)?;
+            if sharers > 1 {
+                let mut steps = apart[self.place(c)][..self.dim()].to_vec();
+                let (pattern, l) = coordinates.scale.parts();
+                pattern.multiply::<1>(l, &mut steps);
+                component.iter_mut().zip(&steps).for_each(|(mean, step)| *mean += step);
+            }
+            lambda[self.place(c)].copy_from_slice(&component);
+        }
+        Some(lambda)
     }
 
     fn rsample(&self, lambda: &[f64], eps: &Lanes, z: &mut Lanes) {

@@ -26,6 +26,7 @@ use numerics::lanes::Lanes;
 pub(crate) use beside::Beside;
 
 use crate::blocks;
+use crate::coordinates::Coordinates;
 use crate::log_density::LogDensity;
 use crate::options::FamilyChoice;
 use crate::pattern::Pattern;
@@ -62,6 +63,13 @@ pub trait Family {
 
     /// The `lambda` to start from: mean zero, variances one.
     fn standard(&self) -> Vec<f64>;
+
+    /// The member to start from where several modes are known: for each the logarithm of its mass, up to
+    /// a constant, and the coordinates that are standard normal about it; the heaviest first. `None` where
+    /// the family has room for one only, and starts from the standard member.
+    fn over_modes(&self, _modes: &[(f64, Coordinates)]) -> Option<Vec<f64>> {
+        None
+    }
 
     /// Draws from base noise: `eps` is `[n_base]` x lanes, `z` `[dim]` x lanes, both of one width.
     fn rsample(&self, lambda: &[f64], eps: &Lanes, z: &mut Lanes);

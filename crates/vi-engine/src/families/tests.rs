@@ -238,12 +238,15 @@ fn slopes(lambda: &[f64], p: usize, value: &dyn Fn(&[f64]) -> Vec<f64>) -> Vec<f
     moved(1e-5).iter().zip(moved(-1e-5)).map(|(up, down)| (up - down) / 2e-5).collect()
 }
 
+/// Of weights to derivatives and squared norms.
+type Rule<'a> = &'a dyn Fn(&[f64], &mut [f64], &mut [f64]);
+
 /// A chain rule against differences of every lane's `value`: weighted sum, and squared norms.
 fn assert_chain_rule(
     family: &dyn Family,
     lambda: &[f64],
     lanes: usize,
-    rule: &dyn Fn(&[f64], &mut [f64], &mut [f64]),
+    rule: Rule,
     value: &dyn Fn(&[f64]) -> Vec<f64>,
 ) {
     let weight: Vec<f64> = (0..lanes).map(|l| if l == 4 { 0.0 } else { 0.1 * l as f64 }).collect();

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use super::{Family, HALF_LOG_TAU};
+use crate::coordinates::Coordinates;
 use crate::options::FULL_RANK_LIMIT;
 use crate::pattern::{Arrow, Pattern};
 use numerics::lanes::{LANES, Lanes};
@@ -56,26 +57,31 @@ impl Triangular {
         (0..self.dim).map(|i| lambda[self.dim + self.pattern.row(i).diagonal(i)]).sum()
     }
 
-    /// `KL(a | b) = (|Lb^-1 La|_F^2 + |Lb^-1 (ma - mb)|^2 - d) / 2 + log det Lb - log det La`. The
-    /// product has the pattern of its factors.
+    /// `KL(a | b) = (|Lb^-1 La|_F^2 + |Lb^-1 (ma - mb)|^2 - d) / 2 + log det Lb - log det La`.
     pub(super) fn kl(&self, a: &[f64], b: &[f64]) -> f64 {
-        let (dim, pattern) = (self.dim, &self.pattern);
         let (top, bottom) = (self.factor(a), self.factor(b));
-        let mut total = -(dim as f64);
-        let mut x = vec![0.0; dim];
-        for j in 0..dim {
-            for i in j..pattern.end(j, dim) {
-                let row = pattern.row(i);
-                let mut rhs = row.get(i, j).map_or(0.0, |at| top[at]);
-                row.each_from(j, i, |k, at| rhs -= bottom[at] * x[k]);
-                x[i] = rhs / bottom[row.diagonal(i)];
-                total += x[i] * x[i];
-            }
+        let mut shift: Vec<f64> =
+            (0..self.dim).map(|i| a[self.pattern.coordinate(i)] - b[self.pattern.coordinate(i)]).collect();
+        self.pattern.solve::<1>(&bottom, &mut shift);
+        let quotient = self.pattern.divide(&top, &bottom, self.dim);
+        let squares: f64 = quotient.iter().chain(&shift).map(|x| x * x).sum();
+        (0.5 * (squares - self.dim as f64) + self.log_det(b) - self.log_det(a)).max(0.0)
+    }
+
+    /// The member that is a standard normal in some coordinates: `None` where these have another
+    /// pattern.
+    pub(super) fn normal_in(&self, coordinates: &Coordinates) -> Option<Vec<f64>> {
+        let (pattern, l) = coordinates.scale.parts();
+        if pattern != self.pattern {
+            return None;
         }
-        (0..dim).for_each(|i| x[i] = a[pattern.coordinate(i)] - b[pattern.coordinate(i)]);
-        pattern.solve::<1>(&bottom, &mut x);
-        total += x.iter().map(|x| x * x).sum::<f64>();
-        (0.5 * total + self.log_det(b) - self.log_det(a)).max(0.0)
+        let mut lambda = coordinates.centre.clone();
+        lambda.extend(l);
+        for i in 0..self.dim {
+            let diagonal = &mut lambda[self.dim + pattern.row(i).diagonal(i)];
+            *diagonal = diagonal.ln();
+        }
+        Some(lambda)
     }
 
     /// The chain rule of `mu + L eps` for `grad`, and for `-logs` of the log determinant.

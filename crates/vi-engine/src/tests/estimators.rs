@@ -178,11 +178,11 @@ fn all_estimators_have_one_mean_and_report_their_variance() {
         let mut first: Option<Told> = None;
         for options in every_elbo() {
             let what = format!("{} {:?} {:?}", family.name(), options.gradient, options.noise);
-            let told = tell(&mut skewed(2), &options, &*family, &lambda, 3000);
+            let told = tell(&mut skewed(2), &options, &*family, &lambda, 1500);
             let total: f64 = told.variance.iter().sum();
             assert!((told.reported / total - 1.0).abs() < 0.15, "{what}: {} {total}", told.reported);
             let first =
-                first.get_or_insert(Told { ..tell(&mut skewed(2), &options, &*family, &lambda, 3000) });
+                first.get_or_insert(Told { ..tell(&mut skewed(2), &options, &*family, &lambda, 1500) });
             for p in 0..lambda.len() {
                 let error = told.error[p].hypot(first.error[p]);
                 let difference = (told.mean[p] - first.mean[p]).abs();

@@ -52,8 +52,8 @@ impl Coupling {
     /// Layer number `layer` of a flow over `dim` coordinates: even and odd ones take turns, then halves.
     pub fn new(dim: usize, layer: usize) -> Coupling {
         let is_active = |i: usize| match layer % 4 {
-            0 => i % 2 == 0,
-            1 => i % 2 == 1,
+            0 => i.is_multiple_of(2),
+            1 => !i.is_multiple_of(2),
             2 => i < dim.div_ceil(2),
             _ => i >= dim.div_ceil(2),
         };
@@ -90,6 +90,12 @@ impl Coupling {
         lambda
     }
 
+    /// What the last layer's sums are multiplied by: a step of every parameter moves a spline's as far as a
+    /// step of one does.
+    fn gain(&self) -> f64 {
+        1.0 / ((self.hidden + 1) as f64).sqrt()
+    }
+
     fn make(&self, lambda: &[f64], x: &[f64]) -> Made {
         let [first, first_bias, last, last_bias] = self.parts(lambda);
         let mut hidden = vec![0.0; self.hidden * LANES];
@@ -106,7 +112,7 @@ impl Coupling {
             for (w, h) in last[r * self.hidden..][..self.hidden].iter().zip(hidden.chunks_exact(LANES)) {
                 add(&mut sum, *w, h);
             }
-            out.copy_from_slice(&sum);
+            out.iter_mut().zip(sum).for_each(|(out, s)| *out = self.gain() * s);
         }
         Made { hidden, raw }
     }
@@ -174,7 +180,7 @@ impl Coupling {
                 let mut raw = [0.0; RAW];
                 spline.pullback(&at, by_y, by_log, &mut raw);
                 for (p, raw) in raw.iter().enumerate() {
-                    by_raw[(a * RAW + p) * LANES + lane] = *raw;
+                    by_raw[(a * RAW + p) * LANES + lane] = self.gain() * raw;
                 }
             }
         }

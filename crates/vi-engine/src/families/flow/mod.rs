@@ -2,8 +2,8 @@
 //!
 //! `lambda = (mu, L, layer[k])`: the normal as its own family has it (full rank while that is affordable,
 //! independent coordinates beyond), then the layers. The layers bend the noise between -5 and 5
-//! standard deviations and leave the rest alone, so the tails are those of the normal. With all layers the
-//! identity, which is the start, it is that normal: every normal is in the family.
+//! standard deviations and are affine beyond. With all layers the identity, which is the start, it is
+//! that normal: every normal is in the family.
 //!
 //! Neither the entropy nor the divergence between two flows has a closed form: the first is averaged
 //! over draws, the second over fixed ones.

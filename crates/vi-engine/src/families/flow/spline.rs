@@ -1,15 +1,18 @@
 //! Monotone rational-quadratic splines (Durkan, Bekasov, Murray and Papamakarios, Neural spline
-//! flows, NeurIPS 2019): an increasing map of [-B, B] onto itself, the identity outside.
+//! flows, NeurIPS 2019), stretched and shifted: an increasing map of [-B, B] onto itself, the identity
+//! outside; then an affine map, which the tails are left with.
 //!
-//! `BINS` bins; raw parameters, any numbers: the logits of the bins' widths and heights, and of the
-//! slopes at the knots between them. The slope is 1 at both ends, so that the map is smooth
-//! everywhere. Raw parameters of zero are the identity.
+//! `BINS` bins; raw parameters, any numbers: the logits of the bins' widths and heights, the slopes at
+//! the knots between them, the logarithm of the stretch and the shift. Before the stretch the slope is
+//! 1 at both ends, so that the map is smooth everywhere. Raw parameters of zero are the identity.
 
 use numerics::special::{exp, sigmoid, softplus};
 
 pub const BINS: usize = 8;
 /// Raw parameters of one spline.
-pub const RAW: usize = 3 * BINS - 1;
+pub const RAW: usize = 3 * BINS + 1;
+/// Where among them the logarithm of the stretch is; the shift follows.
+const STRETCH: usize = 3 * BINS - 1;
 /// Where the tails begin, in standard deviations of the noise.
 pub const BOUND: f64 = 5.0;
 /// The least width and height of a bin, as a part of all, and the least slope at a knot.
@@ -24,6 +27,9 @@ pub struct Spline {
     slopes: [f64; BINS + 1],
     /// Of the inner slopes in their raw parameters.
     slopes_by_raw: [f64; BINS - 1],
+    log_stretch: f64,
+    stretch: f64,
+    shift: f64,
 }
 
 /// The spline at one point inside a bin: the derivatives of `y` and of `log dy/dx` in the place in the
@@ -59,7 +65,7 @@ fn softmax(raw: &[f64]) -> [f64; BINS] {
 }
 
 impl Spline {
-    /// `raw` is `[RAW]`: widths, heights, inner slopes.
+    /// `raw` is `[RAW]`: widths, heights, inner slopes, log stretch, shift.
     pub fn new(raw: &[f64; RAW]) -> Spline {
         let shares = [softmax(&raw[..BINS]), softmax(&raw[BINS..2 * BINS])];
         let knots = shares.map(|shares| {
@@ -71,14 +77,15 @@ impl Spline {
             knots
         });
         // softplus of this and the least slope are 1
-        let shift = (1.0 - LEAST).exp_m1().ln();
+        let zero = (1.0 - LEAST).exp_m1().ln();
         let mut slopes = [1.0; BINS + 1];
         let mut slopes_by_raw = [0.0; BINS - 1];
         for k in 0..BINS - 1 {
-            slopes[k + 1] = LEAST + softplus(raw[2 * BINS + k] + shift);
-            slopes_by_raw[k] = sigmoid(raw[2 * BINS + k] + shift);
+            slopes[k + 1] = LEAST + softplus(raw[2 * BINS + k] + zero);
+            slopes_by_raw[k] = sigmoid(raw[2 * BINS + k] + zero);
         }
-        Spline { shares, knots, slopes, slopes_by_raw }
+        let (log_stretch, shift) = (raw[STRETCH], raw[STRETCH + 1]);
+        Spline { shares, knots, slopes, slopes_by_raw, log_stretch, stretch: exp(log_stretch), shift }
     }
 
     /// The bin of a point of x (0) or y (1); `None` in the tails, and for NaN.
@@ -98,7 +105,8 @@ impl Spline {
     /// The value at `x`, with what its derivatives need.
     pub fn at(&self, x: f64) -> At {
         let Some(bin) = self.bin(0, x) else {
-            return At { y: x, log_slope: 0.0, by_x: [1.0, 0.0], local: None };
+            let (y, by_x) = (self.shift + self.stretch * x, [self.stretch, 0.0]);
+            return At { y, log_slope: self.log_stretch, by_x, local: None };
         };
         // Durkan et al., equations 4 and 5: y = y_k + h num / den, dy/dx = s^2 q / den^2
         let (width, height, left, right) = self.parts(bin);
@@ -119,15 +127,16 @@ impl Spline {
         let log_slope = (slope * slope * q / (den * den)).ln();
         let local = Local { bin, width, slope, place, reached: num / den, y_by, log_by };
         At {
-            y: self.knots[1][bin] + height * local.reached,
-            log_slope,
-            by_x: [local.y_by[0] / width, local.log_by[0] / width],
+            y: self.shift + self.stretch * (self.knots[1][bin] + height * local.reached),
+            log_slope: self.log_stretch + log_slope,
+            by_x: [self.stretch * local.y_by[0] / width, local.log_by[0] / width],
             local: Some(local),
         }
     }
 
     /// The `x` at which the value is `y`: Durkan et al., equations 6 to 8.
     pub fn inverse(&self, y: f64) -> f64 {
+        let y = (y - self.shift) / self.stretch;
         let Some(bin) = self.bin(1, y) else { return y };
         let (width, height, left, right) = self.parts(bin);
         let slope = height / width;
@@ -141,6 +150,9 @@ impl Spline {
 
     /// Adds to `out` (`[RAW]`) the derivative of `by_y * y + by_log * log_slope` in the raw parameters.
     pub fn pullback(&self, at: &At, by_y: f64, by_log: f64, out: &mut [f64; RAW]) {
+        out[STRETCH] += by_y * (at.y - self.shift) + by_log;
+        out[STRETCH + 1] += by_y;
+        let by_y = by_y * self.stretch;
         let Some(local) = &at.local else { return };
         let Local { bin, width, slope, place, reached, .. } = *local;
         let by = |v: usize| by_y * local.y_by[v] + by_log * local.log_by[v];
@@ -206,11 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_continuous_with_slope_one_where_the_tails_begin() {
+    fn it_is_smooth_where_the_tails_begin() {
         let spline = Spline::new(&raw(2));
         for x in [-BOUND, BOUND] {
-            let inside = spline.at(x * (1.0 - 1e-9));
-            assert!((inside.y - x).abs() < 1e-6 && inside.log_slope.abs() < 1e-5);
+            let (inside, outside) = (spline.at(x * (1.0 - 1e-9)), spline.at(x * (1.0 + 1e-9)));
+            assert!(
+                (inside.y - outside.y).abs() < 1e-6 && (inside.log_slope - outside.log_slope).abs() < 1e-5
+            );
         }
     }
 
