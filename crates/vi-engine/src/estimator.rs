@@ -193,10 +193,9 @@ impl Estimator {
                 let mut drawn = vec![0.0; shares.len()];
                 (0..f.len()).filter(|&l| f[l].is_finite()).for_each(|l| drawn[stratum(l)] += 1.0);
                 let total: f64 = shares.iter().zip(&drawn).filter(|(_, n)| **n > 0.0).map(|(s, _)| s).sum();
-                for lane in 0..f.len() {
+                for (lane, f) in f.iter().enumerate() {
                     let k = stratum(lane);
-                    self.weight[lane] =
-                        if f[lane].is_finite() { shares[k] / (drawn[k] * total) } else { 0.0 };
+                    self.weight[lane] = if f.is_finite() { shares[k] / (drawn[k] * total) } else { 0.0 };
                 }
             }
         }
@@ -207,8 +206,7 @@ impl Estimator {
             let lanes = unit.filter(|&l| self.weight[l] > 0.0);
             lanes.fold((0.0, 0.0), |(sum, n), l| (sum + self.weight[l] * f[l], n + self.weight[l]))
         };
-        let means =
-            self.layout.units().map(weighted).filter(|(_, n)| *n > 0.0).map(|(sum, n)| sum / n);
+        let means = self.layout.units().map(weighted).filter(|(_, n)| *n > 0.0).map(|(sum, n)| sum / n);
         let (_, mcse, _) = mean_and_mcse(means.collect::<Vec<_>>().into_iter());
         (weighted(0..f.len()).0, mcse, good)
     }

@@ -123,6 +123,12 @@ impl Options {
             let (found, expected) = ("doubly_reparameterized".into(), "another gradient of a mixture");
             return Err(OptionError { option: "gradient", found, expected });
         }
+        // the gradient takes the draws of a bound as independent
+        if self.gradient == Gradient::DoublyReparameterized && self.noise != DrawNoise::Independent {
+            let (found, expected) =
+                (format!("{:?}", self.noise).to_lowercase(), "independent draws of a bound");
+            return Err(OptionError { option: "noise", found, expected });
+        }
         match numbers.iter().find(|(_, n)| *n == 0) {
             Some((option, _)) => {
                 Err(OptionError { option, found: "0".into(), expected: "a positive whole number" })
@@ -152,6 +158,8 @@ mod tests {
         let family = Some(FamilyChoice::Mixture(2));
         let gradient = Gradient::DoublyReparameterized;
         assert!(Options { family, gradient, ..Options::default() }.validate().is_err());
+        let e = Options { gradient, noise: DrawNoise::Sobol, ..Options::default() }.validate().unwrap_err();
+        assert_eq!(e.to_string(), "`noise: sobol` is refused; expected independent draws of a bound");
         assert!(Options { steps: Some(0), ..Options::default() }.validate().is_err());
         assert!(Options::default().validate().is_ok());
     }

@@ -127,6 +127,11 @@ impl Row {
 }
 
 impl Pattern {
+    /// With everything below the diagonal, or without anything.
+    pub fn of(dense: bool) -> Pattern {
+        if dense { Pattern::Lower } else { Pattern::Diagonal }
+    }
+
     /// Elements of the packed triangle for `dim` coordinates.
     pub fn size(&self, dim: usize) -> usize {
         match self {

@@ -58,10 +58,6 @@ impl Family for Beside<'_> {
         self.family.scale()
     }
 
-    fn normal(&self) -> &dyn Family {
-        self
-    }
-
     fn standard(&self) -> Vec<f64> {
         let mut standard = self.family.standard();
         standard.resize(self.n_params(), 0.0);

@@ -92,10 +92,6 @@ impl Family for LowRank {
         &Pattern::Diagonal
     }
 
-    fn normal(&self) -> &dyn Family {
-        self
-    }
-
     fn standard(&self) -> Vec<f64> {
         // B = 0 is a saddle of the objective: its gradient vanishes there for every target. Start
         // at small factors of an irregular pattern (multiples of the golden ratio), with D such

@@ -113,10 +113,6 @@ impl Family for Mixture {
         self.normal.scale()
     }
 
-    fn normal(&self) -> &dyn Family {
-        &self.normal
-    }
-
     fn standard(&self) -> Vec<f64> {
         // Means of an irregular pattern (multiples of the golden ratio), of which each coordinate's
         // average over the components is zero; the components' variances make up for their spread.

@@ -57,10 +57,6 @@ pub trait Family {
     /// member under each of this pattern.
     fn scale(&self) -> &Pattern;
 
-    /// A family of normals that are whitened alike: a member of it, or what is made of one, stands in
-    /// for this family where moments are all that is known.
-    fn normal(&self) -> &dyn Family;
-
     /// The `lambda` to start from: mean zero, variances one.
     fn standard(&self) -> Vec<f64>;
 

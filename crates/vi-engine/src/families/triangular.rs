@@ -212,10 +212,6 @@ impl Family for Triangular {
         &self.pattern
     }
 
-    fn normal(&self) -> &dyn Family {
-        self
-    }
-
     fn standard(&self) -> Vec<f64> {
         vec![0.0; self.n_params()]
     }

@@ -233,6 +233,9 @@ fn sticking_the_landing_vanishes_where_q_is_the_posterior() {
             }
             for noise in [DrawNoise::Independent, DrawNoise::Antithetic, DrawNoise::Sobol] {
                 let options = Options { gradient, noise, ..Options::default() };
+                if options.validate().is_err() {
+                    continue;
+                }
                 let mut steps = Steps::new(&options, &*family);
                 steps.noise.fill(9, &mut steps.eps);
                 let mut target = Target::new(&mut density);
@@ -410,24 +413,13 @@ fn the_doubly_reparameterised_gradient_is_that_of_the_importance_weighted_bound(
         };
         (moved(1e-5) - moved(-1e-5)) / 2e-5
     });
-    for noise in [DrawNoise::Independent, DrawNoise::Antithetic, DrawNoise::Sobol] {
-        let options =
-            Options { gradient: Gradient::DoublyReparameterized, noise, draws: 2, ..Options::default() };
-        let told = tell(&mut skewed(1), &options, &*family, &lambda, 40_000);
-        let total: f64 = told.variance.iter().sum();
-        assert!((told.reported / total - 1.0).abs() < 0.1, "{noise:?}: {} {total}", told.reported);
-        // the bound of dependent draws is another
-        if noise == DrawNoise::Independent {
-            assert!((told.elbo - bound(lambda)).abs() < 0.01, "{} {}", told.elbo, bound(lambda));
-            for p in 0..2 {
-                assert!(
-                    (told.mean[p] - exact[p]).abs() < 4.5 * told.error[p],
-                    "{} {}",
-                    told.mean[p],
-                    exact[p]
-                );
-            }
-        }
+    let options = Options { gradient: Gradient::DoublyReparameterized, draws: 2, ..Options::default() };
+    let told = tell(&mut skewed(1), &options, &*family, &lambda, 40_000);
+    let total: f64 = told.variance.iter().sum();
+    assert!((told.reported / total - 1.0).abs() < 0.1, "{} {total}", told.reported);
+    assert!((told.elbo - bound(lambda)).abs() < 0.01, "{} {}", told.elbo, bound(lambda));
+    for ((mean, exact), error) in told.mean.iter().zip(exact).zip(&told.error) {
+        assert!((mean - exact).abs() < 4.5 * error, "{mean} {exact}");
     }
 }
 

@@ -165,7 +165,7 @@ fn a_flow_follows_a_banana() {
     let longer = Options { steps: Some(5000), ..options(FamilyChoice::Flow(4)) };
     let fit = fit(&mut banana(), &longer, &mut Silent).unwrap();
     assert!(fit.elbo > -0.05, "{}", fit.elbo);
-    assert!(fit.k_hat_q < 0.7, "{}", fit.k_hat_q);
+    assert!(fit.k_hat < 0.7, "{}", fit.k_hat);
     assert_near("z0", moments(&fit, |z| z[0]), 0.0, 1.0);
     assert_near("z1", moments(&fit, |z| z[1]), 1.0, 1.5);
 }
@@ -195,7 +195,6 @@ fn every_estimator_climbs() {
         (Gradient::StickingTheLanding, DrawNoise::Antithetic),
         (Gradient::StickingTheLanding, DrawNoise::Sobol),
         (Gradient::DoublyReparameterized, DrawNoise::Independent),
-        (Gradient::DoublyReparameterized, DrawNoise::Sobol),
         (Gradient::ScoreFunction, DrawNoise::Independent),
         (Gradient::ScoreFunction, DrawNoise::Antithetic),
     ] {

@@ -107,10 +107,6 @@ impl Family for Flow {
         self.normal.scale()
     }
 
-    fn normal(&self) -> &dyn Family {
-        &self.normal
-    }
-
     fn standard(&self) -> Vec<f64> {
         let mut lambda = self.normal.standard();
         lambda.extend(self.layers.iter().flat_map(Coupling::identity));
