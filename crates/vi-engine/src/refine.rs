@@ -67,6 +67,21 @@ pub(crate) fn accuracy(family: &dyn Family) -> f64 {
     (ACCURACY_EACH * family.n_params() as f64).min(all)
 }
 
+/// The largest squared distance of one coordinate of two members' centres, in whitened coordinates: what
+/// a thousand coordinates may contribute together none may alone, for it would still be on its way. Zero for
+/// mixtures, which have no centre.
+fn farthest(family: &dyn Family, a: &[f64], b: &[f64]) -> f64 {
+    if family.strata().is_some() {
+        return 0.0;
+    }
+    let centre = |lambda: &[f64]| {
+        let mut z = Lanes::zeros(family.dim(), 1);
+        family.rsample(lambda, &Lanes::zeros(family.n_base(), 1), &mut z);
+        z.lane(0)
+    };
+    centre(a).iter().zip(centre(b)).map(|(a, b)| (a - b) * (a - b)).fold(0.0, f64::max)
+}
+
 /// Climbs until the stop rule, the step limit, or the observer says so.
 pub fn climb(
     target: &mut Target,
@@ -160,11 +175,13 @@ impl State {
             let last: Vec<f64> = self.last_quarter.iter().map(|s| s / quarter).collect();
             self.third_quarter.fill(0.0);
             self.last_quarter.fill(0.0);
-            let settled = family.symmetric_kl(&third, &last) <= accuracy;
+            let near = |a: &[f64], b: &[f64]| {
+                family.symmetric_kl(a, b) <= accuracy && farthest(family, a, b) <= ACCURACY
+            };
+            let settled = near(&third, &last);
             if settled || self.check_at >= self.shortest_phase() << DOUBLINGS {
                 let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
-                let gained =
-                    !self.previous.is_empty() && family.symmetric_kl(&average, &self.previous) > accuracy;
+                let gained = !self.previous.is_empty() && !near(&average, &self.previous);
                 if settled && !self.previous.is_empty() && !gained && steps.is_none() {
                     self.finished = true;
                     self.converged = true;

@@ -223,3 +223,49 @@ fn the_importance_weighted_bound_widens_mean_field() {
     assert!((plain - 0.6).abs() < 0.02, "{plain}");
     assert!(wider > 0.9 && wider < 1.2, "{wider}");
 }
+
+/// y_ij ~ normal(theta_i, s), theta_i ~ normal(0, 1), three rows a group: at the joint mode log s is off by tens
+/// of its standard deviations, and in a thousand and more dimensions one that is still on its way must not
+/// count as arrived.
+#[test]
+fn one_coordinate_of_many_that_has_far_to_go_arrives() {
+    let (n, m) = (1500, 3.0);
+    // as good as random: the groups' means, and all squares within groups
+    let wave = |k: usize| 2.0 * (((k as f64 + 1.0) * 12.9898).sin() * 43758.5453).fract();
+    let means: Vec<f64> = (0..n).map(wave).collect();
+    let within = n as f64 * (m - 1.0) * 0.49;
+    let of_means = means.clone();
+    let density = Function::new(n + 1, move |z, g| {
+        let (s, precision) = (z[0], (-2.0 * z[0]).exp());
+        let mut squares = within;
+        let mut value = 0.0;
+        for (i, mean) in of_means.iter().enumerate() {
+            let (theta, r) = (z[1 + i], mean - z[1 + i]);
+            squares += m * r * r;
+            value -= 0.5 * theta * theta;
+            g[1 + i] = m * precision * r - theta;
+        }
+        let rows = n as f64 * m;
+        g[0] = squares * precision - rows - 0.25 * s;
+        value - rows * s - 0.5 * squares * precision - 0.125 * s * s
+    });
+    let blocks: Vec<Option<usize>> = (0..n + 1).map(|i| i.checked_sub(1)).collect();
+    let mut density = Plated { density, plates: vec![blocks] };
+    let fit = fit(&mut density, &options(FamilyChoice::Structured), &mut Silent).unwrap();
+    // thetas summed out: the groups' means are normal(0, sqrt(1 + s^2 / m))
+    let log_prob = |s: f64| {
+        let variance = 1.0 + (2.0 * s).exp() / m;
+        let of_means: f64 = means.iter().map(|mean| mean * mean / variance + variance.ln()).sum();
+        -(n as f64) * (m - 1.0) * s - 0.5 * within * (-2.0 * s).exp() - 0.5 * of_means - 0.125 * s * s
+    };
+    let grid: Vec<f64> = (0..4000).map(|k| -1.0 + k as f64 * 5e-4).collect();
+    let top = grid.iter().map(|s| log_prob(*s)).fold(f64::NEG_INFINITY, f64::max);
+    let weight: Vec<f64> = grid.iter().map(|s| (log_prob(*s) - top).exp()).collect();
+    let total: f64 = weight.iter().sum();
+    let mean = grid.iter().zip(&weight).map(|(s, w)| s * w).sum::<f64>() / total;
+    let sd = (grid.iter().zip(&weight).map(|(s, w)| (s - mean).powi(2) * w).sum::<f64>() / total).sqrt();
+    assert!((fit.state.coordinates.centre[0] - mean).abs() > 10.0 * sd, "the mode is far");
+    let found = moments(&fit, |z| z[0]);
+    assert!((found.0 - mean).abs() < 0.5 * sd, "{} {mean} {sd}", found.0);
+    assert!((found.1 / sd - 1.0).abs() < 0.3, "{} {sd}", found.1);
+}
