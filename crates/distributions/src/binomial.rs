@@ -52,10 +52,7 @@ impl Distribution for Binomial {
         let checked = g.as_const(n).is_some() || emit::checked_before(g, x, n);
         let rest = g.sub(n, x);
         let rest = if checked { rest } else { emit::not_negative(g, rest) };
-        let (all, taken, left) =
-            (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
-        let split = g.add(taken, left);
-        let choose = g.sub(all, split);
+        let choose = emit::ln_choose(g, n, x, rest);
         let kernel = if given.alternative == 1 {
             let (taken, norm) = (g.mul(x, given.value), g.softplus(given.value));
             let norm = g.mul(n, norm);

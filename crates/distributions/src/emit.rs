@@ -235,13 +235,58 @@ pub fn ln_factorial(g: &mut Graph, a: NodeId) -> NodeId {
     g.lgamma(a)
 }
 
-/// ln of the beta function.
+/// ln Gamma(a + n) - ln Gamma(a) - n ln a for a > 0, n >= 0: about n (n - 1) / (2a) far out, and exactly 0 where n
+/// is. Nothing in it cancels, nor in its derivatives, whatever the sizes of a and n:
+///
+/// `(a + n - 1/2) (ln(1 + n/a) - n/(a + n)) - n/(2 (a + n)) + rest(a + n) - rest(a)`,
+///
+/// by ln Gamma(a) = (a - 1/2) ln a - a + ln(2 pi)/2 + rest(a) (NIST DLMF 5.11.1).
+pub fn ln_rising_excess(g: &mut Graph, a: NodeId, n: NodeId) -> NodeId {
+    let sum = g.add(a, n);
+    let gap = g.binary(Binary::Log1pGap, n, a);
+    let less = g.add_const(sum, -0.5);
+    let (gaps, share) = (g.mul(less, gap), g.div(n, sum));
+    let half = g.scale(0.5, share);
+    let (above, below) = (g.unary(Unary::LgammaRest, sum), g.unary(Unary::LgammaRest, a));
+    let gaps = g.sub(gaps, half);
+    let rests = g.sub(above, below);
+    g.add(gaps, rests)
+}
+
+/// ln of the number of ways to choose x of n, `rest` = n - x: exactly 0 where it is one way. Of two large
+/// numbers it keeps its relative digits.
+pub fn ln_choose(g: &mut Graph, n: NodeId, x: NodeId, rest: NodeId) -> NodeId {
+    let fewer = g.binary(Binary::Min, x, rest);
+    let more = g.sub(n, fewer);
+    let more = g.add_const(more, 1.0);
+    let (excess, ln_more) = (ln_rising_excess(g, more, fewer), g.ln(more));
+    let power = g.mul(fewer, ln_more);
+    let rising = g.add(excess, power);
+    let orders = ln_factorial(g, fewer);
+    g.sub(rising, orders)
+}
+
+/// ln of the beta function, by the same: `-a ln(1 + b/a) - b ln(1 + a/b) + (ln(a + b) - ln a - ln b + ln(2 pi)) / 2
+/// + rest(a) + rest(b) - rest(a + b)`.
 pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
-    let (la, lb) = (g.lgamma(a), g.lgamma(b));
-    let s = g.add(a, b);
-    let ls = g.lgamma(s);
-    let l = g.add(la, lb);
-    g.sub(l, ls)
+    let sum = g.add(a, b);
+    // a ln(1 + b/a) is a gap and a b/(a + b).
+    let (gap_a, gap_b) = (g.binary(Binary::Log1pGap, b, a), g.binary(Binary::Log1pGap, a, b));
+    let (gap_a, gap_b, share) = (g.mul(a, gap_a), g.mul(b, gap_b), g.div(b, sum));
+    let shared = g.mul(a, share);
+    let shared = g.scale(2.0, shared);
+    let gaps = g.add(gap_a, gap_b);
+    let logs = g.add(gaps, shared);
+    let (ln_a, ln_b, ln_sum) = (g.ln(a), g.ln(b), g.ln(sum));
+    let both = g.add(ln_a, ln_b);
+    let root = g.sub(ln_sum, both);
+    let root = g.scale(0.5, root);
+    let root = g.add_const(root, HALF_LN_2PI);
+    let rests = [a, b, sum].map(|x| g.unary(Unary::LgammaRest, x));
+    let own = g.add(rests[0], rests[1]);
+    let own = g.sub(own, rests[2]);
+    let root = g.add(root, own);
+    g.sub(root, logs)
 }
 
 /// A tail that has no closed form: its shapes, then the point.
