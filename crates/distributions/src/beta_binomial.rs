@@ -52,8 +52,7 @@ impl Distribution for BetaBinomial {
         let rest = if checked { rest } else { emit::not_negative(g, rest) };
         let choose = emit::ln_choose(g, n, x, rest);
         let together = g.add(a, b);
-        let (ln_a, ln_b, ln_both) = (g.ln(a), g.ln(b), g.ln(together));
-        let (ln_p, ln_q) = (g.sub(ln_a, ln_both), g.sub(ln_b, ln_both));
+        let (ln_p, ln_q) = (emit::ln_share(g, a, b), emit::ln_share(g, b, a));
         let (yes, no) = (g.mul(x, ln_p), g.mul(rest, ln_q));
         let binomial = g.add(yes, no);
         let (yes, no) = (emit::ln_rising_excess(g, a, x), emit::ln_rising_excess(g, b, rest));

@@ -58,8 +58,8 @@ impl Distribution for Binomial {
             let norm = g.mul(n, norm);
             g.sub(taken, norm)
         } else {
-            let q = emit::complement(g, given.value);
-            let (yes, no) = (emit::x_ln_y(g, x, given.value), emit::x_ln_y(g, rest, q));
+            let yes = emit::x_ln_y(g, x, given.value);
+            let no = emit::x_ln_complement(g, rest, given.value);
             g.add(yes, no)
         };
         let density = g.add(choose, kernel);

@@ -134,6 +134,21 @@ pub fn impossible_where(g: &mut Graph, out: NodeId, inside: NodeId) -> NodeId {
 /// must not be exactly 0.
 pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
     let ln_y = g.ln(y);
+    x_times_ln(g, x, y, ln_y)
+}
+
+/// `x ln(1 - p)`, 0 where `x` is 0 (as [`x_ln_y`]), for p in [0, 1].
+pub fn x_ln_complement(g: &mut Graph, x: NodeId, p: NodeId) -> NodeId {
+    let q = complement(g, p);
+    // Of a constant near 0 the difference would be rounded before its logarithm is taken.
+    let ln_q = match g.as_const(p) {
+        Some(p) => g.constant((-p).ln_1p()),
+        None => g.ln(q),
+    };
+    x_times_ln(g, x, q, ln_q)
+}
+
+fn x_times_ln(g: &mut Graph, x: NodeId, y: NodeId, ln_y: NodeId) -> NodeId {
     let scalar = g.varies(y) != Varies::Data && g.ty(y).dims.is_empty();
     let product = g.mul(x, ln_y);
     if scalar || is_positive(g, y) || g.as_const(x).is_some_and(|x| x != 0.0) {
@@ -245,6 +260,7 @@ pub fn ln_rising_excess(g: &mut Graph, a: NodeId, n: NodeId) -> NodeId {
     let sum = g.add(a, n);
     let gap = g.binary(Binary::Log1pGap, n, a);
     let less = g.add_const(sum, -0.5);
+    // The derivatives of the gap have the same quotient.
     let (gaps, share) = (g.mul(less, gap), g.div(n, sum));
     let half = g.scale(0.5, share);
     let (above, below) = (g.unary(Unary::LgammaRest, sum), g.unary(Unary::LgammaRest, a));
@@ -266,17 +282,21 @@ pub fn ln_choose(g: &mut Graph, n: NodeId, x: NodeId, rest: NodeId) -> NodeId {
     g.sub(rising, orders)
 }
 
-/// ln of the beta function, by the same: `-a ln(1 + b/a) - b ln(1 + a/b) + (ln(a + b) - ln a - ln b + ln(2 pi)) / 2
-/// + rest(a) + rest(b) - rest(a + b)`.
+/// ln(a / (a + b)) for positive a and b, with its digits whatever their sizes, and those of its derivatives.
+pub fn ln_share(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+    let sum = g.add(a, b);
+    let (gap, other) = (g.binary(Binary::Log1pGap, b, a), g.div(b, sum));
+    let ln = g.add(gap, other);
+    g.neg(ln)
+}
+
+/// ln of the beta function: `a ln p + b ln q + (ln(a + b) - ln a - ln b + ln(2 pi)) / 2 + rest(a) + rest(b) -
+/// rest(a + b)`, p = a / (a + b) = 1 - q.
 pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     let sum = g.add(a, b);
-    // a ln(1 + b/a) is a gap and a b/(a + b).
-    let (gap_a, gap_b) = (g.binary(Binary::Log1pGap, b, a), g.binary(Binary::Log1pGap, a, b));
-    let (gap_a, gap_b, share) = (g.mul(a, gap_a), g.mul(b, gap_b), g.div(b, sum));
-    let shared = g.mul(a, share);
-    let shared = g.scale(2.0, shared);
-    let gaps = g.add(gap_a, gap_b);
-    let logs = g.add(gaps, shared);
+    let (ln_p, ln_q) = (ln_share(g, a, b), ln_share(g, b, a));
+    let (left, right) = (g.mul(a, ln_p), g.mul(b, ln_q));
+    let shares = g.add(left, right);
     let (ln_a, ln_b, ln_sum) = (g.ln(a), g.ln(b), g.ln(sum));
     let both = g.add(ln_a, ln_b);
     let root = g.sub(ln_sum, both);
@@ -286,7 +306,7 @@ pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     let own = g.add(rests[0], rests[1]);
     let own = g.sub(own, rests[2]);
     let root = g.add(root, own);
-    g.sub(root, logs)
+    g.add(shares, root)
 }
 
 /// A tail that has no closed form: its shapes, then the point.

@@ -106,11 +106,10 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
 /// neither a tiny nor a huge a is lost.
 pub(crate) fn log1p_gap(g: &mut Graph, n: NodeId, a: NodeId) -> (NodeId, NodeId) {
     let sum = g.add(a, n);
-    let r = g.recip(sum);
-    let q = g.mul(n, r);
+    let q = g.div(n, sum);
     let square = g.square(q);
     let by_a = g.div(square, a);
-    (g.mul(q, r), g.neg(by_a))
+    (g.div(q, sum), g.neg(by_a))
 }
 
 /// The arguments a node depends on in steps: its derivative with respect to them is zero almost
