@@ -3,7 +3,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use graph::log_tail::Law;
-use numerics::incomplete::student_t::implicit;
+use numerics::incomplete::student_t::{implicit, ln_half_rising};
 
 use crate::prelude::*;
 
@@ -126,8 +126,8 @@ impl Distribution for HalfStudentT {
     fn mean(&self, params: &Params<f64>) -> Option<f64> {
         let (df, scale) = (params.at(0), params.at(1));
         // E|T| = 2 sqrt(df) G((df+1)/2) / (sqrt(pi) G(df/2) (df-1))
-        let ln = numerics::special::lgamma(0.5 * (df + 1.0)) - numerics::special::lgamma(0.5 * df);
-        (df > 1.0).then(|| 2.0 * scale * (df / PI).sqrt() * ln.exp() / (df - 1.0))
+        let ratio = ln_half_rising(0.5 * df).exp();
+        (df > 1.0).then(|| 2.0 * scale * (df / PI).sqrt() * ratio / (df - 1.0))
     }
     fn variance(&self, params: &Params<f64>) -> Option<f64> {
         let mean = self.mean(params)?;

@@ -33,6 +33,7 @@ pub fn fold_unary(op: Unary, x: f64) -> Option<f64> {
         | Unary::LgammaRest
         | Unary::DigammaRest
         | Unary::TrigammaRest
+        | Unary::LnGap
         | Unary::LogBesselI0e
         | Unary::BesselGap => return None,
     })
