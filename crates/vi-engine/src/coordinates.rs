@@ -56,6 +56,15 @@ impl Scale {
         Scale::Arrow(arrow.clone(), l)
     }
 
+    /// The triangle of a pattern with these elements.
+    pub(crate) fn of(pattern: Pattern, l: Vec<f64>) -> Scale {
+        match pattern {
+            Pattern::Diagonal => Scale::Diagonal(l),
+            Pattern::Lower => Scale::Lower(l),
+            Pattern::Arrow(arrow) => Scale::Arrow(arrow, l),
+        }
+    }
+
     /// Where the triangle may differ from zero, and its elements.
     pub(crate) fn parts(&self) -> (Pattern, &[f64]) {
         match self {
@@ -111,12 +120,20 @@ impl Coordinates {
             return None;
         }
         let quotient = pattern.divide(l, outer_l, self.dim());
-        let scale = match pattern {
-            Pattern::Diagonal => Scale::Diagonal(quotient),
-            Pattern::Lower => Scale::Lower(quotient),
-            Pattern::Arrow(arrow) => Scale::Arrow(arrow, quotient),
-        };
-        Some(Coordinates { centre: self.inverse(&inner.centre), scale })
+        Some(Coordinates { centre: self.inverse(&inner.centre), scale: Scale::of(pattern, quotient) })
+    }
+
+    /// The map by `inner` and then by `self`. `None` where the two have different patterns.
+    pub(crate) fn after(&self, inner: &Coordinates) -> Option<Coordinates> {
+        let ((pattern, l), (other, inner_l)) = (self.scale.parts(), inner.scale.parts());
+        if pattern != other {
+            return None;
+        }
+        let (mut u, mut z) = (Lanes::zeros(self.dim(), 1), Lanes::zeros(self.dim(), 1));
+        u.set_lane(0, &inner.centre);
+        self.forward(&u, &mut z);
+        let product = pattern.product(l, inner_l, self.dim());
+        Some(Coordinates { centre: z.lane(0), scale: Scale::of(pattern, product) })
     }
 
     /// The gradient with respect to `u` from that with respect to `z`, in place: `scale' g`.

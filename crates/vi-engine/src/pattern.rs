@@ -248,6 +248,23 @@ impl Pattern {
         }
     }
 
+    /// `A B`, packed; it has the pattern of its factors.
+    pub fn product(&self, a: &[f64], b: &[f64], dim: usize) -> Vec<f64> {
+        let mut out = vec![0.0; a.len()];
+        let mut x = vec![0.0; dim];
+        for j in 0..dim {
+            for i in j..self.end(j, dim) {
+                let row = self.row(i);
+                let at = row.get(i, j);
+                x[i] = at.map_or(0.0, |at| b[at]);
+                let mut sum = a[row.diagonal(i)] * x[i];
+                row.each_from(j, i, |k, at| sum += a[at] * x[k]);
+                at.into_iter().for_each(|at| out[at] = sum);
+            }
+        }
+        out
+    }
+
     /// `B^-1 A`, packed; it has the pattern of its factors.
     pub fn divide(&self, a: &[f64], b: &[f64], dim: usize) -> Vec<f64> {
         let mut out = vec![0.0; a.len()];
@@ -348,6 +365,8 @@ mod tests {
             let quotient = dense(&pattern, &pattern.divide(&other, &l, dim), dim);
             let expected = &inverse * dense(&pattern, &other, dim);
             assert!((quotient - expected).amax() < 1e-10, "{pattern:?}");
+            let product = dense(&pattern, &pattern.product(&l, &other, dim), dim);
+            assert!((product - &matrix * dense(&pattern, &other, dim)).amax() < 1e-10, "{pattern:?}");
             assert!((pattern.log_det(&l, dim) - matrix.determinant().ln()).abs() < 1e-12);
             // nothing beyond `end` has a column j
             for j in 0..dim {

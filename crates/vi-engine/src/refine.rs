@@ -15,6 +15,10 @@
 //! size. At the optimum of a well specified family, where sticking-the-landing gradients vanish, the
 //! iterates then stand still instead of rattling at the step size.
 //!
+//! Where the average of a phase has gone far from where the coordinates are white, they are made white there, and
+//! the climb begins again: means move by a step of the coordinates' own standard deviations, and a start in a spike
+//! of the density would take for ever.
+//!
 //! The constants were chosen on eight schools, log-gamma, Student-t and funnel targets, by steps to
 //! convergence (some 200 where q fits, 1,500 on eight schools) at equal accuracy.
 
@@ -48,6 +52,8 @@ const ACCURACY: f64 = 0.1;
 /// polish.
 const MOST_STEPS: u64 = 20_000;
 const MOST_STEPS_OF_AUTO: u64 = 6_000;
+/// Far: so many standard deviations of the coordinates, or a standard deviation so many times theirs.
+const FAR: f64 = 3.0;
 /// Steps without a single good draw after which the climb is hopeless.
 const MOST_BARREN: u64 = 50;
 
@@ -145,7 +151,7 @@ impl State {
                 let size = self.step_size();
                 // The first moment starts afresh with every phase, the second never does.
                 let unbias_1 = 1.0 - DECAY_1.powf(self.phase_step as f64);
-                let unbias_2 = 1.0 - DECAY_2.powf(self.step as f64);
+                let unbias_2 = 1.0 - DECAY_2.powf((self.step - self.whitened_at) as f64);
                 for (i, g) in gradient.iter().enumerate() {
                     let (m, v) = (&mut self.first_moment[i], &mut self.second_moment[i]);
                     *m = DECAY_1 * *m + (1.0 - DECAY_1) * g;
@@ -179,8 +185,9 @@ impl State {
                 family.symmetric_kl(a, b) <= accuracy && farthest(family, a, b) <= ACCURACY
             };
             let settled = near(&third, &last);
-            if settled || self.check_at >= self.shortest_phase() << DOUBLINGS {
-                let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
+            let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
+            let again = steps.is_none() && self.whiten_again(family, &average);
+            if !again && (settled || self.check_at >= self.shortest_phase() << DOUBLINGS) {
                 let gained = !self.previous.is_empty() && !near(&average, &self.previous);
                 if settled && !self.previous.is_empty() && !gained && steps.is_none() {
                     self.finished = true;
@@ -193,7 +200,7 @@ impl State {
                 self.phase_step = 0;
                 // What this phase needed to average out its noise, the next will nearly need too.
                 self.check_at = (self.check_at / 4).max(self.shortest_phase());
-            } else {
+            } else if !again {
                 self.check_at *= 2;
             }
         }
@@ -203,6 +210,33 @@ impl State {
             self.converged = steps.is_some() && self.barren == 0;
             self.settle();
         }
+    }
+
+    /// Whether `lambda` is so far from the standard member that the coordinates were made those in which it is the
+    /// standard one.
+    fn whiten_again(&mut self, family: &dyn Family, lambda: &[f64]) -> bool {
+        let Some(normal) = family.normal(lambda) else { return false };
+        let (pattern, l) = normal.scale.parts();
+        let size = |i: usize| l[pattern.row(i).diagonal(i)].ln().abs();
+        let sizes = (0..normal.dim()).map(size).fold(0.0, f64::max);
+        let shifts = normal.centre.iter().map(|x| x.abs()).fold(0.0, f64::max);
+        if sizes < FAR.ln() && shifts < FAR {
+            return false;
+        }
+        let Some(coordinates) = self.coordinates.after(&normal) else { return false };
+        let is_sound = coordinates.centre.iter().all(|x| x.is_finite()) && coordinates.log_det().is_finite();
+        if !is_sound {
+            return false;
+        }
+        self.coordinates = coordinates;
+        self.lambda = family.standard();
+        for moment in [&mut self.first_moment, &mut self.second_moment] {
+            moment.fill(0.0);
+        }
+        self.previous.clear();
+        (self.phase, self.phase_step, self.check_at) = (0, 0, FIRST_CHECK);
+        self.whitened_at = self.step;
+        true
     }
 
     /// The best average there is, when a phase is cut short.

@@ -39,6 +39,8 @@ pub struct State {
     pub phase: u64,
     /// Step of the phase at which its two quarters are compared.
     pub check_at: u64,
+    /// Step at which the coordinates were last made white.
+    pub whitened_at: u64,
     /// Steps in a row of which no draw could be evaluated.
     pub barren: u64,
     /// The climb is over; `lambda` is its result.
@@ -77,6 +79,7 @@ impl State {
             phase_step: 0,
             phase: 0,
             check_at: refine::FIRST_CHECK,
+            whitened_at: 0,
             barren: 0,
             finished: false,
             converged: false,
@@ -134,6 +137,7 @@ impl State {
             self.phase_step,
             self.phase,
             self.check_at,
+            self.whitened_at,
             self.barren,
             self.finished.into(),
             self.converged.into(),
@@ -219,6 +223,7 @@ impl State {
             phase_step: input.word()?,
             phase: input.word()?,
             check_at: input.word()?,
+            whitened_at: input.word()?,
             barren: input.word()?,
             finished: input.word()? != 0,
             converged: input.word()? != 0,
@@ -339,6 +344,7 @@ mod tests {
             phase_step: 6,
             phase: 1,
             check_at: 128,
+            whitened_at: 64,
             barren: 0,
             finished: false,
             converged: false,

@@ -67,6 +67,12 @@ pub trait Family {
         None
     }
 
+    /// The coordinates in which the member is the standard one; `None` for a family that is no normal of a
+    /// [`Family::scale`].
+    fn normal(&self, _lambda: &[f64]) -> Option<Coordinates> {
+        None
+    }
+
     /// Draws from base noise: `eps` is `[n_base]` x lanes, `z` `[dim]` x lanes, both of one width.
     fn rsample(&self, lambda: &[f64], eps: &Lanes, z: &mut Lanes);
 

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::{Family, HALF_LOG_TAU};
-use crate::coordinates::Coordinates;
+use crate::coordinates::{Coordinates, Scale};
 use crate::options::FULL_RANK_LIMIT;
 use crate::pattern::{Arrow, Pattern};
 use numerics::lanes::{LANES, Lanes};
@@ -214,6 +214,11 @@ impl Family for Triangular {
 
     fn standard(&self) -> Vec<f64> {
         vec![0.0; self.n_params()]
+    }
+
+    fn normal(&self, lambda: &[f64]) -> Option<Coordinates> {
+        let scale = Scale::of(self.pattern.clone(), self.factor(lambda));
+        Some(Coordinates { centre: lambda[..self.dim].to_vec(), scale })
     }
 
     fn rsample(&self, lambda: &[f64], eps: &Lanes, z: &mut Lanes) {
