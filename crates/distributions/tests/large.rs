@@ -149,7 +149,8 @@ fn a_beta_binomial_far_out_is_no_mode() {
             let (a, b) = ((f64::from(k) + shift).exp(), f64::from(k).exp());
             let mut total = 0.0;
             for (n, x) in rats {
-                let (value, grads) = by_logs("beta_binomial", &[("n", n), ("a", a), ("b", b)], &["a", "b"], x);
+                let (value, grads) =
+                    by_logs("beta_binomial", &[("n", n), ("a", a), ("b", b)], &["a", "b"], x);
                 assert!(value < 0.0, "{value} at ({a:e}, {b:e})");
                 // The score by the common size vanishes.
                 assert!((grads[0] + grads[1]).abs() < n * n * f64::from(-k + 7).exp() + 1e-12 * n);
@@ -184,33 +185,32 @@ fn of_latent(name: &str, given: &[(&str, f64)], u: f64) -> (f64, f64) {
     (found[0][0], found[1][0])
 }
 
-/// Within some standard deviations of its mean a latent of large shape is normal: nothing above that law's mode,
-/// however large the shape.
+/// Within some standard deviations of its mean the logarithm of a gamma number of large shape k is normal, with a
+/// known departure, and so are the log odds of a beta number: nothing stands above that, however large k.
 #[test]
 fn latents_of_large_shapes_are_normal_about_their_means() {
     let half = 0.5 * (2.0 * std::f64::consts::PI).ln();
     for k in [1e8, 1e12, 1e19, 1e25] {
-        // ln x has the standard deviation k^(-1/2); steps of u below its last place are none.
-        for z in [-6.0, -1.0, 0.0, 0.3, 4.0] {
+        let sd = f64::sqrt(1.0 / k);
+        for z in [-6.0, -1.0, 0.0, 0.3, 4.0_f64] {
             let what = format!("shape {k:e} at {z}");
-            let sd = f64::sqrt(1.0 / k);
-            let u = sd * z;
-            let limit = 0.5 * k.ln() - half - 0.5 * z * z;
-            let size = (1.0 + z.abs().powi(3)) * (1e12 * sd + 1e4 + 1e-4 * k.sqrt());
-            let (value, slope) = of_latent("gamma", &[("shape", k), ("rate", k)], u);
-            near(value, limit, size, &what);
-            near(slope * sd, -z, size, &what);
-            let (value, slope) = of_latent("inverse_gamma", &[("shape", k), ("scale", k)], u);
-            near(value, limit, size, &what);
-            near(slope * sd, -z, size, &what);
+            // A unit in the last place of the value is sqrt(k) such of z.
+            let size = 1e2 + z * z + 1e-3 * k.sqrt() * (1.0 + z.abs());
+            let (value, slope) = of_latent("gamma", &[("shape", k), ("rate", k)], sd * z);
+            let expected = -0.5 * z * z - sd * z.powi(3) / 6.0 - sd * sd * (z.powi(4) + 2.0) / 24.0;
+            near(value + sd * z - 0.5 * k.ln() + half, expected, size, &what);
+            let expected = -z - 0.5 * sd * z * z - sd * sd * z.powi(3) / 6.0;
+            near((slope + 1.0) * sd, expected, size, &what);
+            let mirrored = of_latent("inverse_gamma", &[("shape", k), ("scale", k)], -sd * z);
+            near(mirrored.0 - sd * z, value + sd * z, size, &what);
+            near((mirrored.1 + 1.0) * sd, -(slope + 1.0) * sd, size, &what);
             // The log odds of beta(a, b) have the variance 1/a + 1/b.
             let (a, b) = (k, 0.5 * k);
-            let sd = f64::sqrt(1.0 / a + 1.0 / b);
-            let odds = std::f64::consts::LN_2;
-            let (value, slope) = of_latent("beta", &[("a", a), ("b", b)], odds + sd * z);
-            let x = a / (a + b);
-            near(value + (x * (1.0 - x) * sd).ln(), -half - 0.5 * z * z, 1e3 * size, &what);
-            near(slope * sd, -z, 1e3 * size, &what);
+            let (x, sd) = (a / (a + b), f64::sqrt(1.0 / a + 1.0 / b));
+            let (value, slope) = of_latent("beta", &[("a", a), ("b", b)], std::f64::consts::LN_2 + sd * z);
+            let size = size + 1e12 * sd * (1.0 + z.abs().powi(3));
+            near(value + (x * (1.0 - x) * sd).ln() + half, -0.5 * z * z, size, &what);
+            near(slope * sd, -z, size, &what);
         }
     }
 }
