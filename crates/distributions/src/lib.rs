@@ -60,11 +60,10 @@
 //!   ten digits at shapes from 1e-4 to 1e6.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
-//! - Parameters of any size, 1e-300 or 1e300, give densities with digits: gamma functions of large arguments are
-//!   not subtracted, but what remains of them is (`emit::ln_rising_excess`), and a latent near the mean of a
-//!   gamma or beta law of large shapes is told by its distance from there (`emit::about_mean`).
-//! - Counts, and data whose law sums over rows by their logarithms, keep about 1e-16 of the largest term: a
-//!   Poisson or binomial count of n about 1e-16 n ln n.
+//! - Gamma functions of large arguments are not subtracted, but what remains of them is: a beta-binomial,
+//!   negative binomial or Student's t has its digits at parameters of any size, 1e-300 or 1e300.
+//! - Other terms still cancel: a Poisson, binomial or multinomial count of n, and a beta, gamma or Dirichlet number
+//!   whose shape is n, keep about 1e-16 n ln n absolutely.
 //!
 //! The crate knows nothing of specifications, inference or tables.
 

@@ -259,22 +259,6 @@ fn rests_of_the_gamma_family() {
 }
 
 #[test]
-fn the_gap_of_the_logarithm_at_its_edges() {
-    let cases = [
-        (1.0, 0.0),
-        (0.0, INF),
-        (-0.0, INF),
-        (INF, INF),
-        (-1.0, NAN),
-        (-SUB, NAN),
-        (-INF, NAN),
-        (MAX, MAX),
-        (SUB, 743.4400719213812),
-    ];
-    check("ln_gap", ln_gap_slice, &cases);
-}
-
-#[test]
 fn the_gap_of_log1p_at_its_edges() {
     let cases = [
         (0.0, 3.0, 0.0),
@@ -410,7 +394,6 @@ const SINGLES: &[(&str, Slice1, Scalar)] = &[
     ("lgamma_rest", lgamma_rest_slice, special::lgamma_rest),
     ("digamma_rest", digamma_rest_slice, special::digamma_rest),
     ("trigamma_rest", trigamma_rest_slice, special::trigamma_rest),
-    ("ln_gap", ln_gap_slice, special::ln_gap),
     ("atan", atan_slice, special::atan),
     ("log_bessel_i0e", log_bessel_i0e_slice, special::log_bessel_i0e),
     ("bessel_gap", bessel_gap_slice, special::bessel_gap),
