@@ -309,46 +309,6 @@ pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     g.add(shares, root)
 }
 
-/// May a latent `x` follow the mean of a law whose `shapes` vary? Then the terms of its density cancel where the
-/// shapes are large, and [`about_mean`] is the form for it. Data do not follow; of data the logarithms leave the
-/// sum over rows.
-pub fn follows_mean(g: &Graph, x: NodeId, shapes: &[NodeId]) -> bool {
-    g.varies(x) != Varies::Data && shapes.iter().any(|&s| g.varies(s) != Varies::Data)
-}
-
-/// `(shape - 1) ln x + shape (ln rate - ln shape) - rate x + shape`: a gamma density, or one proportion of a Dirichlet
-/// density, without its [`ln_root`]. Near its mean, w = rate x / shape = 1, where the terms cancel, it is
-/// `-shape (w - 1 - ln w) - ln x`.
-///
-/// Source: C. Loader, Fast and accurate computation of binomial probabilities (2000), whose deviance this is.
-pub fn about_mean(g: &mut Graph, (x, ln_x): (NodeId, NodeId), shape: NodeId, rate: NodeId) -> NodeId {
-    let spent = g.mul(rate, x);
-    let w = g.div(spent, shape);
-    let gap = g.unary(Unary::LnGap, w);
-    let deviance = g.mul(shape, gap);
-    let near = g.add(deviance, ln_x);
-    let near = g.neg(near);
-    let less = g.add_const(shape, -1.0);
-    let (power, ln_rate, ln_shape) = (g.mul(less, ln_x), g.ln(rate), g.ln(shape));
-    let scale = g.sub(ln_rate, ln_shape);
-    let scaled = g.mul(shape, scale);
-    let power = g.add(power, scaled);
-    let rest = g.sub(spent, shape);
-    let far = g.sub(power, rest);
-    // About 0.55 < w < 1.7.
-    let limit = g.constant(0.15);
-    let is_near = g.binary(Binary::Lt, gap, limit);
-    g.select(is_near, near, far)
-}
-
-/// `shape ln shape - shape - ln Gamma(shape)`, which is `ln(shape / (2 pi)) / 2 - rest(shape)`.
-pub fn ln_root(g: &mut Graph, shape: NodeId) -> NodeId {
-    let (ln, rest) = (g.ln(shape), g.unary(Unary::LgammaRest, shape));
-    let half = g.scale(0.5, ln);
-    let root = g.sub(half, rest);
-    g.add_const(root, -HALF_LN_2PI)
-}
-
 /// A tail that has no closed form: its shapes, then the point.
 pub fn log_tail(g: &mut Graph, law: Law, args: &[NodeId]) -> NodeId {
     g.log_tail(LogTail { law, by: None }, args)

@@ -73,10 +73,6 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
         Unary::Digamma => g.unary(Unary::Trigamma, x),
         Unary::LgammaRest => g.unary(Unary::DigammaRest, x),
         Unary::DigammaRest => g.unary(Unary::TrigammaRest, x),
-        Unary::LnGap => {
-            let (less, r) = (g.add_const(x, -1.0), g.recip(x));
-            g.mul(less, r)
-        }
         Unary::Atan => {
             let s = g.square(x);
             let s = g.add_const(s, 1.0);

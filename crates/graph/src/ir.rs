@@ -164,8 +164,6 @@ pub enum Unary {
     DigammaRest,
     /// trigamma(x) - 1/x - 1/(2x^2), the derivative of the one above.
     TrigammaRest,
-    /// x - 1 - ln x for x > 0: never negative.
-    LnGap,
     Atan,
     /// ln(e^-x I0(x)) for x >= 0, I0 the modified Bessel function.
     LogBesselI0e,

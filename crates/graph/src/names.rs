@@ -43,7 +43,6 @@ words! {
         LgammaRest "lgamma_rest",
         DigammaRest "digamma_rest",
         TrigammaRest "trigamma_rest",
-        LnGap "ln_gap",
         Atan "atan",
         LogBesselI0e "log_bessel_i0e",
         BesselGap "bessel_gap",

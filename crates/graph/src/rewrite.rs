@@ -33,7 +33,6 @@ pub fn fold_unary(op: Unary, x: f64) -> Option<f64> {
         | Unary::LgammaRest
         | Unary::DigammaRest
         | Unary::TrigammaRest
-        | Unary::LnGap
         | Unary::LogBesselI0e
         | Unary::BesselGap => return None,
     })

@@ -17,7 +17,7 @@ macro_rules! scalars {
 
 scalars! {
     exp expm1 ln log1p tanh sigmoid softplus sin cos erf erfc erfcx ndtr log_ndtr ndtri lgamma
-    digamma trigamma lgamma_rest digamma_rest trigamma_rest ln_gap atan log_bessel_i0e bessel_gap
+    digamma trigamma lgamma_rest digamma_rest trigamma_rest atan log_bessel_i0e bessel_gap
 }
 
 /// See [`math::pow`].

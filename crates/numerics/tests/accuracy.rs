@@ -37,7 +37,6 @@ const FUNCTIONS: &[(&str, Slice1, f64)] = &[
     ("lgamma_rest", lgamma_rest_slice, 40.0),
     ("digamma_rest", digamma_rest_slice, 24.0),
     ("trigamma_rest", trigamma_rest_slice, 8.0),
-    ("ln_gap", ln_gap_slice, 20.0),
     ("atan", atan_slice, 2.0),
     ("log_bessel_i0e", log_bessel_i0e_slice, 8.0),
     ("bessel_gap", bessel_gap_slice, 40.0),

@@ -240,38 +240,13 @@ fn rests_of_the_gamma_family() {
     check(
         "digamma_rest",
         digamma_rest_slice,
-        &[
-            (0.0, -INF),
-            (-0.0, -INF),
-            (INF, 0.0),
-            (-1.0, NAN),
-            (-INF, NAN),
-            (SUB, -INF),
-            (1e-300, -5e299),
-            (1e200, -0.0),
-        ],
+        &[(0.0, -INF), (-0.0, -INF), (INF, -0.0), (-1.0, NAN), (-INF, NAN), (SUB, -INF), (1e200, -0.0)],
     );
     check(
         "trigamma_rest",
         trigamma_rest_slice,
         &[(0.0, INF), (-0.0, INF), (INF, 0.0), (-1.0, NAN), (-INF, NAN), (SUB, INF), (1e200, 0.0)],
     );
-}
-
-#[test]
-fn the_gap_of_the_logarithm_at_its_edges() {
-    let cases = [
-        (1.0, 0.0),
-        (0.0, INF),
-        (-0.0, INF),
-        (INF, INF),
-        (-1.0, NAN),
-        (-SUB, NAN),
-        (-INF, NAN),
-        (MAX, MAX),
-        (SUB, 743.4400719213812),
-    ];
-    check("ln_gap", ln_gap_slice, &cases);
 }
 
 #[test]
@@ -410,7 +385,6 @@ const SINGLES: &[(&str, Slice1, Scalar)] = &[
     ("lgamma_rest", lgamma_rest_slice, special::lgamma_rest),
     ("digamma_rest", digamma_rest_slice, special::digamma_rest),
     ("trigamma_rest", trigamma_rest_slice, special::trigamma_rest),
-    ("ln_gap", ln_gap_slice, special::ln_gap),
     ("atan", atan_slice, special::atan),
     ("log_bessel_i0e", log_bessel_i0e_slice, special::log_bessel_i0e),
     ("bessel_gap", bessel_gap_slice, special::bessel_gap),

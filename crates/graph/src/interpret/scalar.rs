@@ -50,7 +50,6 @@ pub fn unary(op: Unary, x: &[f64], out: &mut [f64]) {
         Unary::LgammaRest => packed(x, out, math::lgamma_rest),
         Unary::DigammaRest => packed(x, out, math::digamma_rest),
         Unary::TrigammaRest => packed(x, out, math::trigamma_rest),
-        Unary::LnGap => packed(x, out, math::ln_gap),
         Unary::LogBesselI0e => packed(x, out, math::log_bessel_i0e),
         Unary::BesselGap => packed(x, out, math::bessel_gap),
     }

@@ -170,7 +170,7 @@ fn unary(op: Unary) -> Small {
         Unary::Recip | Unary::Sqrt | Unary::Ln | Unary::Lgamma | Unary::Digamma | Unary::Trigamma => {
             (0.3, 4.0)
         }
-        Unary::LgammaRest | Unary::DigammaRest | Unary::TrigammaRest | Unary::LnGap => (0.3, 4.0),
+        Unary::LgammaRest | Unary::DigammaRest | Unary::TrigammaRest => (0.3, 4.0),
         Unary::Log1p => (-0.7, 2.0),
         Unary::LogBesselI0e | Unary::BesselGap => (0.5, 12.0),
         _ => (-2.0, 2.0),

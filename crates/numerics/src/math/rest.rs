@@ -1,5 +1,5 @@
-//! What is left of lgamma, digamma and trigamma without their leading terms, and of ln and log1p without
-//! theirs: the parts that differences of gamma functions of large arguments are made of.
+//! What is left of lgamma, digamma and trigamma without their leading terms, and of log1p without its
+//! own: the parts that differences of gamma functions of large arguments are made of.
 //!
 //! ```text
 //! ln Gamma(x) = (x - 1/2) ln x - x + ln(2 pi)/2 + lgamma_rest(x)
@@ -97,27 +97,6 @@ pub fn trigamma_rest<P: Pack>(x: P) -> P {
         y = P::select(below, small, y);
     }
     y
-}
-
-/// x - 1 - ln x for x > 0: near (x - 1)^2/2 about 1, never negative.
-///
-/// Error below 20 ulp. inf at 0 and inf, NaN below 0.
-#[inline(always)]
-pub fn ln_gap<P: Pack>(x: P) -> P {
-    let (zero, one, inf) = (P::splat(0.0), P::splat(1.0), P::splat(f64::INFINITY));
-    let tiny = x.lt(P::splat(f64::MIN_POSITIVE));
-    let (m, e) = P::select(tiny, x * P::splat(18014398509481984.0), x).split_sqrt2(); // 2^54
-    let e = P::select(tiny, e - P::splat(54.0), e);
-    // ln(1 + f) = 2 atanh(s), s = f/(2 + f), and f - 2s = f s.
-    let f = m - one;
-    let s = f / (P::splat(2.0) + f);
-    let z = s * s;
-    let tail = z * polynomial(z, &LN);
-    let by_series = s * (f - tail);
-    let ln = e.mul_add(P::splat(LN2[0]), e.mul_add(P::splat(LN2[1]), s.mul_add(tail, s + s)));
-    let gap = P::select(e.eq(zero), by_series, (x - one) - ln);
-    let gap = P::select(x.eq(zero).or(x.eq(inf)), inf, gap);
-    P::select(x.lt(zero).or(x.is_nan()), P::splat(f64::NAN), gap)
 }
 
 /// ln(1 + n/a) - n/(a + n) for n >= 0, a > 0: near (n/a)^2/2 where n is the smaller, not negative.

@@ -148,7 +148,6 @@ slices! { pick_unary(x) -> (out):
     LgammaRest lgamma_rest_slice lgamma_rest_slice_f32,
     DigammaRest digamma_rest_slice digamma_rest_slice_f32,
     TrigammaRest trigamma_rest_slice trigamma_rest_slice_f32,
-    LnGap ln_gap_slice ln_gap_slice_f32,
     Sqrt sqrt_slice sqrt_slice_f32,
     Recip recip_slice recip_slice_f32,
     Atan atan_slice atan_slice_f32,

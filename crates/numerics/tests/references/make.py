@@ -206,10 +206,6 @@ write("trigamma_rest", RESTS, gamma_rests(3, [mpf(1) / 6, -mpf(1) / 30, mpf(1) /
       lambda x: mp.psi(1, x) - 1 / x - 1 / (2 * x * x)))
 
 
-write("ln_gap", join(uniform(0, 3), logs(TINY, MAX), logs(5e-324, TINY), near(1.0, 0.7071067811865476, 1.4142135623730951)),
-      lambda x: x - 1 - mp.log(x))
-
-
 def ratios(rng):
     """Pairs of positive numbers, alike and of every ratio."""
     for _ in range(3 * N):

@@ -202,7 +202,6 @@ one_argument! {
     LgammaRest 1 |x| math::lgamma_rest(x);
     DigammaRest 1 |x| math::digamma_rest(x);
     TrigammaRest 1 |x| math::trigamma_rest(x);
-    LnGap 2 |x| math::ln_gap(x);
     Atan 2 |x| math::atan(x);
     LogBesselI0e 1 |x| math::log_bessel_i0e(x);
     BesselGap 1 |x| math::bessel_gap(x);
