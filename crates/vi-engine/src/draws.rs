@@ -53,6 +53,13 @@ impl Layout {
         }
     }
 
+    /// With units taken together, the same number of each, where there are more than so many and they can be.
+    pub fn coarser(self, most: usize) -> Layout {
+        let units = self.lanes / self.unit;
+        let together = (units.div_ceil(most).max(1)..=units / 2).find(|n| units.is_multiple_of(*n));
+        Layout { unit: self.unit * together.unwrap_or(1), ..self }
+    }
+
     /// Each unit's lanes.
     pub fn units(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let Layout { lanes, unit, .. } = *self;
@@ -149,6 +156,12 @@ mod tests {
         let bounds = layout(Gradient::DoublyReparameterized, DrawNoise::Independent, 7, 1);
         assert_eq!(bounds, Layout { lanes: 14, unit: 7, run: 1 });
         assert_eq!(bounds.units().collect::<Vec<_>>(), [0..7, 7..14]);
+    }
+
+    #[test]
+    fn many_units_are_taken_together() {
+        let unit = |lanes| Layout { lanes, unit: 2, run: 2 }.coarser(16).unit;
+        assert_eq!([unit(8), unit(32), unit(64), unit(60), unit(74)], [2, 2, 4, 4, 2]);
     }
 
     #[test]

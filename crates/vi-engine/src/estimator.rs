@@ -46,6 +46,10 @@ pub struct Estimate {
     pub good: usize,
 }
 
+/// Units of draws whose gradients are computed one by one; more are taken together, since that many tell
+/// a variance.
+const MOST_UNITS: usize = 16;
+
 /// Room for one block of draws, so that a step allocates little.
 pub struct Estimator {
     gradient: Gradient,
@@ -263,8 +267,8 @@ impl Estimator {
     ) -> f64 {
         let signals = self.signals(f);
         let n_strata = strata.map_or(1, |(_, shares)| shares.len());
-        let layout =
-            Layout { unit: self.layout.unit.next_multiple_of(self.layout.run * n_strata), ..self.layout };
+        let unit = self.layout.unit.next_multiple_of(self.layout.run * n_strata);
+        let layout = Layout { unit, ..self.layout }.coarser(MOST_UNITS);
         let units: Vec<Range<usize>> =
             layout.units().filter(|unit| self.weight[unit.clone()].iter().any(|w| *w > 0.0)).collect();
         let mut gradient = vec![0.0; out.len()];

@@ -219,7 +219,7 @@ fn verdict(run: &Run) -> String {
     if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() {
         if fit.state.family == "mean_field" {
             out.push_str(
-                "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
+                "  mean_field knows no correlations; try `inference: {family: structured}` for groups, `low_rank(8)` or `full_rank`\n",
             );
         }
         out.push_str("  chains need no family: try `--set inference.method=nuts`\n");
