@@ -10,13 +10,13 @@ use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Method, Objective, Options};
+use crate::options::{Method, Optimizer, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
-use crate::{BLOCK, answer, fixed_draws};
+use crate::{BLOCK, answer, batch_and_match, fixed_draws, natural_gradient};
 
 /// A posterior as draws, with what may be believed of them.
 #[derive(Clone, Debug)]
@@ -145,15 +145,19 @@ pub(crate) fn begun(
 
 /// The family that fits `density`, if the two and the options are sound.
 fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
-    options.validate()?;
     let dim = density.dim();
     if dim == 0 {
         return Err(FitError::NoCoordinates);
     }
+    options.validate(dim)?;
     if density.names().len() != dim {
         return Err(FitError::Names { dim, names: density.names().len() });
     }
-    Ok(families::build(options.family_for(dim), dim))
+    let family = families::build(options.family_for(dim), dim);
+    if matches!(options.optimizer(), Optimizer::FixedDraws | Optimizer::NewtonCg) {
+        fixed_draws::validate(&*family, options)?;
+    }
+    Ok(family)
 }
 
 /// The state before the first step.
@@ -191,7 +195,7 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     let fields = [
         ("family", state.family.clone(), family.name()),
         ("seed", state.seed.to_string(), options.seed.to_string()),
-        ("draws", state.draws.to_string(), options.draws.to_string()),
+        ("draws", state.draws.to_string(), options.draws().to_string()),
         ("dimension", state.coordinates.dim().to_string(), family.dim().to_string()),
         ("parameters", state.lambda.len().to_string(), family.n_params().to_string()),
     ];
@@ -203,22 +207,26 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     Ok(())
 }
 
-fn climb(
+pub(crate) fn climb(
     target: &mut Target,
     family: &dyn Family,
     options: &Options,
     state: &mut State,
     observer: &mut dyn Observer,
 ) -> Climb {
-    match (options.method, options.objective) {
+    match (options.method, options.optimizer()) {
         // A sampler does not climb.
         (Method::Laplace | Method::Nuts, _) => {
             state.finished = true;
             state.converged = state.start.converged;
             Climb::Finished
         }
-        (_, Objective::Stochastic) => refine::climb(target, family, options, state, observer),
-        (_, Objective::FixedDraws) => fixed_draws::climb(target, family, options, state, observer),
+        (_, Optimizer::Adam) => refine::climb(target, family, options, state, observer),
+        (_, Optimizer::BatchAndMatch) => batch_and_match::climb(target, family, options, state, observer),
+        (_, Optimizer::NaturalGradient) => natural_gradient::climb(target, family, options, state, observer),
+        (_, Optimizer::FixedDraws | Optimizer::NewtonCg) => {
+            fixed_draws::climb(target, family, options, state, observer)
+        }
     }
 }
 

@@ -51,7 +51,9 @@
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
-//! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
+//! | climb | `refine`, over `estimator` and `families` | the ELBO, by Adam with a stop rule |
+//! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
+//! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` | normals by closed-form updates |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
@@ -65,6 +67,8 @@
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+mod batch;
+mod batch_and_match;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
@@ -77,12 +81,16 @@ mod fit;
 mod fixed_draws;
 mod lbfgs;
 mod log_density;
+mod natural_gradient;
+mod newton_cg;
+mod normal;
 mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
 mod proposal;
 mod refine;
+mod settle;
 mod start;
 mod state;
 mod stream;
@@ -102,7 +110,7 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
+pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

@@ -1,6 +1,7 @@
 //! What the user may choose; `spec-compiler` reads the words.
 
 use crate::error::OptionError;
+use crate::families;
 
 /// How the posterior is approximated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,14 +41,61 @@ pub enum Gradient {
     StickingTheLanding,
 }
 
-/// What climbs the ELBO.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Objective {
-    /// New draws at every step, Adam, an automatic step size and stop rule ([`crate::refine`]).
-    #[default]
-    Stochastic,
+/// What moves the family towards the posterior.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimizer {
+    /// New draws at every step, Adam on the ELBO, an automatic step size and stop rule
+    /// ([`crate::refine`]).
+    Adam,
+    /// Closed-form updates that match scores ([`crate::batch_and_match`]). Not for mean field.
+    BatchAndMatch,
+    /// The ELBO's natural gradient in mean and precision ([`crate::natural_gradient`]). Not for low rank.
+    NaturalGradient,
     /// The same draws throughout, L-BFGS, judged on fresh draws ([`crate::fixed_draws`]).
     FixedDraws,
+    /// The same with Newton steps by conjugate gradients ([`crate::newton_cg`]).
+    NewtonCg,
+}
+
+impl Optimizer {
+    /// As in the spec.
+    pub fn word(self) -> &'static str {
+        match self {
+            Optimizer::Adam => "adam",
+            Optimizer::BatchAndMatch => "batch_and_match",
+            Optimizer::NaturalGradient => "natural_gradient",
+            Optimizer::FixedDraws => "fixed_draws",
+            Optimizer::NewtonCg => "newton_cg",
+        }
+    }
+
+    /// Can it move this family?
+    pub fn moves(self, family: FamilyChoice) -> bool {
+        match self {
+            Optimizer::BatchAndMatch => family == FamilyChoice::FullRank,
+            Optimizer::NaturalGradient => matches!(family, FamilyChoice::FullRank | FamilyChoice::MeanField),
+            Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => true,
+        }
+    }
+
+    /// The families it can move, for people.
+    fn families(self) -> &'static str {
+        match self {
+            Optimizer::BatchAndMatch => "`full_rank`",
+            Optimizer::NaturalGradient => "`full_rank` or `mean_field`",
+            Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => "any",
+        }
+    }
+
+    /// Draws of a step, unless the user says otherwise. Of fixed draws there are more where the family
+    /// needs them ([`crate::fixed_draws`]).
+    fn draws(self) -> usize {
+        match self {
+            Optimizer::Adam => 8,
+            Optimizer::BatchAndMatch | Optimizer::NaturalGradient => 32,
+            Optimizer::FixedDraws | Optimizer::NewtonCg => 64,
+        }
+    }
 }
 
 /// Everything that determines a fit, besides the density.
@@ -57,9 +105,10 @@ pub struct Options {
     /// `None`: by the method and the dimension.
     pub family: Option<FamilyChoice>,
     pub gradient: Gradient,
-    pub objective: Objective,
-    /// Monte-Carlo draws of a gradient step (the lanes).
-    pub draws: usize,
+    /// `None`: by the method.
+    pub optimizer: Option<Optimizer>,
+    /// Monte-Carlo draws of a gradient step (the lanes). `None`: by the optimizer.
+    pub draws: Option<usize>,
     /// Equally weighted draws in the answer.
     pub posterior_draws: usize,
     pub seed: u64,
@@ -73,8 +122,8 @@ impl Default for Options {
             method: Method::Auto,
             family: None,
             gradient: Gradient::default(),
-            objective: Objective::default(),
-            draws: 8,
+            optimizer: None,
+            draws: None,
             posterior_draws: 4000,
             seed: 1,
             steps: None,
@@ -84,24 +133,46 @@ impl Default for Options {
 
 impl Options {
     /// # Errors
-    /// Zero draws, posterior draws or steps.
-    pub fn validate(&self) -> Result<(), OptionError> {
+    /// Zero draws, posterior draws or steps; an optimizer that cannot move the family.
+    pub fn validate(&self, dim: usize) -> Result<(), OptionError> {
+        let (optimizer, family) = (self.optimizer(), self.family_for(dim));
+        if !optimizer.moves(family) {
+            return Err(OptionError {
+                option: "optimizer",
+                found: optimizer.word().into(),
+                expected: format!(
+                    "with it {} as `family:`, not `{}`",
+                    optimizer.families(),
+                    families::build(family, dim).name()
+                ),
+            });
+        }
         let numbers = [
-            ("draws", self.draws as u64),
+            ("draws", self.draws.unwrap_or(1) as u64),
             ("posterior_draws", self.posterior_draws as u64),
             ("steps", self.steps.unwrap_or(1)),
         ];
         match numbers.iter().find(|(_, n)| *n == 0) {
             Some((option, _)) => {
-                Err(OptionError { option, found: "0".into(), expected: "a positive whole number" })
+                Err(OptionError { option, found: "0".into(), expected: "a positive whole number".into() })
             }
             None => Ok(()),
         }
     }
 
+    pub fn optimizer(&self) -> Optimizer {
+        self.optimizer.unwrap_or(Optimizer::Adam)
+    }
+
+    /// Draws of a step.
+    pub fn draws(&self) -> usize {
+        self.draws.unwrap_or(self.optimizer().draws())
+    }
+
     /// The family to use for `dim` coordinates.
     pub fn family_for(&self, dim: usize) -> FamilyChoice {
-        self.family.unwrap_or(if dim <= FULL_RANK_LIMIT {
+        let is_dense = self.optimizer() == Optimizer::BatchAndMatch;
+        self.family.unwrap_or(if dim <= FULL_RANK_LIMIT || is_dense {
             FamilyChoice::FullRank
         } else {
             FamilyChoice::MeanField
@@ -115,9 +186,25 @@ mod tests {
 
     #[test]
     fn numbers_must_be_positive() {
-        let e = Options { draws: 0, ..Options::default() }.validate().unwrap_err();
+        let e = Options { draws: Some(0), ..Options::default() }.validate(3).unwrap_err();
         assert_eq!(e.to_string(), "`draws: 0` is refused; expected a positive whole number");
-        assert!(Options { steps: Some(0), ..Options::default() }.validate().is_err());
-        assert!(Options::default().validate().is_ok());
+        assert!(Options { steps: Some(0), ..Options::default() }.validate(3).is_err());
+        assert!(Options::default().validate(3).is_ok());
+    }
+
+    #[test]
+    fn an_optimizer_that_cannot_move_the_family_is_refused() {
+        let options =
+            |optimizer, family| Options { optimizer: Some(optimizer), family, ..Options::default() };
+        let matched = options(Optimizer::BatchAndMatch, Some(FamilyChoice::MeanField));
+        let e = matched.validate(3).unwrap_err();
+        assert_eq!(
+            e.to_string(),
+            "`optimizer: batch_and_match` is refused; expected with it `full_rank` as `family:`, not `mean_field`"
+        );
+        assert!(options(Optimizer::NaturalGradient, Some(FamilyChoice::LowRank(2))).validate(9).is_err());
+        // where none is named, it is one that can be moved
+        assert!(options(Optimizer::BatchAndMatch, None).validate(500).is_ok());
+        assert!(options(Optimizer::NaturalGradient, None).validate(500).is_ok());
     }
 }

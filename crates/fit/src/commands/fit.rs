@@ -129,11 +129,11 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
             ast::Gradient::Reparameterized => Gradient::Reparameterized,
             ast::Gradient::StickingTheLanding => Gradient::StickingTheLanding,
         }),
-        draws: inference.draws.as_ref().map_or(d.draws, |n| n.value as usize),
+        draws: inference.draws.as_ref().map(|n| n.value as usize),
         posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),
         seed: seed.or(inference.seed.as_ref().map(|s| s.value)).unwrap_or(d.seed),
         steps: inference.steps.as_ref().map(|n| n.value),
-        objective: d.objective,
+        optimizer: d.optimizer,
     }
 }
 

@@ -4,6 +4,7 @@ mod estimators;
 mod gaussian;
 mod hard;
 mod nuts;
+mod optimizers;
 mod probabilities;
 mod resume;
 mod skewed;
