@@ -10,13 +10,15 @@ use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Method, Optimizer, Options};
+use crate::options::{Covariance, FamilyChoice, Method, Optimizer, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
-use crate::{BLOCK, answer, batch_and_match, fixed_draws, natural_gradient};
+use crate::{
+    BLOCK, answer, batch_and_match, fixed_draws, linear_response, mode, natural_gradient, pathfinder,
+};
 
 /// A posterior as draws, with what may be believed of them.
 #[derive(Clone, Debug)]
@@ -91,6 +93,12 @@ fn run(
     let family = family(density, options)?;
     let family = &*family;
     let mut target = Target::new(density);
+    match options.method {
+        // Functions of density and options: what was saved of them has nothing to add.
+        Method::Map => return mode::find(&mut target, options, observer),
+        Method::Pathfinder => return pathfinder::fit(&mut target, options, observer),
+        _ => {}
+    }
     let mut state = match saved {
         Some(state) => {
             matches(&state, family, options)?;
@@ -109,7 +117,37 @@ fn run(
     if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
         lambda = family.standard();
     }
-    answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
+    let interrupted = ending == Climb::Interrupted;
+    if options.covariance == Covariance::LinearResponse && !interrupted {
+        return responded(&mut target, family, options, state, lambda, observer);
+    }
+    answer::answer(&mut target, family, options, state, lambda, interrupted, observer)
+}
+
+/// The answer of a mean field with the covariance of its linear response.
+fn responded(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: State,
+    lambda: Vec<f64>,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let at_end = State { lambda: lambda.clone(), ..state.clone() };
+    let Some(normal) = linear_response::respond(target, family, options, &at_end, observer) else {
+        let interrupted = observer.cancelled();
+        let mut fit = answer::answer(target, family, options, state, lambda, interrupted, observer)?;
+        if !interrupted {
+            fit.verdict = Verdict::Unreliable;
+            fit.reasons.push("the mean field is at no optimum, so it has no linear response".into());
+        }
+        return Ok(fit);
+    };
+    let dense = families::build(FamilyChoice::FullRank, family.dim());
+    let whitened = State { coordinates: normal.standardised(&state.coordinates), ..state.clone() };
+    let fit = answer::answer(target, &*dense, options, whitened, dense.standard(), false, observer)?;
+    // What a resumed fit goes on from is the mean field's.
+    Ok(Fit { state, ..fit })
 }
 
 /// The state after so many steps of the climb at most, fewer where that is cancelled, for [`resume`] to go
@@ -124,8 +162,13 @@ pub(crate) fn begun(
     steps: u64,
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
-    // How a model is parameterised for a sampler, too, is found out by a climb.
-    let method = if options.method == Method::Nuts { Method::Auto } else { options.method };
+    let method = match options.method {
+        // How a model is parameterised for a sampler, too, is found out by a climb.
+        Method::Nuts => Method::Auto,
+        // For normals that no climb refines, by the normal at the mode.
+        Method::Pathfinder | Method::Map => Method::Laplace,
+        other => other,
+    };
     let options = &Options { method, ..options.clone() };
     let family = family(density, options)?;
     let family = &*family;
@@ -215,8 +258,8 @@ pub(crate) fn climb(
     observer: &mut dyn Observer,
 ) -> Climb {
     match (options.method, options.optimizer()) {
-        // A sampler does not climb.
-        (Method::Laplace | Method::Nuts, _) => {
+        // Nothing to climb for.
+        (Method::Laplace | Method::Nuts | Method::Pathfinder | Method::Map, _) => {
             state.finished = true;
             state.converged = state.start.converged;
             Climb::Finished

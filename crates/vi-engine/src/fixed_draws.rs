@@ -12,7 +12,7 @@ use nalgebra::{Cholesky, DMatrix};
 use numerics::lanes::{LANES, Lanes};
 
 use crate::error::OptionError;
-use crate::estimator::{Estimator, mean_and_mcse};
+use crate::estimator::{Estimate, Estimator, mean_and_mcse};
 use crate::families::Family;
 use crate::lbfgs::{self, Answer, Ending, Tolerance};
 use crate::newton_cg;
@@ -53,6 +53,67 @@ pub(crate) fn validate(family: &dyn Family, options: &Options) -> Result<(), Opt
     }
 }
 
+/// The negative ELBO on the draws of a round.
+pub(crate) struct Objective {
+    eps: Lanes,
+    estimator: Estimator,
+}
+
+impl Objective {
+    /// That of a round: each has twice the draws of the one before it, and others.
+    pub(crate) fn new(target: &mut Target, family: &dyn Family, options: &Options, round: u64) -> Self {
+        let draws = fewest(family).max(options.draws()) << round;
+        let mut eps = noise(target, family, options, Purpose::FixedDraws, round, draws);
+        standardise(&mut eps);
+        // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
+        // entropy that is in the value.
+        Objective { eps, estimator: Estimator::new(Gradient::Reparameterized, family.dim(), draws) }
+    }
+
+    /// Value and gradient at `lambda`, in the coordinates of `state`. More than a few bad draws make
+    /// the point infeasible, to be stepped back from.
+    pub(crate) fn at(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        state: &State,
+        lambda: &[f64],
+        gradient: &mut [f64],
+    ) -> Answer {
+        let estimate = self.estimate(target, family, state, lambda, gradient);
+        gradient.iter_mut().for_each(|g| *g = -*g);
+        let draws = self.eps.lanes();
+        let bad = draws - estimate.good;
+        Answer::Value(if bad > draws / 20 { f64::NAN } else { -estimate.elbo })
+    }
+
+    fn estimate(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        state: &State,
+        lambda: &[f64],
+        gradient: &mut [f64],
+    ) -> Estimate {
+        self.estimator.gradient(target, &state.coordinates, family, lambda, &self.eps, gradient)
+    }
+}
+
+/// Base noise of so many draws.
+fn noise(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    purpose: Purpose,
+    round: u64,
+    draws: usize,
+) -> Lanes {
+    let names = crate::base_names(target.density().names(), family.n_base());
+    let mut eps = Lanes::zeros(family.n_base(), draws);
+    Noise::new(options.seed, purpose, names.iter().map(String::as_str)).fill(round, 0, &mut eps);
+    eps
+}
+
 /// Maximises the fixed-draw ELBO from `state.lambda`; one round is one step of the state.
 pub fn climb(
     target: &mut Target,
@@ -61,11 +122,6 @@ pub fn climb(
     state: &mut State,
     observer: &mut dyn Observer,
 ) -> Climb {
-    let names = crate::base_names(target.density().names(), family.n_base());
-    let names = || names.iter().map(String::as_str);
-    let fixed = Noise::new(options.seed, Purpose::FixedDraws, names());
-    let fresh = Noise::new(options.seed, Purpose::FreshDraws, names());
-    let first = fewest(family).max(options.draws());
     let minimise = match options.optimizer() {
         Optimizer::NewtonCg => newton_cg::minimise,
         _ => lbfgs::minimise,
@@ -74,25 +130,13 @@ pub fn climb(
         if observer.cancelled() {
             return Climb::Interrupted;
         }
-        let draws = first << state.step;
-        let mut eps = Lanes::zeros(family.n_base(), draws);
-        fixed.fill(state.step, 0, &mut eps);
-        standardise(&mut eps);
-        // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
-        // entropy that is in the value.
-        let mut estimator = Estimator::new(Gradient::Reparameterized, family.dim(), draws);
+        let mut objective = Objective::new(target, family, options, state.step);
         let tolerance = Tolerance { gain: 1e-12, gradient: 1e-7, evaluations: 300 + 2 * family.n_params() };
-        let most_bad = draws / 20;
         let minimum = minimise(&state.lambda, tolerance, &mut |lambda, gradient| {
             if observer.cancelled() {
                 return Answer::Stop;
             }
-            let coordinates = &state.coordinates;
-            let estimate = estimator.gradient(target, coordinates, family, lambda, &eps, gradient);
-            gradient.iter_mut().for_each(|g| *g = -*g);
-            // More than a few bad draws make the point infeasible: it is stepped back from.
-            let bad = draws - estimate.good;
-            Answer::Value(if bad > most_bad { f64::NAN } else { -estimate.elbo })
+            objective.at(target, family, state, lambda, gradient)
         });
         let Some(minimum) = minimum else {
             if observer.cancelled() {
@@ -107,13 +151,11 @@ pub fn climb(
         }
         let moved = family.symmetric_kl(&minimum.x, &state.lambda);
         state.lambda = minimum.x;
-        let estimate = {
-            let mut gradient = vec![0.0; family.n_params()];
-            let (coordinates, lambda) = (&state.coordinates, &state.lambda);
-            estimator.gradient(target, coordinates, family, lambda, &eps, &mut gradient)
-        };
-        fresh.fill(state.step, 0, &mut eps);
-        let terms = estimator.terms(target, &state.coordinates, family, &state.lambda, &eps);
+        let mut gradient = vec![0.0; family.n_params()];
+        let estimate = objective.estimate(target, family, state, &state.lambda, &mut gradient);
+        let draws = objective.eps.lanes();
+        let fresh = noise(target, family, options, Purpose::FreshDraws, state.step, draws);
+        let terms = objective.estimator.terms(target, &state.coordinates, family, &state.lambda, &fresh);
         let (elbo, elbo_mcse, _) = mean_and_mcse(terms.iter().copied());
         let noise = 3.0 * elbo_mcse.hypot(estimate.elbo_mcse);
         let honest = estimate.elbo - elbo <= noise.max(OPTIMISM);

@@ -58,7 +58,8 @@
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
-//! `diagnostics::mixing`.
+//! `diagnostics::mixing`. `pathfinder` takes its normals from descents alone, and they are checked as
+//! others are; `linear_response` gives a mean field correlations before the check. `mode` is a point, which nothing can check.
 //!
 //! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
@@ -80,7 +81,9 @@ pub mod families;
 mod fit;
 mod fixed_draws;
 mod lbfgs;
+mod linear_response;
 mod log_density;
+mod mode;
 mod natural_gradient;
 mod newton_cg;
 mod normal;
@@ -88,6 +91,7 @@ mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+mod pathfinder;
 mod proposal;
 mod refine;
 mod settle;
@@ -110,7 +114,7 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options};
+pub use options::{Covariance, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

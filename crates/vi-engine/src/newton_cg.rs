@@ -7,6 +7,8 @@
 //! Optimization, 2nd edition, algorithms 7.1 and 7.2, Steihaug's conjugate gradients, and 4.1), and the last ones converge
 //! superlinearly.
 
+use nalgebra::DMatrix;
+
 use crate::lbfgs::{Answer, Ending, Minimum, Tolerance, norm};
 
 /// Length of the difference, in parameters of order one: the error of a solver of equations, 1e-8 or so, vanishes
@@ -57,6 +59,24 @@ impl Counted<'_> {
         };
         Some(above.iter().zip(below).map(|(a, b)| (a - b) / width).collect())
     }
+}
+
+/// The Hessian of `f` at `x`, made symmetric. `None` where `f` fails beside `x`, or wants to stop.
+pub(crate) fn hessian(x: &[f64], f: &mut dyn FnMut(&[f64], &mut [f64]) -> Answer) -> Option<DMatrix<f64>> {
+    let n = x.len();
+    let mut f = Counted { f, evaluations: 0, stopped: false };
+    let (_, gradient) = f.at(x)?;
+    let mut rows = DMatrix::zeros(n, n);
+    for i in 0..n {
+        let mut direction = vec![0.0; n];
+        direction[i] = 1.0;
+        let product = f.product(x, &gradient, &direction)?;
+        if f.stopped {
+            return None;
+        }
+        product.iter().enumerate().for_each(|(j, x)| rows[(i, j)] = *x);
+    }
+    Some((&rows + rows.transpose()) * 0.5)
 }
 
 /// Minimises `f` (value and gradient) from `start`, in coordinates in which parameters are of order one.

@@ -14,8 +14,25 @@ pub enum Method {
     Vi,
     /// The normal at the mode, by curvature; checked, not refined.
     Laplace,
+    /// Normals along descents, by the curvature that quasi-Newton steps met; checked, not refined
+    /// ([`crate::pathfinder`]).
+    Pathfinder,
+    /// The mode, a point ([`crate::mode`]): on the user's scale where the density is
+    /// [`without_jacobian`](crate::CompiledDensity::without_jacobian).
+    Map,
     /// No-U-Turn sampling: no family, but chains ([`crate::nuts`]).
     Nuts,
+}
+
+/// Whose covariance the draws of the answer have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Covariance {
+    /// That of the family at its optimum.
+    #[default]
+    Family,
+    /// That which the response of a mean field's means to tilts of the density implies
+    /// ([`crate::linear_response`]).
+    LinearResponse,
 }
 
 /// The largest dimension for which `full_rank` is the default family.
@@ -107,6 +124,9 @@ pub struct Options {
     pub gradient: Gradient,
     /// `None`: by the method.
     pub optimizer: Option<Optimizer>,
+    pub covariance: Covariance,
+    /// Descents of `pathfinder`.
+    pub paths: usize,
     /// Monte-Carlo draws of a gradient step (the lanes). `None`: by the optimizer.
     pub draws: Option<usize>,
     /// Equally weighted draws in the answer.
@@ -123,6 +143,8 @@ impl Default for Options {
             family: None,
             gradient: Gradient::default(),
             optimizer: None,
+            covariance: Covariance::Family,
+            paths: 8,
             draws: None,
             posterior_draws: 4000,
             seed: 1,
@@ -133,7 +155,8 @@ impl Default for Options {
 
 impl Options {
     /// # Errors
-    /// Zero draws, posterior draws or steps; an optimizer that cannot move the family.
+    /// Zero draws, posterior draws, steps or paths; an optimizer that cannot move the family; a linear response of
+    /// what is no mean field on fixed draws.
     pub fn validate(&self, dim: usize) -> Result<(), OptionError> {
         let (optimizer, family) = (self.optimizer(), self.family_for(dim));
         if !optimizer.moves(family) {
@@ -147,10 +170,19 @@ impl Options {
                 ),
             });
         }
+        let is_fixed = matches!(optimizer, Optimizer::FixedDraws | Optimizer::NewtonCg);
+        if self.covariance == Covariance::LinearResponse && !(is_fixed && family == FamilyChoice::MeanField) {
+            return Err(OptionError {
+                option: "covariance",
+                found: "linear_response".into(),
+                expected: "with it `family: mean_field` and `optimizer: fixed_draws` or `newton_cg`".into(),
+            });
+        }
         let numbers = [
             ("draws", self.draws.unwrap_or(1) as u64),
             ("posterior_draws", self.posterior_draws as u64),
             ("steps", self.steps.unwrap_or(1)),
+            ("paths", self.paths as u64),
         ];
         match numbers.iter().find(|(_, n)| *n == 0) {
             Some((option, _)) => {

@@ -170,7 +170,7 @@ fn farthest(points: &[Vec<f64>], candidates: &[Candidate]) -> usize {
 
 /// The origin where it is feasible, then feasible random points by falling density; and how many
 /// points were tried to find them.
-fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<f64>>, usize), FitError> {
+pub(crate) fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<f64>>, usize), FitError> {
     let dim = target.dim();
     let names = target.density().names().to_vec();
     let noise = Noise::new(seed, Purpose::Start, names.iter().map(String::as_str));
@@ -197,7 +197,7 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<f64>>, usi
     Err(FitError::NoFiniteStart { tried: POINTS * SPREADS.len(), reason: target.tally.commonest() })
 }
 
-fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
+pub(crate) fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
     let dim = start.len();
     let tolerance = Tolerance { gain: 1e-7, gradient: 1e-5, evaluations: 500 + 2 * dim };
     let mut z = Lanes::zeros(dim, 1);

@@ -3,6 +3,7 @@
 mod estimators;
 mod gaussian;
 mod hard;
+mod methods;
 mod nuts;
 mod optimizers;
 mod probabilities;

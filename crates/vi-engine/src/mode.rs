@@ -1,0 +1,131 @@
+//! `map`: the mode of the density, a point.
+//!
+//! A posterior's mode depends on the coordinates it is sought in. On the user's scale it is the mode of the density without
+//! the Jacobians of the bijectors ([`crate::CompiledDensity::without_jacobian`]); the search itself still
+//! goes over the unconstrained vector. A point has no spread, nothing that weights could check and nothing to draw:
+//! its verdict is `unchecked`, or `unreliable` where the search found no mode at all, as in the
+//! hierarchies whose density is unbounded where a scale is zero.
+
+use numerics::lanes::Lanes;
+
+use crate::answer::reported;
+use crate::coordinates::{Coordinates, Scale};
+use crate::diagnostics::check::ParameterCheck;
+use crate::diagnostics::verdict::Verdict;
+use crate::error::FitError;
+use crate::families;
+use crate::fit::Fit;
+use crate::lbfgs::{Ending, Minimum};
+use crate::observe::{Observer, Progress, Stage};
+use crate::options::{FamilyChoice, Options};
+use crate::start::{self, StartReport};
+use crate::state::State;
+use crate::target::Target;
+
+/// Descents, as far as there are feasible points.
+const DESCENTS: usize = 8;
+/// Log densities of one mode, and unconstrained coordinates in units of one and their size.
+const SAME: f64 = 1e-3;
+
+/// The highest point that descents from several starts reach.
+///
+/// # Errors
+/// No point with a finite density; cancelled.
+pub(crate) fn find(
+    target: &mut Target,
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let (points, tried) = start::feasible_points(target, options.seed)?;
+    let mut found: Vec<Minimum> = Vec::new();
+    for (done, point) in points.iter().take(DESCENTS).enumerate() {
+        if observer.cancelled() {
+            return Err(FitError::InterruptedAtStart);
+        }
+        let fraction = done as f64 / DESCENTS as f64;
+        observer.progress(&Progress { stage: Stage::Start, row: None, fraction });
+        found.extend(start::descend(target, point, observer));
+    }
+    if found.iter().any(|end| end.ending == Ending::Interrupted) {
+        return Err(FitError::InterruptedAtStart);
+    }
+    // stable: of equals the first stays first
+    found.sort_by(|a, b| a.value.total_cmp(&b.value));
+    let Some(best) = found.first() else {
+        return Err(FitError::NoFiniteStart { tried, reason: target.tally.commonest() });
+    };
+    let (verdict, reasons) = judge(best, &found);
+    let dim = target.dim();
+    let mut z = Lanes::zeros(dim, 1);
+    z.set_lane(0, &best.x);
+    z.pad();
+    let names = target.density().reported_names().to_vec();
+    let point = |(name, column): (&String, Vec<f64>)| ParameterCheck {
+        name: name.clone(),
+        mean: column[0],
+        sd: f64::NAN,
+        shift: f64::NAN,
+        sd_shift: f64::NAN,
+        mcse: f64::NAN,
+        ess: f64::NAN,
+        k_hat: f64::NAN,
+    };
+    let parameters = names.iter().zip(reported(target, &z)).map(point).collect();
+    // A state is of a family, of which a point is none.
+    let family = families::build(FamilyChoice::MeanField, dim);
+    let coordinates = Coordinates { centre: best.x.clone(), scale: Scale::Diagonal(vec![1.0; dim]) };
+    let report = StartReport {
+        log_prob: -best.value,
+        descents: found.len(),
+        evaluations: found.iter().map(|end| end.evaluations).sum(),
+        converged: verdict == Verdict::Unchecked,
+        ..StartReport::default()
+    };
+    let mut state = State::begin(&*family, options, coordinates, report, target.tally.clone());
+    state.finished = true;
+    state.converged = verdict == Verdict::Unchecked;
+    Ok(Fit {
+        verdict,
+        reasons,
+        log_joint: vec![-best.value],
+        draws: z,
+        log_q: vec![f64::NAN],
+        elbo: f64::NAN,
+        elbo_mcse: f64::NAN,
+        k_hat: f64::NAN,
+        k_hat_q: f64::NAN,
+        ess: f64::NAN,
+        parameters,
+        interrupted: false,
+        chains: None,
+        state,
+        tally: target.tally.clone(),
+    })
+}
+
+/// A point is never checked; one that is no mode is not to be relied on either.
+fn judge(best: &Minimum, found: &[Minimum]) -> (Verdict, Vec<String>) {
+    if best.ending != Ending::Converged {
+        let reason = format!(
+            "the search for a mode did not end: the log density still rises at {:.4}, and may have no \
+             maximum, as where a scale goes to zero",
+            -best.value
+        );
+        return (Verdict::Unreliable, vec![reason]);
+    }
+    let mut reasons =
+        vec!["a point, the mode, and not a posterior: it has no spread, and nothing to check".into()];
+    let elsewhere = |end: &&Minimum| {
+        let apart = best.x.iter().zip(&end.x).any(|(a, b)| (a - b).abs() > SAME.sqrt() * (1.0 + a.abs()));
+        end.ending == Ending::Converged && apart
+    };
+    if let Some(other) = found.iter().find(elsewhere) {
+        let lower = other.value - best.value;
+        reasons.push(if lower < SAME {
+            "another point has the same density: the mode is not the only one".into()
+        } else {
+            format!("there is another mode, whose log density is lower by {lower:.2}")
+        });
+    }
+    (Verdict::Unchecked, reasons)
+}
