@@ -24,8 +24,10 @@ use crate::target::Target;
 
 /// Descents, as far as there are feasible points.
 const DESCENTS: usize = 8;
-/// Log densities of one mode, and unconstrained coordinates in units of one and their size.
+/// Log densities of one mode differ by less, and what the user reads by less than this part of one and its
+/// size.
 const SAME: f64 = 1e-3;
+const SAME_PLACE: f64 = 0.03;
 
 /// The highest point that descents from several starts reach.
 ///
@@ -54,8 +56,12 @@ pub(crate) fn find(
     let Some(best) = found.first() else {
         return Err(FitError::NoFiniteStart { tried, reason: target.tally.commonest() });
     };
-    let (verdict, reasons) = judge(best, &found);
     let dim = target.dim();
+    let mut ends = Lanes::zeros(dim, found.len());
+    found.iter().enumerate().for_each(|(lane, end)| ends.set_lane(lane, &end.x));
+    ends.pad();
+    let values = reported(target, &ends);
+    let (verdict, reasons) = judge(&found, &values);
     let mut z = Lanes::zeros(dim, 1);
     z.set_lane(0, &best.x);
     z.pad();
@@ -70,7 +76,7 @@ pub(crate) fn find(
         ess: f64::NAN,
         k_hat: f64::NAN,
     };
-    let parameters = names.iter().zip(reported(target, &z)).map(point).collect();
+    let parameters = names.iter().zip(values).map(point).collect();
     // A state is of a family, of which a point is none.
     let family = families::build(FamilyChoice::MeanField, dim);
     let coordinates = Coordinates { centre: best.x.clone(), scale: Scale::Diagonal(vec![1.0; dim]) };
@@ -103,8 +109,10 @@ pub(crate) fn find(
     })
 }
 
-/// A point is never checked; one that is no mode is not to be relied on either.
-fn judge(best: &Minimum, found: &[Minimum]) -> (Verdict, Vec<String>) {
+/// A point is never checked; one that is no mode is not to be relied on either. `found` are the ends of descents, the best
+/// first, and `values` what the user reads of them, a column each.
+fn judge(found: &[Minimum], values: &[Vec<f64>]) -> (Verdict, Vec<String>) {
+    let best = &found[0];
     if best.ending != Ending::Converged {
         let reason = format!(
             "the search for a mode did not end: the log density still rises at {:.4}, and may have no \
@@ -115,11 +123,12 @@ fn judge(best: &Minimum, found: &[Minimum]) -> (Verdict, Vec<String>) {
     }
     let mut reasons =
         vec!["a point, the mode, and not a posterior: it has no spread, and nothing to check".into()];
-    let elsewhere = |end: &&Minimum| {
-        let apart = best.x.iter().zip(&end.x).any(|(a, b)| (a - b).abs() > SAME.sqrt() * (1.0 + a.abs()));
-        end.ending == Ending::Converged && apart
+    // On the user's scale: where a bound is the mode, the unconstrained coordinate has no end.
+    let elsewhere = |(n, end): &(usize, &Minimum)| {
+        let is_apart = |x: &Vec<f64>| (x[0] - x[*n]).abs() > SAME_PLACE * (1.0 + x[0].abs());
+        end.ending == Ending::Converged && values.iter().any(is_apart)
     };
-    if let Some(other) = found.iter().find(elsewhere) {
+    if let Some((_, other)) = found.iter().enumerate().find(elsewhere) {
         let lower = other.value - best.value;
         reasons.push(if lower < SAME {
             "another point has the same density: the mode is not the only one".into()

@@ -124,6 +124,15 @@ pub fn duplicate_label(label: &str, again: Span, first: Span) -> Diagnostic {
         .also(first, "first here")
 }
 
+/// Two choices of `inference:` that cannot both be honoured.
+pub fn choices_exclude(choice: Span, message: String, other: Option<Span>, help: &str) -> Diagnostic {
+    let d = mistake("choices_exclude", choice, message).help(help);
+    match other {
+        Some(other) => d.also(other, "chosen here"),
+        None => d,
+    }
+}
+
 pub fn low_rank_needs_rank(span: Span) -> Diagnostic {
     mistake("unknown_choice", span, "`low_rank` needs its rank").help("write `low_rank(8)`")
 }

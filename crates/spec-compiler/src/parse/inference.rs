@@ -14,6 +14,7 @@ use crate::yaml::Node;
 const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
 const MAX_STEPS: u64 = 1_000_000_000;
+const MAX_PATHS: u64 = 10_000;
 
 pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let Some(node) = node.filter(|node| !is_empty(node)) else {
@@ -30,7 +31,8 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
     let seed = count("seed", 0..=u64::MAX);
     let steps = count("steps", 1..=MAX_STEPS);
-    Inference {
+    let paths = count("paths", 1..=MAX_PATHS);
+    let chosen = Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),
         gradient: fields.get("gradient").and_then(|node| match (node, fields.key_span("gradient")) {
@@ -40,12 +42,17 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
             }
             _ => reader.choice(node),
         }),
+        optimizer: fields.get("optimizer").and_then(|node| reader.choice(node)),
+        covariance: fields.get("covariance").and_then(|node| reader.choice(node)),
+        paths,
         draws,
         posterior_draws,
         seed,
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
-    }
+    };
+    super::exclusions::check(reader, &chosen);
+    chosen
 }
 
 /// Families with a number are written as calls: `low_rank(8)`.
