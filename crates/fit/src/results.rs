@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
-use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options};
+use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options, Verdict};
 
 use crate::centring::Recentred;
 use crate::data::digest as sha;
@@ -132,11 +132,14 @@ impl Run<'_> {
         let z = &*self.draws();
         let known = Known::all(target, z);
         let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
+        let made_of_discrete = discrete.made_of_them;
+        let of_rows = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x[..n_rows].to_vec()));
+        posterior.extend(made_of_discrete.iter().map(of_rows));
+        let discrete: Vec<(String, Vec<f64>)> = discrete.latents;
         let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
         let reported = |(column, _): &&(String, Vec<f64>)| {
             target.discrete.iter().any(|d| d.reported && of(column, &d.name))
         };
-        let of_rows = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x[..n_rows].to_vec()));
         posterior.extend(discrete.iter().filter(reported).map(of_rows));
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
@@ -159,7 +162,8 @@ impl Run<'_> {
             write_parquet(folder.join(DISCRETE), &all)?;
         }
 
-        let rows = summary::rows(fit, &columns, target, self.is_point());
+        let mut rows = summary::rows(fit, &columns, target, self.is_point());
+        rows.extend(summary::unjudged(&made_of_discrete, target));
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
         };
@@ -180,7 +184,8 @@ impl Run<'_> {
             // A constant has nothing to mix.
             let of = |name: &str, f: fn(&Mixing) -> f64| {
                 let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
-                Output::whole(name, ColumnData::Real(values.collect()))
+                let unjudged = made_of_discrete.iter().map(|_| f64::NAN);
+                Output::whole(name, ColumnData::Real(values.chain(unjudged).collect()))
             };
             table.push(of("r_hat", |m| m.r_hat));
             table.push(of("ess_bulk", |m| m.ess_bulk));
@@ -242,10 +247,13 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        let is_weighed = fit.chains.is_none() && !self.is_point();
+        let is_weighed = self.options.method != Method::Nuts && !self.is_point();
+        let warnings: Vec<String> =
+            model.warnings.iter().map(|w| w.clone().on(self.source).to_string()).collect();
         let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
+            "warnings": warnings,
             "centring": self.recentred.map(Recentred::json),
             UNDECIDED: self.is_undecided,
             "model": model.name,
@@ -258,16 +266,17 @@ impl Run<'_> {
             "answers": {"files": written.files, "draws": written.draws},
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
+            "ended_by": ended_by(fit, self.options),
             "optimizer": self.climbs().then(|| self.options.optimizer().word()),
             "family": is_weighed.then_some(&fit.state.family),
             "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
             "k_hat": is_weighed.then(|| number(fit.k_hat)),
-            "k_hat_q": is_weighed.then(|| number(fit.k_hat_q)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
+            "gradients": fit.tally.gradients,
             "failed_evaluations": fit.tally.failed,
             "failures": fit.tally.reasons,
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
@@ -280,6 +289,17 @@ impl Run<'_> {
             all.extend(texts);
         }
         json
+    }
+}
+
+/// What the draws of the answer came from.
+fn ended_by(fit: &Fit, options: &Options) -> &'static str {
+    match (&fit.chains, options.method) {
+        (Some(_), Method::Nuts) => "nuts",
+        (Some(_), _) => "polish",
+        (None, Method::Map) => "mode",
+        (None, _) if fit.verdict == Verdict::Corrected => "weights",
+        (None, _) => "approximation",
     }
 }
 

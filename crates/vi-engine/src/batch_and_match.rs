@@ -101,7 +101,7 @@ pub fn climb(
     let names = target.density().names().to_vec();
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(dim, options.draws());
-    state.plan_window(options.steps);
+    state.plan_window(options);
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
@@ -111,7 +111,7 @@ pub fn climb(
         let batch = Batch::draw(target, state, family, &eps, |scores| q.factor.tr_mul(scores));
         let lambda = (eps.lanes() * dim) as f64 / (state.step + 1) as f64;
         let next = update(&batch, lambda).map(|inner| q.then(&inner).to_full_rank());
-        state.take(next, family, Shape::Dense, options.steps);
+        state.take(next, family, Shape::Dense, options);
         let row = batch.row(state.step);
         state.trace.push(row);
         let fraction = state.part_of_window();

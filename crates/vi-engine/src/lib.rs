@@ -54,7 +54,8 @@
 //! | climb | `refine`, over `estimator` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
 //! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` | normals by closed-form updates |
-//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
+//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
+//! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
@@ -84,6 +85,7 @@ mod lbfgs;
 mod linear_response;
 mod log_density;
 mod mode;
+mod modes;
 mod natural_gradient;
 mod newton_cg;
 mod normal;
@@ -92,6 +94,7 @@ pub mod nuts;
 mod observe;
 mod options;
 mod pathfinder;
+mod polish;
 mod proposal;
 mod refine;
 mod settle;

@@ -38,9 +38,9 @@ pub(crate) fn find(
     options: &Options,
     observer: &mut dyn Observer,
 ) -> Result<Fit, FitError> {
-    let (points, tried) = start::feasible_points(target, options.seed)?;
+    let (points, tried) = start::points_apart(target, options.seed, DESCENTS)?;
     let mut found: Vec<Minimum> = Vec::new();
-    for (done, point) in points.iter().take(DESCENTS).enumerate() {
+    for (done, point) in points.iter().enumerate() {
         if observer.cancelled() {
             return Err(FitError::InterruptedAtStart);
         }
@@ -72,6 +72,8 @@ pub(crate) fn find(
         sd: f64::NAN,
         shift: f64::NAN,
         sd_shift: f64::NAN,
+        gap: f64::NAN,
+        matters: true,
         mcse: f64::NAN,
         ess: f64::NAN,
         k_hat: f64::NAN,
@@ -99,7 +101,6 @@ pub(crate) fn find(
         elbo: f64::NAN,
         elbo_mcse: f64::NAN,
         k_hat: f64::NAN,
-        k_hat_q: f64::NAN,
         ess: f64::NAN,
         parameters,
         interrupted: false,

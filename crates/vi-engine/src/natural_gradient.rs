@@ -50,7 +50,7 @@ pub fn climb(
     let names = target.density().names().to_vec();
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(dim, options.draws());
-    state.plan_window(options.steps);
+    state.plan_window(options);
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
@@ -77,7 +77,7 @@ pub fn climb(
                 (batch, next)
             }
         };
-        state.take(next, family, shape, options.steps);
+        state.take(next, family, shape, options);
         let row = batch.row(state.step);
         state.trace.push(row);
         let fraction = state.part_of_window();

@@ -10,13 +10,16 @@ use nalgebra::{DMatrix, DVector};
 use crate::coordinates::row;
 use crate::families::Family;
 use crate::normal::Normal;
+use crate::options::{Method, Options};
 use crate::refine::accuracy;
 use crate::state::State;
 
 /// Steps of the first window; a multiple of four.
 const FIRST_CHECK: u64 = 32;
-/// Steps at most, where the user names none.
+/// Steps at most, where the user names none: under `auto` a climb that has not settled by then is left to the
+/// polish.
 const MOST_STEPS: u64 = 2048;
+const MOST_STEPS_OF_AUTO: u64 = 512;
 /// Steps in a row without an update after which the climb is hopeless.
 const MOST_BARREN: u64 = 50;
 
@@ -67,9 +70,9 @@ impl Shape {
 
 impl State {
     /// Plans the first window of a climb that is to begin.
-    pub(crate) fn plan_window(&mut self, steps: Option<u64>) {
+    pub(crate) fn plan_window(&mut self, options: &Options) {
         if self.step == 0 {
-            self.check_at = steps.unwrap_or(FIRST_CHECK);
+            self.check_at = options.steps.unwrap_or(FIRST_CHECK);
         }
     }
 
@@ -80,7 +83,7 @@ impl State {
         lambda: Option<Vec<f64>>,
         family: &dyn Family,
         shape: Shape,
-        steps: Option<u64>,
+        options: &Options,
     ) {
         self.step += 1;
         self.phase_step += 1;
@@ -104,7 +107,7 @@ impl State {
             sum.iter_mut().zip(moments).for_each(|(sum, x)| *sum += x);
         }
         if self.phase_step == self.check_at {
-            self.compare(third, family, shape, steps);
+            self.compare(third, family, shape, options);
         }
         if self.barren >= MOST_BARREN {
             self.finished = true;
@@ -112,7 +115,7 @@ impl State {
         }
     }
 
-    fn compare(&mut self, third: u64, family: &dyn Family, shape: Shape, steps: Option<u64>) {
+    fn compare(&mut self, third: u64, family: &dyn Family, shape: Shape, options: &Options) {
         let last = self.check_at - 3 * third;
         let mean = |sums: &[f64], n: u64| {
             let moments: Vec<f64> = sums.iter().map(|sum| sum / n as f64).collect();
@@ -123,7 +126,9 @@ impl State {
             (Some(a), Some(b)) => self.barren == 0 && family.symmetric_kl(&a, &b) <= accuracy(family),
             _ => false,
         };
-        if steps.is_some() || settled || self.check_at >= MOST_STEPS {
+        let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
+        let steps = options.steps;
+        if steps.is_some() || settled || self.check_at >= most {
             let both = self.third_quarter.iter().zip(&self.last_quarter).map(|(a, b)| a + b);
             if let Some(both) = mean(&both.collect::<Vec<f64>>(), third + last) {
                 self.lambda = both;

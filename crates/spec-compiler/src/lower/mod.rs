@@ -119,6 +119,8 @@ pub(crate) struct Lowering<'a> {
     is_prediction: bool,
     /// See [`Target::beyond`].
     beyond: BTreeMap<String, usize>,
+    /// See [`Target::bases`].
+    bases: Vec<(NodeId, NodeId)>,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -174,6 +176,7 @@ impl<'a> Lowering<'a> {
             remembered: Remembered::default(),
             is_prediction: false,
             beyond: BTreeMap::new(),
+            bases: Vec::new(),
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -524,7 +527,7 @@ impl<'a> Lowering<'a> {
         }
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
-                && !def.data_only
+                && def.is_reported
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
@@ -556,6 +559,7 @@ impl<'a> Lowering<'a> {
             .collect();
         let (states, laws) = self.filtered_states();
         let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
+        let made_of_discrete = self.made_of_discrete();
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
@@ -569,12 +573,14 @@ impl<'a> Lowering<'a> {
             log_lik: self.log_lik,
             variables,
             discrete,
+            made_of_discrete,
             states,
             noise: self.noises,
             tables,
             factors,
             drawn: self.model.drawn.clone(),
             beyond: self.beyond,
+            bases: self.bases,
             units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,

@@ -6,4 +6,3 @@ pub mod psis;
 pub mod resample;
 pub mod score;
 pub mod verdict;
-pub mod walk;

@@ -55,10 +55,10 @@ pub(crate) fn fit(
     observer: &mut dyn Observer,
 ) -> Result<Fit, FitError> {
     let dim = target.dim();
-    let (points, tried) = start::feasible_points(target, options.seed)?;
+    let (points, tried) = start::points_apart(target, options.seed, options.paths)?;
     let mut paths: Vec<Path> = Vec::new();
     let mut report = StartReport::default();
-    for (n, point) in points.iter().take(options.paths).enumerate() {
+    for (n, point) in points.iter().enumerate() {
         let fraction = n as f64 / options.paths as f64;
         observer.progress(&Progress { stage: Stage::Start, row: None, fraction });
         let (trail, ending) = descend(target, point, observer);

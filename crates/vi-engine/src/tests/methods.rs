@@ -99,17 +99,19 @@ fn pathfinder_is_near_a_normal_posterior() {
     }
 }
 
-/// The mode is no summary of eight schools, and the normals on the way to it are not good enough for
-/// weights: that is said.
+/// The mode is no summary of eight schools: the normals that are taken are those on the way to it, from the tails.
 #[test]
-fn pathfinder_says_where_it_is_not_enough() {
+fn pathfinder_and_weights_are_enough_for_eight_schools() {
+    let truth = skewed::eight_schools_truth();
     for seed in 1..=4 {
         let options = Options { seed, ..pathfinder(8) };
         let fit = fit(&mut skewed::eight_schools(), &options, &mut Silent).unwrap();
-        assert_eq!(fit.verdict, Verdict::Unreliable);
+        assert_eq!(fit.verdict, Verdict::Corrected, "seed {seed}: {:?}", fit.reasons);
         assert!(fit.elbo < -31.311347, "an ELBO above the evidence");
-        assert!(fit.state.trace[0].elbo > -36.0, "{}", fit.state.trace[0].elbo);
-        assert!(fit.tally.lanes < 40_000, "{}", fit.tally.lanes);
+        assert!(fit.state.trace[0].elbo > -33.5, "seed {seed}: {}", fit.state.trace[0].elbo);
+        assert!(fit.tally.lanes < 45_000, "{}", fit.tally.lanes);
+        assert_near("mu", moments(&fit, |z| z[8]), truth[8].0, truth[8].1);
+        assert_near("tau", moments(&fit, |z| z[9].exp()), truth[9].0, truth[9].1);
     }
 }
 
