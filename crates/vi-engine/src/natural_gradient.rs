@@ -36,6 +36,8 @@ use crate::target::Target;
 /// Steps after which the step size has shrunk by the root of two; it goes on shrinking as one over the root
 /// of the steps.
 const DECAY: f64 = 32.0;
+/// The longest move of the mean in a step, in standard deviations of q.
+const LONGEST: f64 = 5.0;
 
 /// Moves q, of full rank or mean field, until the averages of its iterates settle.
 pub fn climb(
@@ -61,8 +63,7 @@ pub fn climb(
             Shape::Dense => {
                 let q = Normal::of_full_rank(&state.lambda, dim);
                 let batch = Batch::draw(target, state, family, &eps, |scores| q.factor.tr_mul(scores));
-                let next =
-                    dense(&batch, rho * bound(&batch, shape)).map(|inner| q.then(&inner).to_full_rank());
+                let next = dense(&batch, rho).map(|inner| q.then(&inner).to_full_rank());
                 (batch, next)
             }
             Shape::Diagonal => {
@@ -73,7 +74,7 @@ pub fn climb(
                     scores
                 };
                 let batch = Batch::draw(target, state, family, &eps, pull);
-                let next = diagonal(&batch, rho * bound(&batch, shape), &state.lambda, &sigma);
+                let next = diagonal(&batch, rho, &state.lambda, &sigma);
                 (batch, next)
             }
         };
@@ -86,55 +87,81 @@ pub fn climb(
     Climb::Finished
 }
 
-/// The largest step size at which the batch is followed without overshooting.
-///
-/// The mean moves as by gradient ascent with the posterior's curvature, whose largest eigenvalue
-/// is that of the root of the scores' second moments; of a batch that is small against the
-/// dimension it is estimated too large, by as much as its noise needs. The covariance of full rank
-/// moves by the batch's own second moments, which have eigenvalues of up to (1 + sqrt(dim / n))^2.
-fn bound(batch: &Batch, shape: Shape) -> f64 {
-    let (dim, n) = batch.eps.shape();
-    if n == 0 {
-        return 0.0;
-    }
-    let gram = batch.score.tr_mul(&batch.score) / n as f64;
-    let largest = gram.symmetric_eigenvalues().max().sqrt();
-    let spread = match shape {
-        Shape::Dense => 1.0 + (dim as f64 / n as f64).sqrt(),
-        Shape::Diagonal => 1.0,
-    };
-    1.0 / (spread * largest.max(1.0))
+/// What a batch says of the step.
+struct Direction {
+    /// `G`, or its diagonal, where q is standard.
+    hessian: DMatrix<f64>,
+    /// The move of the mean, in standard deviations of q.
+    shift: DVector<f64>,
+    rho: f64,
 }
 
-/// The step from a standard normal over all normals. `None` without draws, or where it leaves the range of floating
+/// Centred on its mean draw.
+fn centred(x: &DMatrix<f64>) -> DMatrix<f64> {
+    let mean = x.column_mean();
+    let mut out = x.clone();
+    out.column_iter_mut().for_each(|mut column| column -= &mean);
+    out
+}
+
+impl Direction {
+    /// Of a step of size `rho`, or of the largest at which the batch is followed without overshooting. `None` below
+    /// two draws.
+    ///
+    /// The mean moves as by gradient ascent with the posterior's curvature, whose largest eigenvalue
+    /// is that of the root of the scores' covariance; of a batch that is small against the
+    /// dimension it is estimated too large, by as much as its noise needs. The covariance of full rank
+    /// moves by the batch's own covariance, which has eigenvalues of up to (1 + sqrt(dim / n))^2. Scores far
+    /// from the mode have a large mean, which says nothing of curvature: covariances leave it out.
+    fn of(batch: &Batch, shape: Shape, rho: f64) -> Option<Direction> {
+        let (dim, n) = batch.eps.shape();
+        if n < 2 {
+            return None;
+        }
+        let share = 1.0 / (n - 1) as f64;
+        let scores = centred(&batch.score);
+        let largest = (scores.tr_mul(&scores) * share).symmetric_eigenvalues().max().sqrt();
+        let spread = match shape {
+            Shape::Dense => 1.0 + (dim as f64 / n as f64).sqrt(),
+            Shape::Diagonal => 1.0,
+        };
+        let rho = rho / (spread * largest.max(1.0));
+        let differences = batch.differences();
+        let (eps, moved) = (centred(&batch.eps), centred(&differences));
+        let hessian = match shape {
+            Shape::Dense => {
+                let product = &eps * moved.transpose();
+                (&product + product.transpose()) * (-0.5 * share)
+            }
+            Shape::Diagonal => {
+                let diagonal = eps.component_mul(&moved).column_sum() * -share;
+                DMatrix::from_column_slice(dim, 1, diagonal.as_slice())
+            }
+        };
+        let shift = differences.column_mean() * rho;
+        let length = shift.norm();
+        let shift = if length > LONGEST { shift * (LONGEST / length) } else { shift };
+        Some(Direction { hessian, shift, rho })
+    }
+}
+
+/// The step from a standard normal over all normals. `None` where there is none within the range of floating
 /// point.
 fn dense(batch: &Batch, rho: f64) -> Option<Normal> {
-    if batch.count() == 0 {
-        return None;
-    }
-    let (dim, n) = batch.eps.shape();
-    let differences = batch.differences();
-    // G = -E[(eps (score + eps)' + its transpose) / 2]
-    let product = &batch.eps * differences.transpose();
-    let g = (&product + product.transpose()) * (-0.5 / n as f64);
-    let moved = DMatrix::identity(dim, dim) + g * rho;
-    let precision = (DMatrix::identity(dim, dim) + &moved * &moved) * 0.5;
-    let covariance = Cholesky::new(precision)?.inverse();
-    Normal::of_covariance(differences.column_mean() * rho, covariance)
+    let Direction { hessian, shift, rho } = Direction::of(batch, Shape::Dense, rho)?;
+    let one = || DMatrix::identity(shift.len(), shift.len());
+    let moved = one() + hessian * rho;
+    let precision = (one() + &moved * &moved) * 0.5;
+    Normal::of_covariance(shift, Cholesky::new(precision)?.inverse())
 }
 
 /// The step from q over normals with independent coordinates, as `(mu, log sigma)`.
 fn diagonal(batch: &Batch, rho: f64, lambda: &[f64], sigma: &DVector<f64>) -> Option<Vec<f64>> {
-    if batch.count() == 0 {
-        return None;
-    }
+    let Direction { hessian, shift, rho } = Direction::of(batch, Shape::Diagonal, rho)?;
     let dim = sigma.len();
-    let differences = batch.differences();
-    let g = batch.eps.component_mul(&differences).column_mean() * -1.0;
-    let mean = differences.column_mean();
-    let mu = (0..dim).map(|i| lambda[i] + rho * sigma[i] * mean[i]);
+    let mu = (0..dim).map(|i| lambda[i] + sigma[i] * shift[i]);
     let log_sigma = (0..dim).map(|i| {
-        let moved = 1.0 + rho * g[i];
+        let moved = 1.0 + rho * hessian[i];
         lambda[dim + i] - 0.5 * (0.5 * (1.0 + moved * moved)).ln()
     });
     let next: Vec<f64> = mu.chain(log_sigma).collect();
