@@ -1,4 +1,5 @@
-//! Batch and match: a full-rank normal by closed-form updates that match scores.
+//! Batch and match: a normal of full rank, or low rank ([`crate::patched`]), by closed-form updates that
+//! match scores.
 //!
 //! After Cai, Modi, Margossian, Gower, Blei and Saul (Batch and match: black-box variational inference
 //! with a score-based divergence, ICML 2024), algorithm 1. A step draws a batch from q and finds the
@@ -7,10 +8,10 @@
 //!
 //! `S U S + S = V`, `S = 2 V (1 + (1 + 4 U V)^1/2)^-1`, `mu = (mu_q + lambda (S g + z)) / (1 + lambda)`
 //!
-//! with `z`, `g` the means of draws and scores, `U` and `V` made of their covariances. The step is equivariant
-//! under affine maps, so it is taken where q is standard: there every matrix is the identity plus a
-//! square of the batch's rank, the equation is solved by an eigendecomposition as large as the batch
-//! or the dimension, whichever is smaller, and no conditioning is lost.
+//! with `z`, `g` the means of draws and scores, `U` and `V` made of their covariances. The step is
+//! equivariant under affine maps, so it is taken where q is standard: there every matrix is the identity plus
+//! a square of the batch's rank, the equation is solved by an eigendecomposition as large as the batch or the
+//! dimension, whichever is smaller, and no conditioning is lost.
 //!
 //! For a normal posterior the fixed point is exact whatever the batch. Otherwise it is where q's scores have
 //! the posterior's covariance, which is near the ELBO's optimum, but not the same: narrower where the
@@ -26,6 +27,7 @@ use crate::families::Family;
 use crate::normal::Normal;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Options;
+use crate::patched::LowRankNormal;
 use crate::refine::Climb;
 use crate::settle::Shape;
 use crate::state::State;
@@ -89,7 +91,7 @@ fn eigen(matrix: DMatrix<f64>) -> Option<SymmetricEigen<f64, nalgebra::Dyn>> {
     if finite { SymmetricEigen::try_new(matrix, f64::EPSILON, 1000) } else { None }
 }
 
-/// Updates q, a full-rank normal, until the averages of its iterates settle.
+/// Updates q, a normal of full or low rank, until the averages of its iterates settle.
 pub fn climb(
     target: &mut Target,
     family: &dyn Family,
@@ -98,21 +100,29 @@ pub fn climb(
     observer: &mut dyn Observer,
 ) -> Climb {
     let dim = family.dim();
-    let names = target.density().names().to_vec();
+    let shape = if family.affine() { Shape::Dense } else { Shape::LowRank };
+    let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(dim, options.draws());
+    let mut eps = Lanes::zeros(family.n_base(), options.draws());
     state.plan_window(options);
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
         }
         noise.fill(state.step, 0, &mut eps);
-        let q = Normal::of_full_rank(&state.lambda, dim);
-        let batch = Batch::draw(target, state, family, &eps, |scores| q.factor.tr_mul(scores));
         let lambda = (eps.lanes() * dim) as f64 / (state.step + 1) as f64;
-        let next = update(&batch, lambda).map(|inner| q.then(&inner).to_full_rank());
-        state.take(next, family, Shape::Dense, options);
-        let row = batch.row(state.step);
+        let (row, next) = if shape == Shape::Dense {
+            let q = Normal::of_full_rank(&state.lambda, dim);
+            let batch = Batch::draw(target, state, family, &eps, |scores| q.factor.tr_mul(scores));
+            let next = update(&batch, lambda).map(|inner| q.then(&inner).to_full_rank());
+            (batch.row(state.step + 1), next)
+        } else {
+            let q = LowRankNormal::of(&state.lambda, dim);
+            let batch = Batch::draw(target, state, family, &eps, DMatrix::clone);
+            let next = q.update(&batch.draws, &batch.score, lambda).and_then(|next| next.lambda());
+            (batch.row(state.step + 1), next)
+        };
+        state.take(next, family, shape, options);
         state.trace.push(row);
         let fraction = state.part_of_window();
         observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });

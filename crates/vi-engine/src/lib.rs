@@ -53,14 +53,15 @@
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine`, over `estimator` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
-//! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` | normals by closed-form updates |
+//! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
 //! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
-//! `diagnostics::mixing`. `pathfinder` takes its normals from descents alone, and they are checked as
-//! others are; `linear_response` gives a mean field correlations before the check. `mode` is a point, which nothing can check.
+//! `diagnostics::mixing`. `pathfinder` takes its normals from descents alone, and they are checked as others
+//! are; `linear_response` gives a mean field correlations before the check. `mode` is a point, which nothing
+//! can check.
 //!
 //! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
@@ -93,6 +94,7 @@ mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+mod patched;
 mod pathfinder;
 mod polish;
 mod proposal;

@@ -1,13 +1,13 @@
 //! Linear response: the covariance that a mean field's optimum implies.
 //!
 //! After Giordano, Broderick and Jordan (Covariances, robustness and variational Bayes, JMLR 19, 2018),
-//! section 3. A mean field is right about means before it is right about spreads, and how its means move when the
-//! log density is tilted, `log p + t' z`, is the posterior's covariance: `d E z / dt`. At the optimum that
-//! is the block of the means in the inverse Hessian of the negative ELBO. It is exact for a normal
+//! section 3. A mean field is right about means before it is right about spreads, and how its means move when
+//! the log density is tilted, `log p + t' z`, is the posterior's covariance: `d E z / dt`. At the optimum
+//! that is the block of the means in the inverse Hessian of the negative ELBO. It is exact for a normal
 //! posterior, where the mean field's own variances are `1 / P_ii`.
 //!
-//! The Hessian is that of the ELBO on the fixed draws of the climb's last round ([`crate::fixed_draws`]), column by
-//! column from central differences of its gradient: four evaluations of all draws for each
+//! The Hessian is that of the ELBO on the fixed draws of the climb's last round ([`crate::fixed_draws`]),
+//! column by column from central differences of its gradient: four evaluations of all draws for each
 //! coordinate.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
@@ -22,9 +22,9 @@ use crate::options::Options;
 use crate::state::State;
 use crate::target::Target;
 
-/// The normal, in the state's whitened coordinates, with the means of `state.lambda` (of `mean_field`) and the covariance of
-/// their linear response. `None` where the Hessian is not positive definite, so that `lambda` is no
-/// optimum, or the observer cancels.
+/// The normal, in the state's whitened coordinates, with the means of `state.lambda` (of `mean_field`) and
+/// the covariance of their linear response. `None` where the Hessian is not positive definite, so that
+/// `lambda` is no optimum, or the observer cancels.
 pub fn respond(
     target: &mut Target,
     family: &dyn Family,

@@ -1,10 +1,10 @@
 //! `map`: the mode of the density, a point.
 //!
-//! A posterior's mode depends on the coordinates it is sought in. On the user's scale it is the mode of the density without
-//! the Jacobians of the bijectors ([`crate::CompiledDensity::without_jacobian`]); the search itself still
-//! goes over the unconstrained vector. A point has no spread, nothing that weights could check and nothing to draw:
-//! its verdict is `unchecked`, or `unreliable` where the search found no mode at all, as in the
-//! hierarchies whose density is unbounded where a scale is zero.
+//! A posterior's mode depends on the coordinates it is sought in. On the user's scale it is the mode of the
+//! density without the Jacobians of the bijectors ([`crate::CompiledDensity::without_jacobian`]); the search
+//! itself still goes over the unconstrained vector. A point has no spread, nothing that weights could check
+//! and nothing to draw: its verdict is `unchecked`, or `unreliable` where the search found no mode at all, as
+//! in the hierarchies whose density is unbounded where a scale is zero.
 
 use numerics::lanes::Lanes;
 
@@ -110,8 +110,8 @@ pub(crate) fn find(
     })
 }
 
-/// A point is never checked; one that is no mode is not to be relied on either. `found` are the ends of descents, the best
-/// first, and `values` what the user reads of them, a column each.
+/// A point is never checked; one that is no mode is not to be relied on either. `found` are the ends of
+/// descents, the best first, and `values` what the user reads of them, a column each.
 fn judge(found: &[Minimum], values: &[Vec<f64>]) -> (Verdict, Vec<String>) {
     let best = &found[0];
     if best.ending != Ending::Converged {

@@ -1,18 +1,18 @@
 //! Newton's method without Hessians: conjugate gradients on Hessian-vector products, within a trust
 //! region.
 //!
-//! A product `H v` is the central difference of gradients at `x +- h v`, so it is as good as they
-//! are smooth: it is good to some 1e-6 of its size, not to rounding, for gradients are not differentiated once more.
-//! Steps solve `H p = -g` only as well as the gradient is small (Nocedal and Wright, Numerical
-//! Optimization, 2nd edition, algorithms 7.1 and 7.2, Steihaug's conjugate gradients, and 4.1), and the last ones converge
+//! A product `H v` is the central difference of gradients at `x +- h v`, so it is as good as they are smooth:
+//! it is good to some 1e-6 of its size, not to rounding, for gradients are not differentiated once more.
+//! Steps solve `H p = -g` only as well as the gradient is small (Nocedal and Wright, Numerical Optimization,
+//! 2nd edition, algorithms 7.1 and 7.2, Steihaug's conjugate gradients, and 4.1), and the last ones converge
 //! superlinearly.
 
 use nalgebra::DMatrix;
 
 use crate::lbfgs::{Answer, Ending, Minimum, Tolerance, norm};
 
-/// Length of the difference, in parameters of order one: the error of a solver of equations, 1e-8 or so, vanishes
-/// in it.
+/// Length of the difference, in parameters of order one: the error of a solver of equations, 1e-8 or so,
+/// vanishes in it.
 const STEP: f64 = 1e-3;
 /// Trust region: first radius, largest radius, and the smallest before the search has stalled.
 const RADIUS: f64 = 1.0;

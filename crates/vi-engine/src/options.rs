@@ -38,6 +38,9 @@ pub enum Covariance {
 /// The largest dimension for which `full_rank` is the default family.
 pub const FULL_RANK_LIMIT: usize = 100;
 
+/// Rank of the family that batch and match moves above that, for it cannot move a mean field.
+const DEFAULT_RANK: usize = 8;
+
 /// The shape of q.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FamilyChoice {
@@ -64,9 +67,10 @@ pub enum Optimizer {
     /// New draws at every step, Adam on the ELBO, an automatic step size and stop rule
     /// ([`crate::refine`]).
     Adam,
-    /// Closed-form updates that match scores ([`crate::batch_and_match`]). Not for mean field.
+    /// Closed-form updates that match scores ([`crate::batch_and_match`]). Full or low rank.
     BatchAndMatch,
-    /// The ELBO's natural gradient in mean and precision ([`crate::natural_gradient`]). Not for low rank.
+    /// The ELBO's natural gradient in mean and precision ([`crate::natural_gradient`]). Full rank or mean
+    /// field.
     NaturalGradient,
     /// The same draws throughout, L-BFGS, judged on fresh draws ([`crate::fixed_draws`]).
     FixedDraws,
@@ -89,7 +93,7 @@ impl Optimizer {
     /// Can it move this family?
     pub fn moves(self, family: FamilyChoice) -> bool {
         match self {
-            Optimizer::BatchAndMatch => family == FamilyChoice::FullRank,
+            Optimizer::BatchAndMatch => matches!(family, FamilyChoice::FullRank | FamilyChoice::LowRank(_)),
             Optimizer::NaturalGradient => matches!(family, FamilyChoice::FullRank | FamilyChoice::MeanField),
             Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => true,
         }
@@ -98,7 +102,7 @@ impl Optimizer {
     /// The families it can move, for people.
     fn families(self) -> &'static str {
         match self {
-            Optimizer::BatchAndMatch => "`full_rank`",
+            Optimizer::BatchAndMatch => "`full_rank` or `low_rank(8)`",
             Optimizer::NaturalGradient => "`full_rank` or `mean_field`",
             Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => "any",
         }
@@ -155,8 +159,8 @@ impl Default for Options {
 
 impl Options {
     /// # Errors
-    /// Zero draws, posterior draws, steps or paths; an optimizer that cannot move the family; a linear response of
-    /// what is no mean field on fixed draws.
+    /// Zero draws, posterior draws, steps or paths; an optimizer that cannot move the family; a linear
+    /// response of what is no mean field on fixed draws.
     pub fn validate(&self, dim: usize) -> Result<(), OptionError> {
         let (optimizer, family) = (self.optimizer(), self.family_for(dim));
         if !optimizer.moves(family) {
@@ -203,9 +207,11 @@ impl Options {
 
     /// The family to use for `dim` coordinates.
     pub fn family_for(&self, dim: usize) -> FamilyChoice {
-        let is_dense = self.optimizer() == Optimizer::BatchAndMatch;
-        self.family.unwrap_or(if dim <= FULL_RANK_LIMIT || is_dense {
+        let is_matched = self.optimizer() == Optimizer::BatchAndMatch;
+        self.family.unwrap_or(if dim <= FULL_RANK_LIMIT {
             FamilyChoice::FullRank
+        } else if is_matched {
+            FamilyChoice::LowRank(DEFAULT_RANK)
         } else {
             FamilyChoice::MeanField
         })
@@ -232,7 +238,7 @@ mod tests {
         let e = matched.validate(3).unwrap_err();
         assert_eq!(
             e.to_string(),
-            "`optimizer: batch_and_match` is refused; expected with it `full_rank` as `family:`, not `mean_field`"
+            "`optimizer: batch_and_match` is refused; expected with it `full_rank` or `low_rank(8)` as `family:`, not `mean_field`"
         );
         assert!(options(Optimizer::NaturalGradient, Some(FamilyChoice::LowRank(2))).validate(9).is_err());
         // where none is named, it is one that can be moved

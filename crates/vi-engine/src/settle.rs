@@ -11,6 +11,7 @@ use crate::coordinates::row;
 use crate::families::Family;
 use crate::normal::Normal;
 use crate::options::{Method, Options};
+use crate::patched::LowRankNormal;
 use crate::refine::accuracy;
 use crate::state::State;
 
@@ -30,10 +31,13 @@ pub(crate) enum Shape {
     Dense,
     /// `mean_field`.
     Diagonal,
+    /// `low_rank(k)`.
+    LowRank,
 }
 
 impl Shape {
-    /// Mean and covariance (a triangle packed by rows, or variances) of a member.
+    /// Mean and covariance (a triangle packed by rows, or variances) of a member; of `low_rank`, whose
+    /// covariance is never formed, its own parameters.
     fn moments(self, lambda: &[f64], dim: usize) -> Vec<f64> {
         match self {
             Shape::Dense => {
@@ -46,6 +50,7 @@ impl Shape {
                 let (mu, log_sigma) = lambda.split_at(dim);
                 mu.iter().copied().chain(log_sigma.iter().map(|x| (2.0 * x).exp())).collect()
             }
+            Shape::LowRank => lambda.to_vec(),
         }
     }
 
@@ -63,6 +68,21 @@ impl Shape {
                 let lambda: Vec<f64> =
                     mu.iter().copied().chain(spread.iter().map(|x| 0.5 * x.ln())).collect();
                 lambda.iter().all(|x| x.is_finite()).then_some(lambda)
+            }
+            Shape::LowRank => Some(moments.to_vec()),
+        }
+    }
+
+    /// Moments between two, with the weight `share` on those of `other`.
+    fn between(self, moments: &[f64], other: &[f64], share: f64, dim: usize) -> Vec<f64> {
+        match self {
+            Shape::Dense | Shape::Diagonal => {
+                moments.iter().zip(other).map(|(a, b)| a + share * (b - a)).collect()
+            }
+            Shape::LowRank => {
+                let [a, b] = [moments, other].map(|lambda| LowRankNormal::of(lambda, dim));
+                // what cannot be patched is left out
+                a.mixed(&b, share).and_then(|mixed| mixed.lambda()).unwrap_or_else(|| moments.to_vec())
             }
         }
     }
@@ -95,16 +115,21 @@ impl State {
             None => self.barren += 1,
         }
         let third = self.check_at / 4;
-        let sum = if self.phase_step > 3 * third {
-            Some(&mut self.last_quarter)
+        let dim = family.dim();
+        // The averages so far of the quarters, by moments.
+        let average = if self.phase_step > 3 * third {
+            Some((&mut self.last_quarter, self.phase_step - 3 * third))
         } else if self.phase_step > 2 * third {
-            Some(&mut self.third_quarter)
+            Some((&mut self.third_quarter, self.phase_step - 2 * third))
         } else {
             None
         };
-        if let Some(sum) = sum {
-            let moments = shape.moments(&self.lambda, family.dim());
-            sum.iter_mut().zip(moments).for_each(|(sum, x)| *sum += x);
+        if let Some((average, n)) = average {
+            let moments = shape.moments(&self.lambda, dim);
+            *average = match n {
+                1 => moments,
+                n => shape.between(average, &moments, 1.0 / n as f64, dim),
+            };
         }
         if self.phase_step == self.check_at {
             self.compare(third, family, shape, options);
@@ -116,12 +141,9 @@ impl State {
     }
 
     fn compare(&mut self, third: u64, family: &dyn Family, shape: Shape, options: &Options) {
-        let last = self.check_at - 3 * third;
-        let mean = |sums: &[f64], n: u64| {
-            let moments: Vec<f64> = sums.iter().map(|sum| sum / n as f64).collect();
-            shape.member(&moments, family.dim())
-        };
-        let settled = match (mean(&self.third_quarter, third), mean(&self.last_quarter, last)) {
+        let (dim, last) = (family.dim(), self.check_at - 3 * third);
+        let member = |moments: &[f64]| shape.member(moments, dim);
+        let settled = match (member(&self.third_quarter), member(&self.last_quarter)) {
             // what nothing moves has not arrived
             (Some(a), Some(b)) => self.barren == 0 && family.symmetric_kl(&a, &b) <= accuracy(family),
             _ => false,
@@ -129,15 +151,19 @@ impl State {
         let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
         let steps = options.steps;
         if steps.is_some() || settled || self.check_at >= most {
-            let both = self.third_quarter.iter().zip(&self.last_quarter).map(|(a, b)| a + b);
-            if let Some(both) = mean(&both.collect::<Vec<f64>>(), third + last) {
+            let both = match third {
+                0 => self.last_quarter.clone(),
+                _ => {
+                    let share = last as f64 / (third + last) as f64;
+                    shape.between(&self.third_quarter, &self.last_quarter, share, dim)
+                }
+            };
+            if let Some(both) = member(&both) {
                 self.lambda = both;
             }
             self.finished = true;
             self.converged = settled || steps.is_some() && self.barren == 0;
         }
-        self.third_quarter.fill(0.0);
-        self.last_quarter.fill(0.0);
         self.check_at *= 2;
     }
 

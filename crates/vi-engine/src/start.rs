@@ -212,7 +212,8 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<Vec<f64>>>
     Ok((rings, POINTS * SPREADS.len()))
 }
 
-/// So many of these points or fewer: the first, then of each spread in turn the one that is farthest from those taken.
+/// So many of these points or fewer: the first, then of each spread in turn the one that is farthest from
+/// those taken.
 ///
 /// # Errors
 /// No point with a finite density.

@@ -45,7 +45,9 @@ fn optimizer(reader: &mut Reader, chosen: &Inference) {
     let Some(optimizer) = &chosen.optimizer else { return };
     let word = optimizer.value.word();
     let of_families: Option<(&str, fn(&Family) -> bool)> = match optimizer.value {
-        Optimizer::BatchAndMatch => Some(("`full_rank`", |family| matches!(family, Family::FullRank))),
+        Optimizer::BatchAndMatch => Some(("`full_rank` or `low_rank(8)`", |family| {
+            matches!(family, Family::FullRank | Family::LowRank(_))
+        })),
         Optimizer::NaturalGradient => Some(("`full_rank` or `mean_field`", |family| {
             matches!(family, Family::FullRank | Family::MeanField)
         })),

@@ -3,13 +3,13 @@
 //! After Zhang, Carpenter, Gelman and Vehtari (Pathfinder: parallel quasi-Newton variational inference, JMLR
 //! 23, 2022). On its way from the tails to a mode, L-BFGS passes through the typical set, and its steps
 //! estimate the curvature there. At every point of a descent that is a normal ([`normal`]); the one with the
-//! highest ELBO is the descent's answer. Several descents from different points are a mixture with equal shares ([`family`]), whose
-//! draws are weighed and, where they need it, resampled by smoothed importance weights, as those of every
-//! other approximation are ([`crate::answer`]).
+//! highest ELBO is the descent's answer. Several descents from different points are a mixture with equal
+//! shares ([`family`]), whose draws are weighed and, where they need it, resampled by smoothed importance
+//! weights, as those of every other approximation are ([`crate::answer`]).
 //!
-//! Two differences from the paper: draws are weighed by the density of the mixture, not of the normal that each came from,
-//! which varies less; and a descent whose ELBO is hopelessly lower than the best is left out, for its draws would have no
-//! weight.
+//! Two differences from the paper: draws are weighed by the density of the mixture, not of the normal that
+//! each came from, which varies less; and a descent whose ELBO is hopelessly lower than the best is left out,
+//! for its draws would have no weight.
 
 mod family;
 mod normal;

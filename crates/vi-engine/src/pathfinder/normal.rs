@@ -52,7 +52,8 @@ impl PathNormal {
     }
 }
 
-/// The inverse Hessian that the pairs so far estimate (Zhang, Carpenter, Gelman and Vehtari 2022, algorithms 3 and 4).
+/// The inverse Hessian that the pairs so far estimate (Zhang, Carpenter, Gelman and Vehtari 2022, algorithms
+/// 3 and 4).
 pub struct Curvature {
     /// Its diagonal part.
     alpha: DVector<f64>,
@@ -91,8 +92,8 @@ impl Curvature {
         self.changes.push(y);
     }
 
-    /// The normal of this curvature about where it puts the mode, seen from `point`. `None` where rounding leaves no positive
-    /// definite one.
+    /// The normal of this curvature about where it puts the mode, seen from `point`. `None` where rounding
+    /// leaves no positive definite one.
     pub fn normal(&self, point: &Point) -> Option<PathNormal> {
         let d = self.alpha.map(f64::sqrt);
         let m = self.steps.len();

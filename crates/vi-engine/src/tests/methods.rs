@@ -99,7 +99,8 @@ fn pathfinder_is_near_a_normal_posterior() {
     }
 }
 
-/// The mode is no summary of eight schools: the normals that are taken are those on the way to it, from the tails.
+/// The mode is no summary of eight schools: the normals that are taken are those on the way to it, from the
+/// tails.
 #[test]
 fn pathfinder_and_weights_are_enough_for_eight_schools() {
     let truth = skewed::eight_schools_truth();

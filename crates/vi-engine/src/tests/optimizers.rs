@@ -166,3 +166,27 @@ fn too_few_fixed_draws_are_refused() {
     let few = Options { family: Some(FamilyChoice::MeanField), ..options };
     assert!(fit(&mut correlated(12), &few, &mut Silent).is_ok());
 }
+
+/// A normal of low rank is recovered; in many coordinates soon nearly, by a batch that is small against them.
+#[test]
+fn batch_and_match_recovers_low_rank_normals() {
+    let low_rank = |dim: usize| {
+        let b = DMatrix::from_fn(dim, 2, |i, j| ((i * 5 + j * 3) as f64).cos());
+        let d = DMatrix::from_diagonal(&DVector::from_fn(dim, |i, _| 0.3 + 0.5 * (i % 3) as f64));
+        Gaussian::new(&vec![0.5; dim], &b * b.transpose() + d)
+    };
+    let matched = |density: &mut Gaussian, steps| {
+        climbed(density, Optimizer::BatchAndMatch, FamilyChoice::LowRank(2), Some(steps))
+    };
+    let mut density = low_rank(12);
+    let lambda = matched(&mut density, 600).lambda;
+    let mean = DVector::from_column_slice(&lambda[..12]);
+    let d2 = DMatrix::from_diagonal(&DVector::from_fn(12, |i, _| (2.0 * lambda[12 + i]).exp()));
+    let b = DMatrix::from_row_slice(12, 2, &lambda[24..]);
+    let apart = (d2 + &b * b.transpose() - &density.covariance).amax();
+    assert!((mean - &density.mean).amax() < 1e-6 && apart < 1e-6, "{apart:e}");
+    // the evidence is 1
+    let trace = matched(&mut low_rank(150), 200).trace;
+    let row = &trace[199];
+    assert!(row.elbo.abs() < 0.05 + 3.0 * row.elbo_mcse, "{}", row.elbo);
+}
