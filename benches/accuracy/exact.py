@@ -2,8 +2,7 @@
 
 Quadrature is on a grid over coordinates in which the density is smooth: a cell is drawn by its mass (the
 density at its middle times its size) and a point within it uniformly. Each grid is fine and wide enough
-that twice as many cells, or a wider box, move no distribution function by 0.001; `python exact.py` checks
-that of all of them."""
+that more cells, or a wider box, move no distribution function by 0.001 (`check_quadrature.py`)."""
 
 import csv
 import hashlib
@@ -181,26 +180,3 @@ TARGETS = {
     "targets/separable_normal": separable(cauchy=False),
 }
 
-
-def check():
-    """Prints how far a finer and a wider grid move the distribution functions of each quadrature."""
-    from pathlib import Path
-
-    folder = Path(__file__).resolve().parent / "targets"
-    grids = {
-        "ridge": lambda **k: ridge_grid(folder / "ridge.yaml", **k),
-        "collinear": lambda **k: collinear_grid(folder / "collinear.yaml", **k),
-        "separable": lambda **k: separable_grid(folder / "separable.yaml", True, **k),
-        "separable_normal": lambda **k: separable_grid(folder / "separable_normal.yaml", False, **k),
-    }
-    for name, grid in grids.items():
-        base = list(grid().cumulative())
-        for what, other in (("finer", grid(fine=1.5)), ("wider", grid(wide=1.25))):
-            gaps = [np.abs(np.interp(at, *of_other) - below).max() for (at, below), of_other in zip(base, other.cumulative())]
-            print(f"{name}, {what}: {max(gaps):.1e}")
-            if max(gaps) > 1e-3:
-                raise SystemExit("the grid is not good enough")
-
-
-if __name__ == "__main__":
-    check()

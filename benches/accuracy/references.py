@@ -1,10 +1,11 @@
 """References: 10,000 effective draws of each case, made once and kept as Parquet.
 
-A target that can be drawn exactly has its draws from `exact.py`. Every other is sampled by `method: nuts`,
-some in an equivalent form that suits the sampler (`rewritten.py`), with several seeds, each of them four chains, until the smallest bulk effective sample size adds up to
-10,000. It is a reference if the chains of all seeds agree (R-hat below 1.01 for every parameter), fewer
-than 0.1 % of the draws diverged, and published moments, where there are some, are met. Otherwise the
-reason is kept instead, and the case has no reference."""
+A case that can be drawn exactly is (`exact.py`, `collapsed.py`). Every other is sampled by `method: nuts`, one in
+an equivalent form that suits the sampler (`rewritten.py`), with several seeds, each of them four chains, until the
+smallest bulk effective sample size adds up to 10,000; or by another sampler (`slices.py`). It is a reference if the
+chains of all seeds agree (R-hat below 1.01 for every parameter), fewer than 0.1 % of the draws diverged, and
+published moments, where there are some, are met. Otherwise the reason is kept instead, and the case has no
+reference."""
 
 import csv
 import json
@@ -17,8 +18,10 @@ import numpy as np
 import polars as pl
 
 import cases as cases_
+import collapsed
 import exact
 import rewritten
+import slices
 from distance import NOT_PARAMETERS, is_constant, split_r_hat
 
 EFFECTIVE = 10_000
@@ -60,9 +63,13 @@ def make(case, fit, folder, limit, say):
     """Makes and keeps the reference of `case`."""
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    if case.name in exact.TARGETS:
-        columns, how = exact.TARGETS[case.name](case.spec)
+    if make_exactly := (exact.TARGETS | collapsed.CASES).get(case.name):
+        columns, how = make_exactly(case.spec)
         draws, facts = pl.DataFrame(columns), {"kind": "exact", "how": how, "ess": len(next(iter(columns.values())))}
+        made_of = cases_.inputs(case, {"data": exact.tables(case.spec)})
+    elif case.name in slices.SLICED:
+        draws, facts = slices.reference(slices.SLICED[case.name](case.spec))
+        facts |= wanting(facts)
         made_of = cases_.inputs(case, {"data": exact.tables(case.spec)})
     else:
         draws, facts, made_of = by_nuts(case, fit, limit, say)
@@ -93,17 +100,23 @@ def by_nuts(case, fit, limit, say):
         if case.name in rewritten.REWRITTEN:
             facts["how"] = "of an equivalent form"
         say(f"{case.name}: {n_draws} draws x {len(SEEDS)}: {facts}")
-        if facts["ess"] >= EFFECTIVE or n_draws >= MOST_DRAWS:
+        # More draws cure neither divergences nor chains that stay apart.
+        if facts["ess"] >= EFFECTIVE or n_draws >= MOST_DRAWS or facts["divergent"] >= DIVERGENT or facts["r_hat"] > 1.05:
             break
         wanted = n_draws * 1.2 * EFFECTIVE / max(facts["ess"], 1.0)
         n_draws = int(min(MOST_DRAWS, max(2 * n_draws, -(-wanted // 4000) * 4000)))
-    if facts["ess"] < EFFECTIVE:
-        facts["none"] = f"{facts['ess']:.0f} effective draws of {facts['draws']} ({facts['ess_of']})"
-    if facts["divergent"] >= DIVERGENT:
-        facts["none"] = f"{100 * facts['divergent']:.2g} % of the draws diverged"
+    return draws, facts | wanting(facts), made_of
+
+
+def wanting(facts):
+    """`none`, with the reason, if chains do not make a reference."""
     if not facts["r_hat"] < R_HAT:
-        facts["none"] = f"R-hat {facts['r_hat']:.3f} over seeds ({facts['r_hat_of']})"
-    return draws, facts, made_of
+        return {"none": f"R-hat {facts['r_hat']:.3f} over all chains ({facts['r_hat_of']})"}
+    if facts.get("divergent", 0.0) >= DIVERGENT:
+        return {"none": f"{100 * facts['divergent']:.2g} % of the draws diverged"}
+    if facts["ess"] < EFFECTIVE:
+        return {"none": f"{facts['ess']:.0f} effective draws ({facts['ess_of']})"}
+    return {}
 
 
 def one_run(case, fit, seed, n_draws, limit):

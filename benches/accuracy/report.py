@@ -72,6 +72,8 @@ def row(case, reference, records):
             judged += f"; off published moments by up to {number(most(records, 'moments'))} of what is allowed"
     elif facts["kind"] == "exact":
         judged = facts["how"]
+    elif facts["kind"] == "slices":
+        judged = f"{facts['how']}, {thousands(facts['ess'])} effective"
     else:
         judged = f"NUTS{' ' + facts['how'] if 'how' in facts else ''}, {thousands(facts['ess'])} effective"
         if "moments" in facts:
@@ -123,7 +125,8 @@ def page(cases, refs, records, left_out, seeds):
         f"Each case is fitted with {seeds} seeds and no option beyond the spec's own. KS is the largest Kolmogorov-Smirnov",
         "distance, over all parameters, between a fit's 4,000 draws and 10,000 effective draws or more of a reference. Two sets of",
         "draws of one law, of these sizes, are some 0.015 apart, and 0.03 the worst of many parameters. A gradient is an evaluation",
-        "of the log density, with its gradient or without, of one draw.", "",
+        "of the log density, with its gradient or without, of one draw. What varies by unlabelled rows is not compared. Wall and CPU",
+        "seconds are medians, of the whole process.", "",
         f"## All cases: {fitted(ordinary)}, {len(of(ordinary))} fits", "", *targets(of(ordinary)), "",
         *table(ordinary, refs, by_case), "",
     ]
