@@ -103,7 +103,7 @@ pub fn climb(
     let shape = if family.affine() { Shape::Dense } else { Shape::LowRank };
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(family.n_base(), options.draws());
+    let mut eps = Lanes::zeros(family.n_base(), options.draws(family.dim()));
     state.plan_window(options);
     while !state.finished {
         if observer.cancelled() {

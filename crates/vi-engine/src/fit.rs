@@ -236,7 +236,7 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     let fields = [
         ("family", state.family.clone(), family.name()),
         ("seed", state.seed.to_string(), options.seed.to_string()),
-        ("draws", state.draws.to_string(), options.draws().to_string()),
+        ("draws", state.draws.to_string(), options.draws(family.dim()).to_string()),
         ("dimension", state.coordinates.dim().to_string(), family.dim().to_string()),
         ("parameters", state.lambda.len().to_string(), family.n_params().to_string()),
     ];

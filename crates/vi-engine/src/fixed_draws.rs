@@ -62,7 +62,7 @@ pub(crate) struct Objective {
 impl Objective {
     /// That of a round: each has twice the draws of the one before it, and others.
     pub(crate) fn new(target: &mut Target, family: &dyn Family, options: &Options, round: u64) -> Self {
-        let draws = fewest(family).max(options.draws()) << round;
+        let draws = fewest(family).max(options.draws(family.dim())) << round;
         let mut eps = noise(target, family, options, Purpose::FixedDraws, round, draws);
         standardise(&mut eps);
         // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the

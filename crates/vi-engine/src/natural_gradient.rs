@@ -17,7 +17,9 @@
 //! batch allows and decays; averages and the stop rule are in [`crate::settle`].
 //!
 //! It reaches the ELBO of [`crate::refine`] with a seventh of the gradients on eight schools, a fifth on
-//! log-gamma posteriors, a third on a funnel (medians of eight seeds).
+//! log-gamma posteriors, a third on a funnel (medians of eight seeds). Of full rank a batch has as many draws
+//! as dimensions: with a third of that, radon's 89 coordinates did not settle in 1,024 steps, with 64 draws in
+//! 32.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 use numerics::lanes::Lanes;
@@ -51,7 +53,7 @@ pub fn climb(
     let shape = if family.affine() { Shape::Dense } else { Shape::Diagonal };
     let names = target.density().names().to_vec();
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(dim, options.draws());
+    let mut eps = Lanes::zeros(dim, options.draws(family.dim()));
     state.plan_window(options);
     while !state.finished {
         if observer.cancelled() {

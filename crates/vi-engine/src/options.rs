@@ -1,5 +1,7 @@
 //! What the user may choose; `spec-compiler` reads the words.
 
+use numerics::lanes::LANES;
+
 use crate::error::OptionError;
 use crate::families;
 
@@ -200,9 +202,16 @@ impl Options {
         self.optimizer.unwrap_or(Optimizer::Adam)
     }
 
-    /// Draws of a step.
-    pub fn draws(&self) -> usize {
-        self.draws.unwrap_or(self.optimizer().draws())
+    /// Draws of a step in `dim` coordinates.
+    pub fn draws(&self, dim: usize) -> usize {
+        self.draws.unwrap_or_else(|| {
+            let optimizer = self.optimizer();
+            // A precision learns by the covariance of a batch, which has to have about full rank.
+            let is_precision = optimizer == Optimizer::NaturalGradient;
+            let is_dense = self.family_for(dim) == FamilyChoice::FullRank;
+            let least = if is_precision && is_dense { dim.next_multiple_of(LANES) } else { 0 };
+            optimizer.draws().max(least)
+        })
     }
 
     /// The family to use for `dim` coordinates.
@@ -244,5 +253,8 @@ mod tests {
         // where none is named, it is one that can be moved
         assert!(options(Optimizer::BatchAndMatch, None).validate(500).is_ok());
         assert!(options(Optimizer::NaturalGradient, None).validate(500).is_ok());
+        // as many draws as a precision of full rank wants
+        let draws = |dim| options(Optimizer::NaturalGradient, None).draws(dim);
+        assert_eq!([draws(5), draws(90), draws(500)], [32, 96, 32]);
     }
 }

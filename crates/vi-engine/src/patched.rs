@@ -1,11 +1,10 @@
 //! Batch and match for `low_rank(k)`: a full-rank update, patched back to a diagonal plus rank k.
 //!
 //! After Modi, Cai and Saul (Batch, match, and patch: low-rank approximations for score-based variational
-//! inference, 2024). The update of [`crate::batch_and_match`] adds to and takes from a covariance `D^2 + B
-//! B'` squares of the batch's rank only, so it is never formed: what it is multiplied with costs dim * (rank
-//! + batch). The patch is the nearest covariance of the family, `KL(update | patch)`, found by the steps of
-//! expectation-maximisation for factor analysis (Rubin and Thayer 1982), which want no more than such
-//! products.
+//! inference, 2024). The update of [`crate::batch_and_match`] adds to and takes from a covariance `D^2 + B B'`
+//! squares of the batch's rank only, so it is never formed: a product with it costs the dimension times rank
+//! and batch. The patch is the nearest covariance of the family, `KL(update | patch)`, found by the steps of
+//! expectation-maximisation for factor analysis (Rubin and Thayer 1982), which want no more than such products.
 
 use nalgebra::{Cholesky, DMatrix, DVector, SymmetricEigen};
 

@@ -76,8 +76,8 @@ pub fn climb(
 ) -> Climb {
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(family.n_base(), options.draws());
-    let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws());
+    let mut eps = Lanes::zeros(family.n_base(), options.draws(family.dim()));
+    let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws(family.dim()));
     let mut gradient = vec![0.0; family.n_params()];
     let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
     while !state.finished {
