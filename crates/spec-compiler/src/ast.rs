@@ -194,6 +194,7 @@ pub struct Inference {
     pub covariance: Option<Spanned<Covariance>>,
     /// Descents of `pathfinder`, at least one.
     pub paths: Option<Spanned<u64>>,
+    pub noise: Option<Spanned<DrawNoise>>,
     /// Monte-Carlo draws a step, at least one.
     pub draws: Option<Spanned<u64>>,
     /// At least one.
@@ -317,7 +318,18 @@ choice! {
     Gradient in "gradient" {
         "reparameterized" => Reparameterized,
         "sticking_the_landing" => StickingTheLanding,
-    } later ["doubly_reparameterized", "score_function", "closed_form", "pathwise"]
+        "doubly_reparameterized" => DoublyReparameterized,
+        "score_function" => ScoreFunction,
+    } later ["closed_form", "pathwise"]
+}
+
+choice! {
+    /// `inference: {noise: ...}`
+    DrawNoise in "noise" {
+        "independent" => Independent,
+        "antithetic" => Antithetic,
+        "sobol" => Sobol,
+    } later []
 }
 
 /// `inference: {family: ...}`
@@ -327,4 +339,9 @@ pub enum Family {
     FullRank,
     /// With its rank, at least one.
     LowRank(u64),
+    Structured,
+    /// With the number of its components, at least one.
+    Mixture(u64),
+    /// With the number of its layers, at least one.
+    Flow(u64),
 }

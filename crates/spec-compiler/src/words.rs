@@ -145,6 +145,7 @@ pub static INFERENCE: Block = Block {
         optional("optimizer"),
         optional("covariance"),
         optional("paths"),
+        optional("noise"),
         optional("draws"),
         optional("posterior_draws"),
         optional("seed"),

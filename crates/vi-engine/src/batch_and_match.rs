@@ -28,6 +28,7 @@ use crate::normal::Normal;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Options;
 use crate::patched::LowRankNormal;
+use crate::pattern::Pattern;
 use crate::refine::Climb;
 use crate::settle::Shape;
 use crate::state::State;
@@ -100,7 +101,7 @@ pub fn climb(
     observer: &mut dyn Observer,
 ) -> Climb {
     let dim = family.dim();
-    let shape = if family.affine() { Shape::Dense } else { Shape::LowRank };
+    let shape = if *family.scale() == Pattern::Lower { Shape::Dense } else { Shape::LowRank };
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), options.draws(family.dim()));

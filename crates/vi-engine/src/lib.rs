@@ -50,8 +50,8 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
-//! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
-//! | climb | `refine`, over `estimator` and `families` | the ELBO, by Adam with a stop rule |
+//! | start | `start`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
+//! | climb | `refine`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
 //! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
@@ -63,7 +63,7 @@
 //! are; `linear_response` gives a mean field correlations before the check. `mode` is a point, which nothing
 //! can check.
 //!
-//! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
+//! Normals and whitened coordinates alike are triangles of a `pattern`. `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
 //! and [`Options`] give the same bits, through any interruption ([`resume`]).
 //!
@@ -72,11 +72,13 @@
 mod answer;
 mod batch;
 mod batch_and_match;
+mod blocks;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;
 pub mod diagnostics;
+mod draws;
 mod error;
 mod estimator;
 pub mod families;
@@ -96,10 +98,12 @@ mod observe;
 mod options;
 mod patched;
 mod pathfinder;
+mod pattern;
 mod polish;
 mod proposal;
 mod refine;
 mod settle;
+mod sobol;
 mod start;
 mod state;
 mod stream;
@@ -119,7 +123,9 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{Covariance, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options};
+pub use options::{
+    Covariance, DrawNoise, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options,
+};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

@@ -29,6 +29,7 @@ use crate::families::Family;
 use crate::normal::Normal;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Options;
+use crate::pattern::Pattern;
 use crate::refine::Climb;
 use crate::settle::Shape;
 use crate::state::State;
@@ -50,7 +51,7 @@ pub fn climb(
     observer: &mut dyn Observer,
 ) -> Climb {
     let dim = family.dim();
-    let shape = if family.affine() { Shape::Dense } else { Shape::Diagonal };
+    let shape = if *family.scale() == Pattern::Lower { Shape::Dense } else { Shape::Diagonal };
     let names = target.density().names().to_vec();
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(dim, options.draws(family.dim()));

@@ -1,6 +1,7 @@
 //! A normal by its mean and its Cholesky factor: what the closed-form updates work on.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
+use numerics::lanes::Lanes;
 
 use crate::coordinates::{Coordinates, Scale, row};
 
@@ -60,10 +61,11 @@ impl Normal {
     /// Coordinates in which a normal, itself given in `outer`, is standard.
     pub fn standardised(&self, outer: &Coordinates) -> Coordinates {
         let dim = self.mean.len();
-        let scale = match &outer.scale {
-            Scale::Diagonal(d) => DMatrix::from_diagonal(&DVector::from_column_slice(d)),
-            Scale::Lower(l) => DMatrix::from_fn(dim, dim, |i, j| if j <= i { l[row(i) + j] } else { 0.0 }),
-        };
+        let linear = Coordinates { centre: vec![0.0; dim], scale: outer.scale.clone() };
+        let (mut unit, mut columns) = (Lanes::zeros(dim, dim), Lanes::zeros(dim, dim));
+        (0..dim).for_each(|j| unit.set(j, j, 1.0));
+        linear.forward(&unit, &mut columns);
+        let scale = DMatrix::from_fn(dim, dim, |i, j| columns.get(i, j));
         let centre = DVector::from_column_slice(&outer.centre);
         let whole = Normal { mean: centre, factor: scale }.then(self);
         let triangle = (0..dim).flat_map(|i| (0..=i).map(move |j| (i, j)));
@@ -79,7 +81,6 @@ mod tests {
     use super::*;
     use crate::families;
     use crate::options::FamilyChoice;
-    use numerics::lanes::Lanes;
 
     #[test]
     fn it_is_the_full_rank_member_of_its_parameters() {

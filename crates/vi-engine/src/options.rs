@@ -50,6 +50,12 @@ pub enum FamilyChoice {
     FullRank,
     /// Diagonal plus this rank.
     LowRank(usize),
+    /// Full rank in what all groups share and within each group, groups independent given that.
+    Structured,
+    /// So many normals.
+    Mixture(usize),
+    /// So many coupling layers of splines.
+    Flow(usize),
 }
 
 /// How the gradient of the ELBO is estimated.
@@ -61,6 +67,23 @@ pub enum Gradient {
     /// posterior (Roeder, Wu and Duvenaud 2017).
     #[default]
     StickingTheLanding,
+    /// Of the importance-weighted bound of `draws` draws, which is nearer to the evidence than the ELBO
+    /// and makes q wider (Tucker, Lawson, Gu and Maddison 2019). A step evaluates two bounds.
+    DoublyReparameterized,
+    /// Without the gradient of the model: each draw's term less the mean of the others', times the
+    /// score of q (Mnih and Rezende 2016).
+    ScoreFunction,
+}
+
+/// How the draws of a gradient step relate to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DrawNoise {
+    #[default]
+    Independent,
+    /// In pairs of noise and its negative: what is linear in it cancels.
+    Antithetic,
+    /// Scrambled Sobol' points, in two sets ([`crate::sobol`]).
+    Sobol,
 }
 
 /// What moves the family towards the posterior.
@@ -97,7 +120,9 @@ impl Optimizer {
         match self {
             Optimizer::BatchAndMatch => matches!(family, FamilyChoice::FullRank | FamilyChoice::LowRank(_)),
             Optimizer::NaturalGradient => matches!(family, FamilyChoice::FullRank | FamilyChoice::MeanField),
-            Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => true,
+            // whose draws would have to change their components
+            Optimizer::FixedDraws | Optimizer::NewtonCg => !matches!(family, FamilyChoice::Mixture(_)),
+            Optimizer::Adam => true,
         }
     }
 
@@ -106,7 +131,8 @@ impl Optimizer {
         match self {
             Optimizer::BatchAndMatch => "`full_rank` or `low_rank(8)`",
             Optimizer::NaturalGradient => "`full_rank` or `mean_field`",
-            Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => "any",
+            Optimizer::FixedDraws | Optimizer::NewtonCg => "any but a mixture",
+            Optimizer::Adam => "any",
         }
     }
 
@@ -128,12 +154,13 @@ pub struct Options {
     /// `None`: by the method and the dimension.
     pub family: Option<FamilyChoice>,
     pub gradient: Gradient,
+    pub noise: DrawNoise,
     /// `None`: by the method.
     pub optimizer: Option<Optimizer>,
     pub covariance: Covariance,
     /// Descents of `pathfinder`.
     pub paths: usize,
-    /// Monte-Carlo draws of a gradient step (the lanes). `None`: by the optimizer.
+    /// Monte-Carlo draws of a gradient step, at least: [`crate::draws`] rounds them up. `None`: by the optimizer.
     pub draws: Option<usize>,
     /// Equally weighted draws in the answer.
     pub posterior_draws: usize,
@@ -148,6 +175,7 @@ impl Default for Options {
             method: Method::Auto,
             family: None,
             gradient: Gradient::default(),
+            noise: DrawNoise::default(),
             optimizer: None,
             covariance: Covariance::Family,
             paths: 8,
@@ -161,7 +189,7 @@ impl Default for Options {
 
 impl Options {
     /// # Errors
-    /// Zero draws, posterior draws, steps or paths; an optimizer that cannot move the family; a linear
+    /// Zero draws, posterior draws, steps or paths; a gradient that the family does not have; an optimizer that cannot move the family; a linear
     /// response of what is no mean field on fixed draws.
     pub fn validate(&self, dim: usize) -> Result<(), OptionError> {
         let (optimizer, family) = (self.optimizer(), self.family_for(dim));
@@ -190,6 +218,19 @@ impl Options {
             ("steps", self.steps.unwrap_or(1)),
             ("paths", self.paths as u64),
         ];
+        if self.gradient == Gradient::DoublyReparameterized
+            && matches!(self.family, Some(FamilyChoice::Mixture(_)))
+        {
+            // which component a draw is of is no smooth function of its noise
+            let (found, expected) = ("doubly_reparameterized".into(), "another gradient of a mixture");
+            return Err(OptionError { option: "gradient", found, expected: expected.into() });
+        }
+        // the gradient takes the draws of a bound as independent
+        if self.gradient == Gradient::DoublyReparameterized && self.noise != DrawNoise::Independent {
+            let (found, expected) =
+                (format!("{:?}", self.noise).to_lowercase(), "independent draws of a bound");
+            return Err(OptionError { option: "noise", found, expected: expected.into() });
+        }
         match numbers.iter().find(|(_, n)| *n == 0) {
             Some((option, _)) => {
                 Err(OptionError { option, found: "0".into(), expected: "a positive whole number".into() })
@@ -235,6 +276,11 @@ mod tests {
     fn numbers_must_be_positive() {
         let e = Options { draws: Some(0), ..Options::default() }.validate(3).unwrap_err();
         assert_eq!(e.to_string(), "`draws: 0` is refused; expected a positive whole number");
+        let family = Some(FamilyChoice::Mixture(2));
+        let gradient = Gradient::DoublyReparameterized;
+        assert!(Options { family, gradient, ..Options::default() }.validate(3).is_err());
+        let e = Options { gradient, noise: DrawNoise::Sobol, ..Options::default() }.validate(3).unwrap_err();
+        assert_eq!(e.to_string(), "`noise: sobol` is refused; expected independent draws of a bound");
         assert!(Options { steps: Some(0), ..Options::default() }.validate(3).is_err());
         assert!(Options::default().validate(3).is_ok());
     }

@@ -2,13 +2,14 @@
 //! depend on the dimension, which the engine knows.
 
 use super::read::Reader;
-use crate::ast::{Choice, Covariance, Family, Inference, Method, Optimizer};
-use crate::errors::choices_exclude;
+use crate::ast::{Choice, Covariance, DrawNoise, Family, Gradient, Inference, Method, Optimizer, Spanned};
+use crate::errors::{self, choices_exclude};
 
 pub(super) fn check(reader: &mut Reader, chosen: &Inference) {
     method(reader, chosen);
     optimizer(reader, chosen);
     covariance(reader, chosen);
+    doubly_reparameterized(reader, chosen);
 }
 
 /// Keys that only some methods heed.
@@ -51,12 +52,15 @@ fn optimizer(reader: &mut Reader, chosen: &Inference) {
         Optimizer::NaturalGradient => Some(("`full_rank` or `mean_field`", |family| {
             matches!(family, Family::FullRank | Family::MeanField)
         })),
-        Optimizer::Adam | Optimizer::FixedDraws | Optimizer::NewtonCg => None,
+        Optimizer::FixedDraws | Optimizer::NewtonCg => {
+            Some(("any family but a mixture", |family| !matches!(family, Family::Mixture(_))))
+        }
+        Optimizer::Adam => None,
     };
     if let (Some((can, moves)), Some(family)) = (of_families, &chosen.family)
         && !moves(&family.value)
     {
-        let message = format!("`optimizer: {word}` moves {can}, and no other family");
+        let message = format!("`optimizer: {word}` moves {can} alone");
         let help = "choose such a family, or `optimizer: adam`, which moves all";
         reader.report(choices_exclude(optimizer.span, message, Some(family.span), help));
     }
@@ -64,6 +68,11 @@ fn optimizer(reader: &mut Reader, chosen: &Inference) {
         let message = format!("`optimizer: {word}` has a gradient of its own");
         let help = "leave `gradient:` out, or choose `optimizer: adam`";
         reader.report(choices_exclude(gradient.span, message, Some(optimizer.span), help));
+    }
+    if let Some(noise) = chosen.noise.as_ref().filter(|_| optimizer.value != Optimizer::Adam) {
+        let message = format!("`optimizer: {word}` has draws of its own");
+        let help = "leave `noise:` out, or choose `optimizer: adam`";
+        reader.report(choices_exclude(noise.span, message, Some(optimizer.span), help));
     }
 }
 
@@ -83,4 +92,22 @@ fn covariance(reader: &mut Reader, chosen: &Inference) {
     let message = "`covariance: linear_response` is that of a mean field on fixed draws".into();
     let help = "with it write `family: mean_field` and `optimizer: fixed_draws` or `newton_cg`";
     reader.report(choices_exclude(covariance.span, message, other, help));
+}
+
+/// What the doubly reparameterised gradient excludes.
+fn doubly_reparameterized(reader: &mut Reader, chosen: &Inference) {
+    let Some(gradient) =
+        chosen.gradient.as_ref().filter(|gradient| gradient.value == Gradient::DoublyReparameterized)
+    else {
+        return;
+    };
+    let first = (gradient.span, gradient.value.word());
+    if let Some(Spanned { value: Family::Mixture(_), span }) = chosen.family {
+        let why = "which component a draw is of does not change smoothly: take `sticking_the_landing`";
+        reader.report(errors::exclude_each_other(first, (span, "mixture"), why));
+    }
+    if let Some(noise) = chosen.noise.as_ref().filter(|noise| noise.value != DrawNoise::Independent) {
+        let why = "its bound is one of independent draws: leave out `noise:`";
+        reader.report(errors::exclude_each_other(first, (noise.span, noise.value.word()), why));
+    }
 }

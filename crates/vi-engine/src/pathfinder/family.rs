@@ -7,6 +7,10 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use super::normal::PathNormal;
 use crate::diagnostics::psis::log_sum_exp;
 use crate::families::Family;
+use crate::pattern::Pattern;
+
+/// Normals of any covariance, so that whitening is of no concern.
+static SCALE: Pattern = Pattern::Lower;
 
 /// Equal shares of each; the last element of base noise chooses between them.
 pub struct Paths {
@@ -42,8 +46,8 @@ impl Family for Paths {
         self.dim + 1
     }
 
-    fn affine(&self) -> bool {
-        true
+    fn scale(&self) -> &Pattern {
+        &SCALE
     }
 
     fn standard(&self) -> Vec<f64> {
@@ -78,11 +82,15 @@ impl Family for Paths {
         squared.fill(0.0);
     }
 
-    /// Of one normal; of several, not known in closed form.
-    fn entropy(&self, _lambda: &[f64], _grad: Option<&mut [f64]>) -> f64 {
+    fn pullback_log_q(&self, _: &[f64], _: &Lanes, _: &Lanes, _: &[f64], _: &mut [f64], squared: &mut [f64]) {
+        squared.fill(0.0);
+    }
+
+    /// Of one normal; of several there is no closed form.
+    fn entropy(&self, _lambda: &[f64], _grad: Option<&mut [f64]>) -> Option<f64> {
         match &self.normals[..] {
-            [normal] => 0.5 * self.dim as f64 - normal.log_prob(&normal.mean).0,
-            _ => f64::NAN,
+            [normal] => Some(0.5 * self.dim as f64 - normal.log_prob(&normal.mean).0),
+            _ => None,
         }
     }
 
