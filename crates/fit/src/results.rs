@@ -1,5 +1,6 @@
 //! The folder of a run: every table and `fit.json`.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,24 @@ pub fn digest(source: &Source, compiled: &Compiled) -> String {
 }
 
 impl Run<'_> {
+    /// Is the result a point, without a spread?
+    pub fn is_point(&self) -> bool {
+        self.options.method == Method::Map
+    }
+
+    /// The draws that predictions are made from. Of a point it is that point again and again: their spread
+    /// is that of the laws.
+    fn draws(&self) -> Cow<'_, Lanes> {
+        let z = &self.fit.draws;
+        if !self.is_point() {
+            return Cow::Borrowed(z);
+        }
+        let mut repeated = Lanes::zeros(z.n(), self.options.posterior_draws);
+        (0..repeated.lanes()).for_each(|lane| repeated.set_lane(lane, &z.lane(0)));
+        repeated.pad();
+        Cow::Owned(repeated)
+    }
+
     /// Writes everything into `folder`, and returns the summary.
     pub fn write(
         &self,
@@ -84,39 +103,44 @@ impl Run<'_> {
     ) -> Result<Vec<Row>, WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
-        let z = &fit.draws;
+        // A row each: of a point there is one.
+        let rows = &fit.draws;
+        let n_rows = rows.lanes();
         let names = density.reported_names().to_vec();
-        let mut reported = Lanes::zeros(names.len(), z.lanes());
-        density.report(z, &mut reported);
+        let mut reported = Lanes::zeros(names.len(), n_rows);
+        density.report(rows, &mut reported);
         let columns: Vec<Vec<f64>> =
-            (0..names.len()).map(|k| (0..z.lanes()).map(|d| reported.get(k, d)).collect()).collect();
+            (0..names.len()).map(|k| (0..n_rows).map(|d| reported.get(k, d)).collect()).collect();
 
-        // Densities on the user's scale: without the bijectors' Jacobians.
-        let jacobian = graph::program::Program::compile(
-            &target.graph,
-            &[target.log_det_jac],
-            &target.bindings,
-            self.machine,
-        )?;
-        let mut log_det = Lanes::zeros(1, z.lanes());
-        jacobian.eval(&mut jacobian.workspace(), &[], z, &mut log_det, &mut Vec::new());
+        // Densities on the user's scale: without the bijectors' Jacobians, which that of a mode never had.
+        let mut log_det = Lanes::zeros(1, n_rows);
+        if !self.is_point() {
+            let jacobian = graph::program::Program::compile(
+                &target.graph,
+                &[target.log_det_jac],
+                &target.bindings,
+                self.machine,
+            )?;
+            jacobian.eval(&mut jacobian.workspace(), &[], rows, &mut log_det, &mut Vec::new());
+        }
         let less = |x: &[f64]| x.iter().enumerate().map(|(d, v)| v - log_det.get(0, d)).collect::<Vec<f64>>();
         let mut posterior = vec![
             ("log_joint".to_string(), ColumnData::Real(less(&fit.log_joint))),
             ("log_q".to_string(), ColumnData::Real(less(&fit.log_q))),
         ];
         posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
+        let z = &*self.draws();
         let known = Known::all(target, z);
         let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
         let made_of_discrete = discrete.made_of_them;
-        let real = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x.clone()));
-        posterior.extend(made_of_discrete.iter().map(real));
-        let discrete: Vec<(String, ColumnData)> = discrete.latents.iter().map(real).collect();
+        let of_rows = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x[..n_rows].to_vec()));
+        posterior.extend(made_of_discrete.iter().map(of_rows));
+        let discrete: Vec<(String, Vec<f64>)> = discrete.latents;
         let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
-        let reported = |(column, _): &&(String, ColumnData)| {
+        let reported = |(column, _): &&(String, Vec<f64>)| {
             target.discrete.iter().any(|d| d.reported && of(column, &d.name))
         };
-        posterior.extend(discrete.iter().filter(reported).cloned());
+        posterior.extend(discrete.iter().filter(reported).map(of_rows));
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
         let written = match self.recentred {
@@ -133,10 +157,12 @@ impl Run<'_> {
         write_parquet(folder.join(UNCONSTRAINED), &unconstrained)?;
 
         if !discrete.is_empty() {
-            write_parquet(folder.join(DISCRETE), &discrete)?;
+            let all: Vec<(String, ColumnData)> =
+                discrete.into_iter().map(|(name, x)| (name, ColumnData::Real(x))).collect();
+            write_parquet(folder.join(DISCRETE), &all)?;
         }
 
-        let mut rows = summary::rows(fit, &columns, target);
+        let mut rows = summary::rows(fit, &columns, target, self.is_point());
         rows.extend(summary::unjudged(&made_of_discrete, target));
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
@@ -192,6 +218,11 @@ impl Run<'_> {
         Ok(rows)
     }
 
+    /// Does an optimizer move a family?
+    fn climbs(&self) -> bool {
+        matches!(self.options.method, Method::Auto | Method::Vi)
+    }
+
     fn json(&self, timings: &Timings, written: &Written) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         // The folder of a spec that is named without one is the working folder.
@@ -214,7 +245,7 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        let approximates = self.options.method != Method::Nuts;
+        let is_weighed = self.options.method != Method::Nuts && !self.is_point();
         let warnings: Vec<String> =
             model.warnings.iter().map(|w| w.clone().on(self.source).to_string()).collect();
         let mut json = json!({
@@ -234,11 +265,12 @@ impl Run<'_> {
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "ended_by": ended_by(fit, self.options),
-            "family": approximates.then_some(&fit.state.family),
+            "optimizer": self.climbs().then(|| self.options.optimizer().word()),
+            "family": is_weighed.then_some(&fit.state.family),
             "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": approximates.then(|| number(fit.k_hat)),
+            "k_hat": is_weighed.then(|| number(fit.k_hat)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -263,6 +295,7 @@ fn ended_by(fit: &Fit, options: &Options) -> &'static str {
     match (&fit.chains, options.method) {
         (Some(_), Method::Nuts) => "nuts",
         (Some(_), _) => "polish",
+        (None, Method::Map) => "mode",
         (None, _) if fit.verdict == Verdict::Corrected => "weights",
         (None, _) => "approximation",
     }

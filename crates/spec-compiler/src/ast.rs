@@ -190,6 +190,10 @@ pub struct Inference {
     pub method: Option<Spanned<Method>>,
     pub family: Option<Spanned<Family>>,
     pub gradient: Option<Spanned<Gradient>>,
+    pub optimizer: Option<Spanned<Optimizer>>,
+    pub covariance: Option<Spanned<Covariance>>,
+    /// Descents of `pathfinder`, at least one.
+    pub paths: Option<Spanned<u64>>,
     pub noise: Option<Spanned<DrawNoise>>,
     /// Monte-Carlo draws a step, at least one.
     pub draws: Option<Spanned<u64>>,
@@ -270,8 +274,33 @@ choice! {
 
 choice! {
     /// `inference: {method: ...}`
-    Method in "method" { "auto" => Auto, "vi" => Vi, "nuts" => Nuts }
-    later ["laplace", "pathfinder", "map"]
+    Method in "method" {
+        "auto" => Auto,
+        "vi" => Vi,
+        "laplace" => Laplace,
+        "pathfinder" => Pathfinder,
+        "nuts" => Nuts,
+        "map" => Map,
+    } later []
+}
+
+choice! {
+    /// `inference: {optimizer: ...}`
+    Optimizer in "optimizer" {
+        "adam" => Adam,
+        "batch_and_match" => BatchAndMatch,
+        "natural_gradient" => NaturalGradient,
+        "fixed_draws" => FixedDraws,
+        "newton_cg" => NewtonCg,
+    } later []
+}
+
+choice! {
+    /// `inference: {covariance: ...}`
+    Covariance in "covariance" {
+        "family" => Family,
+        "linear_response" => LinearResponse,
+    } later []
 }
 
 choice! {

@@ -1,6 +1,7 @@
 //! The YAML tree to a [`Spec`]: every section read, every mistake of form collected.
 
 mod data;
+mod exclusions;
 mod inference;
 mod merge;
 mod model;

@@ -44,8 +44,8 @@ impl Runner {
     }
 }
 
-/// A model ready to be fitted: its unconstrained log density (Jacobian included) with gradient, and
-/// the quantities the user reads.
+/// A model ready to be fitted: its unconstrained log density with gradient, and the quantities the user
+/// reads.
 pub struct CompiledDensity {
     names: Vec<String>,
     reported: Vec<String>,
@@ -83,6 +83,15 @@ fn plates(target: &Target) -> Vec<Vec<Option<usize>>> {
 pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::ir::NodeId>), AdError> {
     let mut g = target.graph.clone();
     let density = g.add(target.log_joint, target.log_det_jac);
+    with_gradient(target, g, density)
+}
+
+/// `density`, a node of `g`, then its gradient, site by site.
+fn with_gradient(
+    target: &Target,
+    g: graph::ir::Graph,
+    density: graph::ir::NodeId,
+) -> Result<(graph::ir::Graph, Vec<graph::ir::NodeId>), AdError> {
     let inputs: Vec<graph::ir::NodeId> = target.sites.iter().map(|s| s.unconstrained).collect();
     let targets: Vec<graph::ir::NodeId> = [density].iter().chain(&inputs).copied().collect();
     let better = graph::passes::optimise(&g, &targets, Some(&target.bindings));
@@ -93,12 +102,31 @@ pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::i
 }
 
 impl CompiledDensity {
-    /// Differentiates and plans `target`.
+    /// Differentiates and plans the density of `target` over its unconstrained vector, Jacobians of the
+    /// bijectors included.
     ///
     /// # Errors
     /// An op without derivative, ill-fitting data, a node beyond the memory budget.
     pub fn new(target: &Target, options: &Options) -> Result<CompiledDensity, CompileError> {
-        let (g, outputs) = gradient_graph(target)?;
+        CompiledDensity::of(target, gradient_graph(target)?, options)
+    }
+
+    /// The same without the Jacobians: the density on the user's scale, as a function of the unconstrained
+    /// vector. It is no density over that vector; its mode is that on the user's scale
+    /// ([`Method::Map`](crate::Method::Map)).
+    ///
+    /// # Errors
+    /// As [`new`](CompiledDensity::new).
+    pub fn without_jacobian(target: &Target, options: &Options) -> Result<CompiledDensity, CompileError> {
+        let graph = with_gradient(target, target.graph.clone(), target.log_joint)?;
+        CompiledDensity::of(target, graph, options)
+    }
+
+    fn of(
+        target: &Target,
+        (g, outputs): (graph::ir::Graph, Vec<graph::ir::NodeId>),
+        options: &Options,
+    ) -> Result<CompiledDensity, CompileError> {
         let gradient = Program::compile(&g, &outputs, &target.bindings, options)?;
         let value = Program::compile(&g, &outputs[..1], &target.bindings, options)?;
         let reported: Vec<&Named> = per_draw(target).collect();

@@ -30,26 +30,30 @@ impl Layout {
     /// The layout that these options ask for of a family.
     pub fn of(options: &Options, family: &dyn Family) -> Layout {
         let strata = family.strata().filter(|_| options.gradient != Gradient::ScoreFunction);
-        Layout::new(options, strata.map_or(1, |strata| strata.shares(&family.standard()).len()))
+        Layout::new(
+            options.draws(family.dim()),
+            options,
+            strata.map_or(1, |strata| strata.shares(&family.standard()).len()),
+        )
     }
 
     /// With at least as many draws as asked for, of so many strata.
     ///
     /// Two bounds are drawn where the objective is one of several draws together, and two sets of
     /// Sobol' points: one alone would not tell its variance.
-    fn new(options: &Options, strata: usize) -> Layout {
+    fn new(draws: usize, options: &Options, strata: usize) -> Layout {
         let run = if options.noise == DrawNoise::Antithetic { 2 } else { 1 };
         let whole = run * strata;
         if options.gradient == Gradient::DoublyReparameterized {
-            let unit = options.draws.next_multiple_of(whole);
+            let unit = draws.next_multiple_of(whole);
             Layout { lanes: 2 * unit, unit, run }
         } else if options.noise == DrawNoise::Sobol {
-            let unit = options.draws.div_ceil(2).next_multiple_of(whole);
+            let unit = draws.div_ceil(2).next_multiple_of(whole);
             Layout { lanes: 2 * unit, unit, run }
         } else {
             // what a unit of strata is compared with is another
             let least = if strata > 1 { 2 * whole } else { whole };
-            Layout { lanes: options.draws.max(least).next_multiple_of(whole), unit: whole, run }
+            Layout { lanes: draws.max(least).next_multiple_of(whole), unit: whole, run }
         }
     }
 
@@ -144,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_layout_has_whole_units() {
-        let options = |gradient, noise, draws| Options { gradient, noise, draws, ..Options::default() };
-        let layout = |gradient, noise, draws, strata| Layout::new(&options(gradient, noise, draws), strata);
+        let options = |gradient, noise| Options { gradient, noise, ..Options::default() };
+        let layout = |gradient, noise, draws, strata| Layout::new(draws, &options(gradient, noise), strata);
         let sticking = Gradient::StickingTheLanding;
         assert_eq!(layout(sticking, DrawNoise::Independent, 8, 1), Layout::independent(8));
         let antithetic = layout(sticking, DrawNoise::Antithetic, 8, 3);

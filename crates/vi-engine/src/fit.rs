@@ -12,13 +12,15 @@ use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Gradient, Method, Objective, Options};
+use crate::options::{Covariance, FamilyChoice, Gradient, Method, Optimizer, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
-use crate::{BLOCK, answer, fixed_draws};
+use crate::{
+    BLOCK, answer, batch_and_match, fixed_draws, linear_response, mode, natural_gradient, pathfinder,
+};
 
 /// A posterior as draws, with what may be believed of them.
 #[derive(Clone, Debug)]
@@ -91,6 +93,12 @@ fn run(
     let family = family(density, options)?;
     let family = &*family;
     let mut target = Target::new(density);
+    match options.method {
+        // Functions of density and options: what was saved of them has nothing to add.
+        Method::Map => return mode::find(&mut target, options, observer),
+        Method::Pathfinder => return pathfinder::fit(&mut target, options, observer),
+        _ => {}
+    }
     let mut state = match saved {
         Some(state) => {
             matches(&state, family, options)?;
@@ -109,7 +117,37 @@ fn run(
     if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
         lambda = family.standard();
     }
-    answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
+    let interrupted = ending == Climb::Interrupted;
+    if options.covariance == Covariance::LinearResponse && !interrupted {
+        return responded(&mut target, family, options, state, lambda, observer);
+    }
+    answer::answer(&mut target, family, options, state, lambda, interrupted, observer)
+}
+
+/// The answer of a mean field with the covariance of its linear response.
+fn responded(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: State,
+    lambda: Vec<f64>,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let at_end = State { lambda: lambda.clone(), ..state.clone() };
+    let Some(normal) = linear_response::respond(target, family, options, &at_end, observer) else {
+        let interrupted = observer.cancelled();
+        let mut fit = answer::answer(target, family, options, state, lambda, interrupted, observer)?;
+        if !interrupted {
+            fit.verdict = Verdict::Unreliable;
+            fit.reasons.push("the mean field is at no optimum, so it has no linear response".into());
+        }
+        return Ok(fit);
+    };
+    let dense = families::build(FamilyChoice::FullRank, family.dim());
+    let whitened = State { coordinates: normal.standardised(&state.coordinates), ..state.clone() };
+    let fit = answer::answer(target, &*dense, options, whitened, dense.standard(), false, observer)?;
+    // What a resumed fit goes on from is the mean field's.
+    Ok(Fit { state, ..fit })
 }
 
 /// The state after so many steps of the climb at most, fewer where that is cancelled, for [`resume`] to go
@@ -124,8 +162,13 @@ pub(crate) fn begun(
     steps: u64,
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
-    // How a model is parameterised for a sampler, too, is found out by a climb.
-    let method = if options.method == Method::Nuts { Method::Auto } else { options.method };
+    let method = match options.method {
+        // How a model is parameterised for a sampler, too, is found out by a climb.
+        Method::Nuts => Method::Auto,
+        // For normals that no climb refines, by the normal at the mode.
+        Method::Pathfinder | Method::Map => Method::Laplace,
+        other => other,
+    };
     let options = &Options { method, ..options.clone() };
     let family = family(density, options)?;
     let family = &*family;
@@ -145,15 +188,19 @@ pub(crate) fn begun(
 
 /// The family that fits `density`, if the two and the options are sound.
 fn family(density: &mut dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
-    options.validate()?;
     let dim = density.dim();
     if dim == 0 {
         return Err(FitError::NoCoordinates);
     }
+    options.validate(dim)?;
     if density.names().len() != dim {
         return Err(FitError::Names { dim, names: density.names().len() });
     }
-    Ok(families::of(options.family_for(dim), density, dim))
+    let family = families::of(options.family_for(dim), density, dim);
+    if matches!(options.optimizer(), Optimizer::FixedDraws | Optimizer::NewtonCg) {
+        fixed_draws::validate(&*family, options)?;
+    }
+    Ok(family)
 }
 
 /// The state before the first step.
@@ -219,7 +266,7 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     let fields = [
         ("family", state.family.clone(), family.name()),
         ("seed", state.seed.to_string(), options.seed.to_string()),
-        ("draws", state.draws.to_string(), options.draws.to_string()),
+        ("draws", state.draws.to_string(), options.draws(family.dim()).to_string()),
         ("dimension", state.coordinates.dim().to_string(), family.dim().to_string()),
         ("parameters", state.lambda.len().to_string(), family.n_params().to_string()),
     ];
@@ -231,22 +278,26 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     Ok(())
 }
 
-fn climb(
+pub(crate) fn climb(
     target: &mut Target,
     family: &dyn Family,
     options: &Options,
     state: &mut State,
     observer: &mut dyn Observer,
 ) -> Climb {
-    match (options.method, options.objective) {
-        // A sampler does not climb.
-        (Method::Laplace | Method::Nuts, _) => {
+    match (options.method, options.optimizer()) {
+        // Nothing to climb for.
+        (Method::Laplace | Method::Nuts | Method::Pathfinder | Method::Map, _) => {
             state.finished = true;
             state.converged = state.start.converged;
             Climb::Finished
         }
-        (_, Objective::Stochastic) => refine::climb(target, family, options, state, observer),
-        (_, Objective::FixedDraws) => fixed_draws::climb(target, family, options, state, observer),
+        (_, Optimizer::Adam) => refine::climb(target, family, options, state, observer),
+        (_, Optimizer::BatchAndMatch) => batch_and_match::climb(target, family, options, state, observer),
+        (_, Optimizer::NaturalGradient) => natural_gradient::climb(target, family, options, state, observer),
+        (_, Optimizer::FixedDraws | Optimizer::NewtonCg) => {
+            fixed_draws::climb(target, family, options, state, observer)
+        }
     }
 }
 
@@ -275,7 +326,7 @@ fn worse_than_start(target: &mut Target, family: &dyn Family, options: &Options,
     // in what was climbed
     let (start, end) = match options.gradient {
         Gradient::DoublyReparameterized => {
-            let bounds = |terms: Vec<f64>| terms.chunks(options.draws).map(bound).collect();
+            let bounds = |terms: Vec<f64>| terms.chunks(options.draws(family.dim())).map(bound).collect();
             (bounds(start), bounds(end))
         }
         _ => (start, end),

@@ -212,7 +212,36 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<Vec<f64>>>
     Ok((rings, POINTS * SPREADS.len()))
 }
 
-fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
+/// So many of these points or fewer: the first, then of each spread in turn the one that is farthest from
+/// those taken.
+///
+/// # Errors
+/// No point with a finite density.
+pub(crate) fn points_apart(
+    target: &mut Target,
+    seed: u64,
+    count: usize,
+) -> Result<(Vec<Vec<f64>>, usize), FitError> {
+    let (mut rings, tried) = feasible_points(target, seed)?;
+    let mut taken = vec![rings[0].remove(0)];
+    while taken.len() < count && rings.iter().any(|ring| !ring.is_empty()) {
+        let n = rings.len();
+        let Some(ring) = rings.get_mut(taken.len() % n).filter(|ring| !ring.is_empty()) else {
+            rings.retain(|ring| !ring.is_empty());
+            continue;
+        };
+        let distance = |point: &Vec<f64>| {
+            let square = |other: &Vec<f64>| other.iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum();
+            taken.iter().map(square).fold(f64::INFINITY, f64::min)
+        };
+        let distances: Vec<f64> = ring.iter().map(distance).collect();
+        let far = (0..ring.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best });
+        taken.push(ring.remove(far));
+    }
+    Ok((taken, tried))
+}
+
+pub(crate) fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
     let dim = start.len();
     let tolerance = Tolerance { gain: 1e-7, gradient: 1e-5, evaluations: 500 + 2 * dim };
     let mut z = Lanes::zeros(dim, 1);

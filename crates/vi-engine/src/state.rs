@@ -66,7 +66,7 @@ impl State {
         State {
             family: family.name(),
             seed: options.seed,
-            draws: options.draws as u64,
+            draws: options.draws(family.dim()) as u64,
             coordinates,
             start,
             lambda: family.standard(),

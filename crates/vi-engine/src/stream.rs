@@ -10,6 +10,8 @@ pub enum Purpose {
     Start,
     /// Judging a starting approximation.
     StartElbo,
+    /// Judging the normals along a descent.
+    Path(usize),
     /// Noise of the gradient steps.
     Step,
     /// The fixed draws of the deterministic objective.
@@ -41,6 +43,7 @@ impl Purpose {
         match self {
             Purpose::Start => "start".into(),
             Purpose::StartElbo => "start elbo".into(),
+            Purpose::Path(n) => format!("path {n}"),
             Purpose::Step => "step".into(),
             Purpose::FixedDraws => "fixed draws".into(),
             Purpose::FreshDraws => "fresh draws".into(),

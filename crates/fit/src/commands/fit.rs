@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{DrawNoise, FamilyChoice, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method, Optimizer, State, Verdict};
 
 use crate::centring;
 use crate::cli;
@@ -118,7 +118,10 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
         method: inference.method.as_ref().map_or(d.method, |m| match m.value {
             ast::Method::Auto => Method::Auto,
             ast::Method::Vi => Method::Vi,
+            ast::Method::Laplace => Method::Laplace,
+            ast::Method::Pathfinder => Method::Pathfinder,
             ast::Method::Nuts => Method::Nuts,
+            ast::Method::Map => Method::Map,
         }),
         family: inference.family.as_ref().map(|f| match f.value {
             ast::Family::MeanField => FamilyChoice::MeanField,
@@ -139,11 +142,22 @@ fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options 
             ast::DrawNoise::Antithetic => DrawNoise::Antithetic,
             ast::DrawNoise::Sobol => DrawNoise::Sobol,
         }),
-        draws: inference.draws.as_ref().map_or(d.draws, |n| n.value as usize),
+        draws: inference.draws.as_ref().map(|n| n.value as usize),
         posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),
         seed: seed.or(inference.seed.as_ref().map(|s| s.value)).unwrap_or(d.seed),
         steps: inference.steps.as_ref().map(|n| n.value),
-        objective: d.objective,
+        optimizer: inference.optimizer.as_ref().map(|o| match o.value {
+            ast::Optimizer::Adam => Optimizer::Adam,
+            ast::Optimizer::BatchAndMatch => Optimizer::BatchAndMatch,
+            ast::Optimizer::NaturalGradient => Optimizer::NaturalGradient,
+            ast::Optimizer::FixedDraws => Optimizer::FixedDraws,
+            ast::Optimizer::NewtonCg => Optimizer::NewtonCg,
+        }),
+        covariance: inference.covariance.as_ref().map_or(d.covariance, |c| match c.value {
+            ast::Covariance::Family => Covariance::Family,
+            ast::Covariance::LinearResponse => Covariance::LinearResponse,
+        }),
+        paths: inference.paths.as_ref().map_or(d.paths, |n| n.value as usize),
     }
 }
 
@@ -196,7 +210,9 @@ fn verdict(run: &Run) -> String {
         Verdict::Unchecked => "unchecked",
     };
     let mut out = format!("verdict {said}\n");
-    if let Some(chains) = &fit.chains {
+    if run.is_point() {
+        // It has neither weights nor draws.
+    } else if let Some(chains) = &fit.chains {
         out.push_str(&format!(
             "  {} chains, R-hat at most {:.3}, effective draws at least {:.0}, {} divergences, {} trajectories cut short\n",
             chains.draws.len(),
@@ -216,7 +232,7 @@ fn verdict(run: &Run) -> String {
     if fit.reasons.len() > 8 {
         out.push_str(&format!("  ... and {} more in fit.json\n", fit.reasons.len() - 8));
     }
-    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() {
+    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() && !run.is_point() {
         if fit.state.family == "mean_field" {
             out.push_str(
                 "  mean_field knows no correlations; try `inference: {family: structured}` for groups, `low_rank(8)` or `full_rank`\n",

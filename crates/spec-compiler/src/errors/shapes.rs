@@ -124,6 +124,15 @@ pub fn duplicate_label(label: &str, again: Span, first: Span) -> Diagnostic {
         .also(first, "first here")
 }
 
+/// Two choices of `inference:` that cannot both be honoured.
+pub fn choices_exclude(choice: Span, message: String, other: Option<Span>, help: &str) -> Diagnostic {
+    let d = mistake("choices_exclude", choice, message).help(help);
+    match other {
+        Some(other) => d.also(other, "chosen here"),
+        None => d,
+    }
+}
+
 /// A family that is written as a call; `number` is what stands in its brackets.
 pub fn family_needs_number(span: Span, family: &str, number: &str, example: u64) -> Diagnostic {
     let help = format!("write `{family}({example})`");

@@ -14,6 +14,7 @@ use crate::yaml::Node;
 const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
 const MAX_STEPS: u64 = 1_000_000_000;
+const MAX_PATHS: u64 = 10_000;
 
 /// A family with a number: its word, what the number is, an example and the largest; more components or
 /// layers are a slip of the pen.
@@ -62,7 +63,8 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
     let seed = count("seed", 0..=u64::MAX);
     let steps = count("steps", 1..=MAX_STEPS);
-    let inference = Inference {
+    let paths = count("paths", 1..=MAX_PATHS);
+    let chosen = Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),
         gradient: fields.get("gradient").and_then(|node| match (node, fields.key_span("gradient")) {
@@ -72,6 +74,9 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
             }
             _ => reader.choice(node),
         }),
+        optimizer: fields.get("optimizer").and_then(|node| reader.choice(node)),
+        covariance: fields.get("covariance").and_then(|node| reader.choice(node)),
+        paths,
         noise: fields.get("noise").and_then(|node| reader.choice(node)),
         draws,
         posterior_draws,
@@ -79,26 +84,8 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
     };
-    exclusions(reader, &inference);
-    inference
-}
-
-/// What the doubly reparameterised gradient excludes.
-fn exclusions(reader: &mut Reader, inference: &Inference) {
-    let Some(gradient) =
-        inference.gradient.as_ref().filter(|gradient| gradient.value == Gradient::DoublyReparameterized)
-    else {
-        return;
-    };
-    let first = (gradient.span, gradient.value.word());
-    if let Some(Spanned { value: Family::Mixture(_), span }) = inference.family {
-        let why = "which component a draw is of does not change smoothly: take `sticking_the_landing`";
-        reader.report(errors::exclude_each_other(first, (span, "mixture"), why));
-    }
-    if let Some(noise) = inference.noise.as_ref().filter(|noise| noise.value != DrawNoise::Independent) {
-        let why = "its bound is one of independent draws: leave out `noise:`";
-        reader.report(errors::exclude_each_other(first, (noise.span, noise.value.word()), why));
-    }
+    super::exclusions::check(reader, &chosen);
+    chosen
 }
 
 /// Families with a number are written as calls: `low_rank(8)`.

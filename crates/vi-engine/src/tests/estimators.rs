@@ -233,7 +233,7 @@ fn sticking_the_landing_vanishes_where_q_is_the_posterior() {
             }
             for noise in [DrawNoise::Independent, DrawNoise::Antithetic, DrawNoise::Sobol] {
                 let options = Options { gradient, noise, ..Options::default() };
-                if options.validate().is_err() {
+                if options.validate(4).is_err() {
                     continue;
                 }
                 let mut steps = Steps::new(&options, &*family);
@@ -256,7 +256,7 @@ fn sticking_the_landing_vanishes_where_q_is_the_posterior() {
 fn the_reparameterised_gradient_s_variance_does_not_vanish() {
     let family = families::build(FamilyChoice::MeanField, 1);
     let mut density = Gaussian::from_factor(&[0.0], &[1.0]);
-    let options = Options { gradient: Gradient::Reparameterized, draws: 4000, ..Options::default() };
+    let options = Options { gradient: Gradient::Reparameterized, draws: Some(4000), ..Options::default() };
     let told = tell(&mut density, &options, &*family, &[0.0, 0.0], 1);
     assert!((4000.0 * told.reported - 3.0).abs() < 0.3, "{}", 4000.0 * told.reported);
 }
@@ -286,7 +286,7 @@ fn variances_are_those_of_the_closed_forms() {
     ];
     let repeats = 40_000;
     let check = |gradient: Gradient, draws: usize, expected: [f64; 2]| {
-        let options = Options { gradient, draws, ..Options::default() };
+        let options = Options { gradient, draws: Some(draws), ..Options::default() };
         let told = tell(&mut square_reward(mu, s), &options, &*family, &lambda, repeats);
         for p in 0..2 {
             assert!((told.mean[p] - mean[p]).abs() < 4.5 * told.error[p], "{gradient:?} {p}");
@@ -347,7 +347,7 @@ fn the_score_function_s_variance_grows_with_the_square_of_the_dimension() {
         (Gradient::StickingTheLanding, 4.0 * s * s),
         (Gradient::ScoreFunction, s * s * ((dim + 2) * (dim + 4)) as f64),
     ] {
-        let options = Options { gradient, draws: 1, ..Options::default() };
+        let options = Options { gradient, draws: Some(1), ..Options::default() };
         let told = tell(&mut density, &options, &*family, &lambda, 40_000);
         let variance = told.variance[..dim].iter().sum::<f64>() / dim as f64;
         assert!((variance / expected - 1.0).abs() < 0.06, "{gradient:?}: {variance} {expected}");
@@ -358,7 +358,7 @@ fn the_score_function_s_variance_grows_with_the_square_of_the_dimension() {
 fn antithetic_pairs_have_no_variance_in_the_mean_of_a_quadratic() {
     let (mu, s) = (0.7, 0.6f64);
     let family = families::build(FamilyChoice::MeanField, 1);
-    let options = Options { noise: DrawNoise::Antithetic, draws: 2, ..Options::default() };
+    let options = Options { noise: DrawNoise::Antithetic, draws: Some(2), ..Options::default() };
     let told = tell(&mut square_reward(mu, s), &options, &*family, &[mu, s.ln()], 200);
     assert!(told.variance[0] < 1e-28 && (told.mean[0] - 2.0 * mu).abs() < 1e-14);
     // what is even in the noise is the same twice: as one draw alone
@@ -373,7 +373,7 @@ fn sobol_draws_have_less_variance() {
     let lambda = member(&*family);
     let variance = |noise| {
         let mut density = Gaussian::from_factor(&[0.5, -0.5, 1.0], &[2.0, 0.6, 0.5, -0.3, 0.2, 1.0]);
-        let options = Options { noise, draws: 64, ..Options::default() };
+        let options = Options { noise, draws: Some(64), ..Options::default() };
         tell(&mut density, &options, &*family, &lambda, 200).variance.iter().sum::<f64>()
     };
     let (independent, sobol) = (variance(DrawNoise::Independent), variance(DrawNoise::Sobol));
@@ -413,7 +413,7 @@ fn the_doubly_reparameterised_gradient_is_that_of_the_importance_weighted_bound(
         };
         (moved(1e-5) - moved(-1e-5)) / 2e-5
     });
-    let options = Options { gradient: Gradient::DoublyReparameterized, draws: 2, ..Options::default() };
+    let options = Options { gradient: Gradient::DoublyReparameterized, draws: Some(2), ..Options::default() };
     let told = tell(&mut skewed(1), &options, &*family, &lambda, 40_000);
     let total: f64 = told.variance.iter().sum();
     assert!((told.reported / total - 1.0).abs() < 0.1, "{} {total}", told.reported);
@@ -435,7 +435,7 @@ fn strata_are_better_than_draws_of_any_component() {
         }
         let variance = |gradient| {
             let mut density = Gaussian::from_factor(&[0.2, 0.1], &[1.0, 0.3, 0.8]);
-            let options = Options { gradient, draws: 9, ..Options::default() };
+            let options = Options { gradient, draws: Some(9), ..Options::default() };
             let told = tell(&mut density, &options, &*family, &lambda, 4000);
             told.variance[..3].iter().sum::<f64>()
         };

@@ -228,7 +228,7 @@ fn fixed_draws_climb_with_blocks_and_mixtures() {
 fn the_importance_weighted_bound_widens_mean_field() {
     let correlated = || Gaussian::from_factor(&[0.0, 0.0], &[1.0, 0.8, 0.6]);
     let sd = |gradient, draws| {
-        let options = Options { gradient, draws, ..options(FamilyChoice::MeanField) };
+        let options = Options { gradient, draws: Some(draws), ..options(FamilyChoice::MeanField) };
         let fit = fit(&mut correlated(), &options, &mut Silent).unwrap();
         fitted(&fit, &*families::build(FamilyChoice::MeanField, 2)).1[(0, 0)].sqrt()
     };

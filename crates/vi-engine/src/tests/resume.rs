@@ -4,7 +4,7 @@ use super::*;
 use crate::error::{FitError, StateError};
 use crate::observe::{Observer, Progress, Stage};
 use crate::testing::{Gaussian, Plated};
-use crate::{DrawNoise, FamilyChoice, Gradient, Objective, State, Verdict, resume};
+use crate::{DrawNoise, FamilyChoice, Gradient, Optimizer, State, Verdict, resume};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A posterior that takes a while: correlated and skewed. The first and the last are independent given the
@@ -131,14 +131,27 @@ fn an_interrupt_in_the_check_stops_it_and_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn fixed_draws_resume_too() {
-    let options = Options { objective: Objective::FixedDraws, ..Options::default() };
-    let whole = fit(&mut density(), &options, &mut Silent).unwrap();
-    assert!(whole.state.step > 1);
-    let part = fit(&mut density(), &options, &mut StopAfter { steps: 1, seen: 0 }).unwrap();
-    assert!(part.interrupted);
-    let end = resume(&mut density(), &options, part.state, &mut Silent).unwrap();
-    assert_eq!(bits(&end), bits(&whole));
+fn every_optimizer_resumes_to_the_same_bits() {
+    let all = [
+        (Optimizer::BatchAndMatch, FamilyChoice::FullRank),
+        (Optimizer::NaturalGradient, FamilyChoice::FullRank),
+        (Optimizer::NaturalGradient, FamilyChoice::MeanField),
+        (Optimizer::FixedDraws, FamilyChoice::FullRank),
+        (Optimizer::NewtonCg, FamilyChoice::MeanField),
+    ];
+    for (optimizer, family) in all {
+        let options = Options { optimizer: Some(optimizer), family: Some(family), ..Options::default() };
+        let whole = fit(&mut density(), &options, &mut Silent).unwrap();
+        assert!(whole.state.step > 1, "{optimizer:?}: too short a climb to interrupt");
+        for steps in [1, whole.state.step - 1] {
+            let part = fit(&mut density(), &options, &mut StopAfter { steps, seen: 0 }).unwrap();
+            assert!(part.interrupted);
+            let state = State::from_bytes(&part.state.to_bytes()).unwrap();
+            let end = resume(&mut density(), &options, state, &mut Silent).unwrap();
+            assert_eq!(bits(&end), bits(&whole), "{optimizer:?} stopped after {steps}");
+            assert_eq!(end.state.to_bytes(), whole.state.to_bytes());
+        }
+    }
 }
 
 #[test]
