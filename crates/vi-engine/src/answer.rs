@@ -9,10 +9,10 @@
 //! zero.
 
 use numerics::lanes::{LANES, Lanes};
+use numerics::psis::{Psis, log_sum_exp, psis};
 
 use crate::BLOCK;
 use crate::diagnostics::check::{self, ParameterCheck};
-use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::score::{ScoreGap, score_gaps};
 use crate::diagnostics::verdict::{self, Evidence, Verdict};
