@@ -3,6 +3,7 @@
 mod centring;
 mod cli;
 mod commands;
+mod criticism;
 mod data;
 mod outcome;
 mod progress;

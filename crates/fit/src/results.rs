@@ -1,8 +1,10 @@
 //! The folder of a run: every table and `fit.json`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use answers::loo::Loo;
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
+use crate::criticism;
 use crate::data::digest as sha;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
@@ -75,13 +78,13 @@ pub fn digest(source: &Source, compiled: &Compiled) -> String {
 }
 
 impl Run<'_> {
-    /// Writes everything into `folder`, and returns the summary.
+    /// Writes everything into `folder`, and returns the summary, and what leaving out says.
     pub fn write(
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
         mut timings: Timings,
-    ) -> Result<Vec<Row>, WriteError> {
+    ) -> Result<(Vec<Row>, Option<Loo>), WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
         let z = &fit.draws;
@@ -176,6 +179,7 @@ impl Run<'_> {
         let seed = self.options.seed;
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
+        let loo = answers::loo::write(target, z, seed, self.machine, folder)?;
         timings.answers = begun.elapsed();
 
         let write = |file: &str, bytes: &[u8]| {
@@ -185,12 +189,12 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings, &written));
+        let text = format!("{:#}\n", self.json(&timings, &written, loo.as_ref()));
         write(MARKER, text.as_bytes())?;
-        Ok(rows)
+        Ok((rows, loo))
     }
 
-    fn json(&self, timings: &Timings, written: &Written) -> Value {
+    fn json(&self, timings: &Timings, written: &Written, loo: Option<&Loo>) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         // The folder of a spec that is named without one is the working folder.
         let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
@@ -225,6 +229,8 @@ impl Run<'_> {
             "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
+            "loo": loo.map(criticism::loo_json),
+            "loo_left_out": answers::loo::left_out(&self.compiled.target).into_iter().collect::<BTreeMap<_, _>>(),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "family": fit.chains.is_none().then_some(&fit.state.family),
@@ -266,6 +272,6 @@ fn chains(chains: &Chains) -> Value {
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.
-fn number(x: f64) -> Value {
+pub fn number(x: f64) -> Value {
     if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }
