@@ -56,6 +56,7 @@
 //! The crate knows nothing of specifications, distributions by name, or how a posterior came about.
 
 pub mod ancestral;
+pub mod compare;
 mod coordinates;
 mod drawer;
 mod error;

@@ -8,7 +8,7 @@ use numerics::simd::Isa;
 /// Fits the model of a YAML file and says how far the answer can be trusted.
 ///
 /// Results go to runs/<model>/: posterior.parquet, summary.parquet, predictive.parquet, rows_<table>.parquet,
-/// trace.parquet, unconstrained.parquet, fit.json.
+/// loo.parquet, trace.parquet, unconstrained.parquet, fit.json.
 ///
 /// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
 /// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).
@@ -33,6 +33,8 @@ pub enum Command {
     Simulate(Simulate),
     /// Predict rows, new ones or those of the fit, from a finished run
     Predict(Predict),
+    /// Compare finished runs by what they predict of values that are left out
+    Compare(Compare),
     /// Write a commented spec with a small table to start from
     New(New),
     /// Print the language as a JSON Schema, for editors
@@ -155,6 +157,20 @@ pub struct Predict {
     pub quiet: bool,
     #[command(flatten)]
     pub machine: Machine,
+}
+
+/// Compares models of the same data by leave-one-out cross-validation.
+///
+/// elpd_loo is the log density of each value given all others, summed; the best model comes first, diff is how far
+/// another falls behind, se diff its standard error. Stacking weights are those of the best mixture of the models.
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// The folders of finished runs
+    #[arg(required = true, num_args = 2..)]
+    pub runs: Vec<PathBuf>,
+    /// Write the table too: a .csv or .parquet file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `mu=3`

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Some(cli::Command::Check(args)) => commands::check::run(&args),
+        Some(cli::Command::Compare(args)) => commands::compare::run(&args),
         Some(cli::Command::Explain(args)) => commands::explain::run(&args),
         Some(cli::Command::Logdensity(args)) => commands::logdensity::run(&args),
         Some(cli::Command::Simulate(args)) => commands::simulate::run(&args),

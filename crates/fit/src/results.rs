@@ -16,6 +16,7 @@ use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 use crate::centring::Recentred;
 use crate::criticism;
 use crate::data::digest as sha;
+use crate::outcome::Problem;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
@@ -269,6 +270,24 @@ fn chains(chains: &Chains) -> Value {
         "step_sizes": chains.step_sizes,
         "r_hat": number(chains.worst_r_hat()),
     })
+}
+
+/// The [`MARKER`] of the run in `folder`.
+pub fn read_json(folder: &Path) -> Result<Value, Problem> {
+    let file = folder.join(MARKER);
+    let wrong = |why: String| Problem::input(format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Problem::input(format!("{} is not the folder of a finished run", folder.display()))
+        }
+        _ => wrong(e.to_string()),
+    })?;
+    let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let (version, ours) = (json["versions"]["fit"].as_str().unwrap_or("?"), env!("CARGO_PKG_VERSION"));
+    if version != ours {
+        return Err(wrong(format!("the run is of fit {version}, this is {ours}; fit again")));
+    }
+    Ok(json)
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.
