@@ -33,6 +33,8 @@ pub enum Command {
     Simulate(Simulate),
     /// Predict rows, new ones or those of the fit, from a finished run
     Predict(Predict),
+    /// Test whether fits of a model find again what it made itself
+    Calibrate(Calibrate),
     /// Compare finished runs by what they predict of values that are left out
     Compare(Compare),
     /// Write a commented spec with a small table to start from
@@ -155,6 +157,42 @@ pub struct Predict {
     /// Print nothing but errors
     #[arg(long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+/// Draws data sets from the model, fits each, and ranks the true latents among the draws of their posterior.
+///
+/// Where fits are right, ranks are uniform, and 90 % of the central 90 % intervals hold the truth. Each fit is on one
+/// thread; any number of threads gives the same. Ctrl-C keeps the simulations that are done. DIR gets
+/// calibration.parquet (a row a simulation and quantity), fits.parquet, summary.parquet.
+///
+/// Exit codes: 0 calibrated; 1 no answer; 2 the spec or the data is wrong, or a prior is improper; 3 ranks are not
+/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (go on with --resume).
+#[derive(Args, Debug)]
+pub struct Calibrate {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The same for the model that is fitted alone: what another family, or a wrong prior, makes of the data
+    #[arg(long = "fit-set", value_name = "SECTION.NAME=VALUE")]
+    pub fitted: Vec<String>,
+    /// How many data sets
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub simulations: u32,
+    /// Folder of the results [default: calibrations/<model>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Seed of all random numbers [default: the spec's, else 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Go on with the simulations of DIR, up to a number that may be larger
+    #[arg(long)]
+    pub resume: bool,
     #[command(flatten)]
     pub machine: Machine,
 }

@@ -114,7 +114,7 @@ fn how_to_go_on(args: &cli::Fit, spec: &Path, method: Method) -> String {
 }
 
 /// What the spec and the command line choose, the rest by default.
-fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
+pub fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
     let d = vi_engine::Options::default();
     vi_engine::Options {
         method: inference.method.as_ref().map_or(d.method, |m| match m.value {
