@@ -47,7 +47,8 @@
 //! blocks of lanes, as they do in a fit: [`ancestral`] completes the unknowns of a block, parents
 //! before children, and draws back what the density sums out; [`predictive`] evaluates the parameters of
 //! the observed variables and whatever varies by row, draws, and writes summaries; [`simulate`] makes
-//! whole data sets from the prior. What they say of the model itself is in [`loo`].
+//! whole data sets from the prior. What data say of the model itself is in
+//! [`loo`], [`compare`] and [`ppc`].
 //!
 //! Random numbers belong to (seed, purpose, name, level or row, draw), so a level's draws are the same
 //! wherever it stands, in any block, on any number of threads. Memory does not grow with draws times
@@ -65,6 +66,7 @@ mod levels;
 pub mod loo;
 pub mod moments;
 mod nodes;
+pub mod ppc;
 pub mod predictive;
 pub mod simulate;
 mod tabulate;

@@ -21,7 +21,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use graph::ir::{DimId, NodeId, Varies};
+use graph::ir::{DimId, NodeId};
 use graph::program::Options;
 use model::{Observed, Role, Stands, Target, Terms};
 use numerics::lanes::Lanes;
@@ -34,7 +34,7 @@ use crate::drawer::{Drawer, batch_of, element_of};
 use crate::error::AnswerError;
 use crate::nodes::{Nodes, Values};
 use crate::predictive::evenly;
-use crate::tabulate::{Columns, Files, seen};
+use crate::tabulate::{Columns, Files, counted, seen};
 use crate::uniformity;
 
 /// The table of the terms.
@@ -42,8 +42,9 @@ pub const FILE: &str = "loo.parquet";
 /// Terms times draws, beyond which fewer draws are taken, and the fewest for its sake.
 const WORK: usize = 1 << 26;
 const LEAST_DRAWS: usize = 1000;
-/// Predictions drawn for the ranks.
-const RANKED: usize = 1 << 22;
+/// Predictions drawn for the ranks, and the most for one: a rank is then known to 0.016.
+const RANKED: usize = 1 << 20;
+const MOST_RANKED: usize = 1000;
 /// Numbers kept between two passes: 64 MiB.
 const KEPT: usize = 1 << 23;
 /// Numbers of a block of draws that is evaluated at once.
@@ -116,7 +117,7 @@ pub fn write(
     let nodes: Vec<NodeId> = items.iter().flat_map(|i| i.nodes(target)).collect();
     let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
     let draws = evenly(z.lanes(), (WORK / total).max(LEAST_DRAWS));
-    let ranked = evenly(draws.len(), (RANKED / total).max(1));
+    let ranked = evenly(draws.len(), (RANKED / total).clamp(100, MOST_RANKED));
     let lanes = (BLOCK / (nodes.n_out() + target.n_inputs()).max(1)).clamp(8, 80) / 8 * 8;
     let layout = Layout::new(draws.len(), lanes);
     let most = (KEPT / layout.numbers()).max(1);
@@ -183,10 +184,10 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
         let seen = seen(target, l.variable, observed)?;
         let mut counts = vec![true; target.count(&batch)];
         let to_value = element_of(target, &of.variable.dims, &batch);
-        let within = mask(target, &of.variable.dims, observed.within)?;
+        let values = counted(target, l.variable, observed, &seen)?;
         let is_nominal = matches!(observed.stands, Stands::Outcomes { .. });
         for e in 0..seen.observed.len() {
-            counts[to_value(e)] &= !seen.observed[e].is_nan() && seen.possible[e] && within[e];
+            counts[to_value(e)] &= values[e];
         }
         let mut is_term = vec![false; target.count(&dims)];
         {
@@ -208,16 +209,6 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
         out.push(Item { variable: l.variable, observed, log_prob, dims, terms, ranked, digest, key });
     }
     Ok(out)
-}
-
-/// Where a node of data is not 0, over `dims`.
-fn mask(target: &Target, dims: &[DimId], node: Option<NodeId>) -> Result<Vec<bool>, AnswerError> {
-    let n = target.count(dims);
-    let Some(node) = node.filter(|&n| target.graph.varies(n) == Varies::Data) else { return Ok(vec![true; n]) };
-    let values = Values::new(&target.graph, &[node], &target.bindings)?;
-    let (reader, place) = (values.lane(0), values.place(node));
-    let element = element_of(target, dims, &target.graph.ty(node).dims);
-    Ok((0..n).map(|e| reader.get(place, element(e)) != 0.0).collect())
 }
 
 impl Item<'_> {

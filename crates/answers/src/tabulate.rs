@@ -43,6 +43,20 @@ pub fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError
     Ok(Seen { observed, censored, possible })
 }
 
+/// Which values the likelihood is of: those that are seen, with all that their law needs, and that it
+/// speaks of.
+pub fn counted(target: &Target, v: usize, o: &Observed, seen: &Seen) -> Result<Vec<bool>, AnswerError> {
+    let dims = &target.variables[v].variable.dims;
+    let mut out: Vec<bool> = seen.observed.iter().zip(&seen.possible).map(|(x, p)| !x.is_nan() && *p).collect();
+    if let Some(node) = o.within.filter(|&n| target.graph.varies(n) == Varies::Data) {
+        let nodes = Values::new(&target.graph, &[node], &target.bindings)?;
+        let (reader, place) = (nodes.lane(0), nodes.place(node));
+        let element = element_of(target, dims, &target.graph.ty(node).dims);
+        out.iter_mut().enumerate().for_each(|(e, counts)| *counts &= reader.get(place, element(e)) != 0.0);
+    }
+    Ok(out)
+}
+
 /// The tables of the results, each made with its first rows.
 pub struct Files<'a> {
     folder: &'a Path,
@@ -190,6 +204,11 @@ impl<'a> Columns<'a> {
     /// From 1; 0 where there is no table.
     pub fn row(&self, e: usize) -> i64 {
         self.elements.row(e)
+    }
+
+    /// Among those of one row, from 0.
+    pub fn beside(&self, e: usize) -> usize {
+        self.elements.beside(e)
     }
 
     pub fn name(&self, e: usize) -> String {

@@ -1,13 +1,26 @@
-//! What is said of how well a model describes its data.
+//! What data say of the model that is fitted to them: for `fit.json`, and for the screen.
 
-use answers::loo::Loo;
+use std::collections::BTreeMap;
+
+use answers::loo::{self, Loo};
+use answers::ppc::Checks;
 use serde_json::{Value, json};
 
 use crate::results::number;
 
+/// Everything that is said.
+pub struct Said {
+    /// None where nothing can be left out.
+    pub loo: Option<Loo>,
+    pub checks: Checks,
+}
+
+/// Quantities shown on the screen.
+const SHOWN: usize = 5;
+
 /// The sums of `loo.parquet`, as `fit.json` keeps them.
 pub fn loo_json(loo: &Loo) -> Value {
-    let outcome = |o: &answers::loo::Outcome| {
+    let outcome = |o: &loo::Outcome| {
         json!({"name": o.name, "n": o.n, "digest": format!("{:016x}", o.digest), "loo_pit_p": number(o.pit_p)})
     };
     json!({
@@ -28,11 +41,35 @@ pub fn loo_json(loo: &Loo) -> Value {
     })
 }
 
-/// The same in a line.
-pub fn loo_line(loo: &Loo) -> String {
-    let bad = match loo.bad + loo.very_bad {
-        0 => String::new(),
-        n => format!("; not to be trusted: Pareto k above {:.2} for {n} of {}", loo.good_below(), loo.n),
-    };
-    format!("elpd_loo {:.1} (se {:.1}), p_loo {:.1}{bad}\n", loo.elpd, loo.elpd_se, loo.p_loo)
+/// What stands out in `ppc.parquet`.
+pub fn ppc_json(checks: &Checks) -> Value {
+    let extreme = checks.extreme.iter().map(|(what, p)| json!({"quantity": what, "p": p}));
+    json!({
+        "rows": checks.rows,
+        "extreme": extreme.collect::<Vec<_>>(),
+        "left_out": checks.left_out.iter().cloned().collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// The same in a line each.
+pub fn lines(said: &Said) -> String {
+    let mut out = String::new();
+    if let Some(loo) = &said.loo {
+        let bad = match loo.bad + loo.very_bad {
+            0 => String::new(),
+            n => format!("; not to be trusted: Pareto k above {:.2} for {n} of {}", loo.good_below(), loo.n),
+        };
+        out.push_str(&format!(
+            "elpd_loo {:.1} (se {:.1}), p_loo {:.1}{bad}\n",
+            loo.elpd, loo.elpd_se, loo.p_loo
+        ));
+    }
+    let extreme = &said.checks.extreme;
+    if !extreme.is_empty() {
+        let shown = extreme.iter().take(SHOWN).map(|(what, p)| format!("{what} (p {p:.3})"));
+        let more = if extreme.len() > SHOWN { ", ..." } else { "" };
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        out.push_str(&format!("the model does not reproduce: {shown}{more}; see ppc.parquet\n"));
+    }
+    out
 }

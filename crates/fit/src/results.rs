@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use answers::loo::Loo;
 use answers::{AnswerError, Budget, Known, Written};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
 
 use crate::centring::Recentred;
-use crate::criticism;
+use crate::criticism::{self, Said};
 use crate::data::digest as sha;
 use crate::outcome::Problem;
 use crate::summary::{self, Row};
@@ -79,13 +78,13 @@ pub fn digest(source: &Source, compiled: &Compiled) -> String {
 }
 
 impl Run<'_> {
-    /// Writes everything into `folder`, and returns the summary, and what leaving out says.
+    /// Writes everything into `folder`, and returns the summary, and what data say of the model.
     pub fn write(
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
         mut timings: Timings,
-    ) -> Result<(Vec<Row>, Option<Loo>), WriteError> {
+    ) -> Result<(Vec<Row>, Said), WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
         let z = &fit.draws;
@@ -181,7 +180,10 @@ impl Run<'_> {
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
         let loo = answers::loo::write(target, z, seed, self.machine, folder)?;
+        let checks =
+            answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
         timings.answers = begun.elapsed();
+        let said = Said { loo, checks };
 
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
@@ -190,12 +192,12 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings, &written, loo.as_ref()));
+        let text = format!("{:#}\n", self.json(&timings, &written, &said));
         write(MARKER, text.as_bytes())?;
-        Ok((rows, loo))
+        Ok((rows, said))
     }
 
-    fn json(&self, timings: &Timings, written: &Written, loo: Option<&Loo>) -> Value {
+    fn json(&self, timings: &Timings, written: &Written, said: &Said) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         // The folder of a spec that is named without one is the working folder.
         let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
@@ -230,8 +232,9 @@ impl Run<'_> {
             "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
-            "loo": loo.map(criticism::loo_json),
+            "loo": said.loo.as_ref().map(criticism::loo_json),
             "loo_left_out": answers::loo::left_out(&self.compiled.target).into_iter().collect::<BTreeMap<_, _>>(),
+            "ppc": criticism::ppc_json(&said.checks),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "family": fit.chains.is_none().then_some(&fit.state.family),

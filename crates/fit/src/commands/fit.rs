@@ -70,7 +70,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         fit: begun.elapsed() - compiled_at,
         answers: Duration::ZERO,
     };
-    let (rows, loo) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
+    let (rows, said) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
     out.commit().map_err(Problem::failed)?;
     let from = interrupted_folder(&folder);
     if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
@@ -79,7 +79,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     }
     if !args.quiet {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
-        text.extend(loo.iter().map(criticism::loo_line));
+        text.push_str(&criticism::lines(&said));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
             text.push_str(&how_to_go_on(args, spec, options.method));
