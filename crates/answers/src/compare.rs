@@ -56,8 +56,7 @@ const TOLERANCE: f64 = 1e-10;
 pub fn stacking(elpd: &[Vec<f64>]) -> Vec<f64> {
     let (models, n) = (elpd.len(), elpd.first().map_or(0, Vec::len));
     let mut weights = vec![1.0 / models as f64; models];
-    let largest: Vec<f64> =
-        (0..n).map(|i| elpd.iter().fold(f64::NEG_INFINITY, |m, e| m.max(e[i]))).collect();
+    let largest: Vec<f64> = (0..n).map(|i| elpd.iter().fold(f64::NEG_INFINITY, |m, e| m.max(e[i]))).collect();
     let p: Vec<Vec<f64>> =
         elpd.iter().map(|e| e.iter().zip(&largest).map(|(e, m)| (e - m).exp()).collect()).collect();
     for _ in 0..STEPS {

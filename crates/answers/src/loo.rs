@@ -93,7 +93,8 @@ pub fn left_out(target: &Target) -> Vec<(String, &'static str)> {
         Terms::Whole(whole) => Some(whole.why()),
         Terms::Each { .. } => None,
     };
-    let of = |l: &model::Likelihood| Some((target.variables[l.variable].variable.name.clone(), whole(&l.terms)?));
+    let of =
+        |l: &model::Likelihood| Some((target.variables[l.variable].variable.name.clone(), whole(&l.terms)?));
     target.likelihoods.iter().filter_map(of).collect()
 }
 
@@ -137,9 +138,8 @@ pub fn write(
             inputs.pad();
             let values = nodes.eval(&inputs);
             let first = (k * lanes) as u32;
-            let is_ranked: Vec<bool> = (0..block.len() as u32)
-                .map(|lane| ranked.binary_search(&(first + lane)).is_ok())
-                .collect();
+            let is_ranked: Vec<bool> =
+                (0..block.len() as u32).map(|lane| ranked.binary_search(&(first + lane)).is_ok()).collect();
             let block = Block { target, items: &items, values, draws: block, is_ranked: &is_ranked, seed };
             let compress = filled + 2 * lanes > layout.capacity;
             block.fill(&chunk, &mut kept, &mut terms, layout, filled, compress, options.threads)?;
@@ -148,9 +148,10 @@ pub fn write(
                 filled = layout.keep;
             }
         }
-        let rows = kept.chunks_mut(layout.capacity).zip(&mut terms).map(|(kept, term)| {
-            term.finish(&mut kept[..filled], layout.tail)
-        });
+        let rows = kept
+            .chunks_mut(layout.capacity)
+            .zip(&mut terms)
+            .map(|(kept, term)| term.finish(&mut kept[..filled], layout.tail));
         let rows: Vec<Row> = rows.collect();
         tabulate(target, &items, &chunk, &rows, &mut sums, &mut files)?;
         start = chunk.end;
@@ -376,8 +377,7 @@ impl Term {
         let elpd = mean.ln() - largest;
         let lpd = all.densities.ln() - all.smallest - all.n.ln();
         // (w p - w mean)^2, with w p = 1 outside the tail; of ln by the moments of a lognormal.
-        let mut variance =
-            self.n - 2.0 * mean * self.sum * less + mean * mean * self.squares * less * less;
+        let mut variance = self.n - 2.0 * mean * self.sum * less + mean * mean * self.squares * less * less;
         for (&[r, _], w) in tail.iter().zip(&log_weights).filter(|(d, _)| d[0] > f64::NEG_INFINITY) {
             variance += ((w - (r - largest)).exp() - w.exp() * mean).powi(2);
         }
@@ -450,8 +450,7 @@ impl Block<'_> {
             }
             let place = self.values.place(item.log_prob);
             let variable = &self.target.variables[item.variable].variable;
-            let mut drawer =
-                item.is_ranked().then(|| Drawer::new(self.target, variable, self.values, true));
+            let mut drawer = item.is_ranked().then(|| Drawer::new(self.target, variable, self.values, true));
             let key = Key::new(self.seed, "loo predict", &variable.name, "");
             for at in here {
                 let (i, own) = (at - part.start, at - all.start);
@@ -464,7 +463,8 @@ impl Block<'_> {
                     let ll = reader.get(place, t);
                     let ratio = if ll.is_nan() { f64::NEG_INFINITY } else { -ll };
                     let mut rank = f64::NAN;
-                    if let Some(drawer) = drawer.as_mut().filter(|_| self.is_ranked[lane] && !value.is_nan()) {
+                    if let Some(drawer) = drawer.as_mut().filter(|_| self.is_ranked[lane] && !value.is_nan())
+                    {
                         let mut uniforms = stream(key, t as u64, 0, self.draws[lane]);
                         let mut x = [0.0];
                         drawer.draw(t, reader, &|_, _| 0, &mut uniforms, &mut x)?;
@@ -614,11 +614,9 @@ mod tests {
     const TRUE_K: [f64; 5] = [0.1, 0.3, 0.5, 0.65, 0.9];
     const ELPD: [f64; 5] =
         [-1.115359650255, -2.365815996567, -3.692571935274, -5.013044558337, -6.724604867748];
-    const MCSE: [f64; 5] =
-        [0.005713273029, 0.014870731875, 0.035844671768, 0.068039230758, 0.156401999306];
+    const MCSE: [f64; 5] = [0.005713273029, 0.014870731875, 0.035844671768, 0.068039230758, 0.156401999306];
     const P_LOO: [f64; 5] = [0.03013168, 0.11367428, 0.29742396, 0.52264311, 1.0932026];
-    const K: [f64; 5] =
-        [0.276182519611, 0.382046384411, 0.543165340767, 0.69238237946, 0.837852343697];
+    const K: [f64; 5] = [0.276182519611, 0.382046384411, 0.543165340767, 0.69238237946, 0.837852343697];
 
     /// A term whose draws come in blocks of `lanes`, ranked where `rank` is not NaN.
     fn term(ratios: &[f64], rank: impl Fn(usize) -> f64, lanes: usize) -> Row {

@@ -70,7 +70,8 @@ pub fn write(
     }
     let given = Given::new();
     let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
-    let nodes: Vec<NodeId> = items.iter().flat_map(|i| target.variables[i.variable].variable.law.nodes()).collect();
+    let nodes: Vec<NodeId> =
+        items.iter().flat_map(|i| target.variables[i.variable].variable.law.nodes()).collect();
     let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
     let most = (budget.work / 2 / total).clamp(budget.least_draws, MOST_DRAWS.min(budget.most_draws));
     let draws = evenly(known.n_draws(), most);

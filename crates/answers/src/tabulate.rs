@@ -47,7 +47,8 @@ pub fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError
 /// speaks of.
 pub fn counted(target: &Target, v: usize, o: &Observed, seen: &Seen) -> Result<Vec<bool>, AnswerError> {
     let dims = &target.variables[v].variable.dims;
-    let mut out: Vec<bool> = seen.observed.iter().zip(&seen.possible).map(|(x, p)| !x.is_nan() && *p).collect();
+    let mut out: Vec<bool> =
+        seen.observed.iter().zip(&seen.possible).map(|(x, p)| !x.is_nan() && *p).collect();
     if let Some(node) = o.within.filter(|&n| target.graph.varies(n) == Varies::Data) {
         let nodes = Values::new(&target.graph, &[node], &target.bindings)?;
         let (reader, place) = (nodes.lane(0), nodes.place(node));

@@ -49,12 +49,8 @@ fn a_conjugate_normal_agrees_with_its_closed_form() {
     let folder = Scratch::new("loo-conjugate");
     let loo = write(&target, &z, 1, &folder).unwrap();
     let table = folder.table("loo.parquet");
-    let (elpd, mcse, p, pit) = (
-        real(&table, "elpd_loo"),
-        real(&table, "mcse"),
-        real(&table, "p_loo"),
-        real(&table, "loo_pit"),
-    );
+    let (elpd, mcse, p, pit) =
+        (real(&table, "elpd_loo"), real(&table, "mcse"), real(&table, "p_loo"), real(&table, "loo_pit"));
     let mut total = 0.0;
     for (i, &y) in y.iter().enumerate() {
         let less = precision - 4.0;

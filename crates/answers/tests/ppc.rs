@@ -28,9 +28,8 @@ fn write(target: &Target, z: &Lanes, threads: usize, folder: &Scratch) -> Checks
 /// The row of a quantity.
 fn row(t: &Table, column: &str, by: &str, level: &str, quantity: &str) -> Option<usize> {
     let [columns, bys, levels, quantities] = ["column", "by", "level", "quantity"].map(|c| text(t, c));
-    (0..t.n_rows).find(|&r| {
-        [&columns[r], &bys[r], &levels[r], &quantities[r]] == [column, by, level, quantity]
-    })
+    (0..t.n_rows)
+        .find(|&r| [&columns[r], &bys[r], &levels[r], &quantities[r]] == [column, by, level, quantity])
 }
 
 fn normal_csv(n: usize, by: impl Fn(usize) -> &'static str, f: impl Fn(usize, f64) -> f64) -> String {
@@ -104,7 +103,10 @@ fn what_a_model_does_not_make_stands_out() {
     let (none, _) = of(&normal_csv(200, by, |_, x| 1.0 + 2.0 * x), [1.0, 0.0, 0.0]);
     assert_eq!(none, Vec::<String>::new());
     let (spread, _) = of(&normal_csv(200, by, |_, x| 1.0 + 4.0 * x), [1.0, 0.0, 0.0]);
-    assert!(spread.contains(&"sd of y".to_string()) && !spread.contains(&"mean of y".to_string()), "{spread:?}");
+    assert!(
+        spread.contains(&"sd of y".to_string()) && !spread.contains(&"mean of y".to_string()),
+        "{spread:?}"
+    );
     // Each group is off, by as much in either direction: the whole looks well.
     let shifted = normal_csv(200, by, |i, x| 1.0 + 2.0 * x + if i % 2 == 0 { 0.8 } else { -0.8 });
     let (whole, t) = of(&shifted, [1.0, 0.0, 0.0]);

@@ -8,7 +8,7 @@ use numerics::simd::Isa;
 /// Fits the model of a YAML file and says how far the answer can be trusted.
 ///
 /// Results go to runs/<model>/: posterior.parquet, summary.parquet, predictive.parquet, rows_<table>.parquet,
-/// loo.parquet, ppc.parquet, trace.parquet, unconstrained.parquet, fit.json.
+/// loo.parquet, ppc.parquet, prior.parquet, trace.parquet, unconstrained.parquet, fit.json.
 ///
 /// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
 /// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).

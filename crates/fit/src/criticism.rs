@@ -6,6 +6,7 @@ use answers::loo::{self, Loo};
 use answers::ppc::Checks;
 use serde_json::{Value, json};
 
+use crate::prior::Prior;
 use crate::results::number;
 
 /// Everything that is said.
@@ -13,6 +14,7 @@ pub struct Said {
     /// None where nothing can be left out.
     pub loo: Option<Loo>,
     pub checks: Checks,
+    pub prior: Prior,
 }
 
 /// Quantities shown on the screen.
@@ -20,9 +22,7 @@ const SHOWN: usize = 5;
 
 /// The sums of `loo.parquet`, as `fit.json` keeps them.
 pub fn loo_json(loo: &Loo) -> Value {
-    let outcome = |o: &loo::Outcome| {
-        json!({"name": o.name, "n": o.n, "digest": format!("{:016x}", o.digest), "loo_pit_p": number(o.pit_p)})
-    };
+    let outcome = |o: &loo::Outcome| json!({"name": o.name, "n": o.n, "digest": format!("{:016x}", o.digest), "loo_pit_p": number(o.pit_p)});
     json!({
         "elpd_loo": number(loo.elpd),
         "se_elpd_loo": number(loo.elpd_se),
@@ -51,6 +51,20 @@ pub fn ppc_json(checks: &Checks) -> Value {
     })
 }
 
+/// What stands out in `prior.parquet`.
+pub fn prior_json(prior: &Prior) -> Value {
+    let far = prior.far.iter().map(|(name, z)| json!({"name": name, "z": number(*z)}));
+    json!({"far": far.collect::<Vec<_>>(), "left_out": prior.left_out})
+}
+
+/// The first few, with the number beside each.
+fn shown(all: &[(String, f64)], number: impl Fn(f64) -> String) -> String {
+    let first: Vec<String> =
+        all.iter().take(SHOWN).map(|(what, x)| format!("{what} ({})", number(*x))).collect();
+    let more = if all.len() > SHOWN { ", ..." } else { "" };
+    format!("{}{more}", first.join(", "))
+}
+
 /// The same in a line each.
 pub fn lines(said: &Said) -> String {
     let mut out = String::new();
@@ -66,10 +80,12 @@ pub fn lines(said: &Said) -> String {
     }
     let extreme = &said.checks.extreme;
     if !extreme.is_empty() {
-        let shown = extreme.iter().take(SHOWN).map(|(what, p)| format!("{what} (p {p:.3})"));
-        let more = if extreme.len() > SHOWN { ", ..." } else { "" };
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        out.push_str(&format!("the model does not reproduce: {shown}{more}; see ppc.parquet\n"));
+        let shown = shown(extreme, |p| format!("p {p:.3}"));
+        out.push_str(&format!("the model does not reproduce: {shown}; see ppc.parquet\n"));
+    }
+    if !said.prior.far.is_empty() {
+        let shown = shown(&said.prior.far, |z| format!("{z:+.1} prior sds"));
+        out.push_str(&format!("far from the prior: {shown}; see prior.parquet\n"));
     }
     out
 }

@@ -7,6 +7,7 @@ mod commands;
 mod criticism;
 mod data;
 mod outcome;
+mod prior;
 mod progress;
 mod results;
 mod saved;

@@ -16,6 +16,7 @@ use crate::centring::Recentred;
 use crate::criticism::{self, Said};
 use crate::data::digest as sha;
 use crate::outcome::Problem;
+use crate::prior;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
@@ -180,10 +181,10 @@ impl Run<'_> {
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
         let loo = answers::loo::write(target, z, seed, self.machine, folder)?;
-        let checks =
-            answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
+        let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
+        let prior = prior::write(target, density, &columns, seed, self.machine, folder)?;
         timings.answers = begun.elapsed();
-        let said = Said { loo, checks };
+        let said = Said { loo, checks, prior };
 
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
@@ -234,6 +235,7 @@ impl Run<'_> {
             "answers": {"files": written.files, "draws": written.draws},
             "loo": said.loo.as_ref().map(criticism::loo_json),
             "loo_left_out": answers::loo::left_out(&self.compiled.target).into_iter().collect::<BTreeMap<_, _>>(),
+            "prior": criticism::prior_json(&said.prior),
             "ppc": criticism::ppc_json(&said.checks),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),

@@ -117,7 +117,8 @@ fn runs_of_other_data_are_not_compared() {
     fs::write(dir.join("flat.yaml"), FLAT.replace("{y:", "{x:")).unwrap();
     ran(dir, &["flat.yaml", "--quiet"], 0);
     refused("`y` is observed in runs/line alone, runs/flat has `x`");
-    fs::write(dir.join("flat.yaml"), FLAT.replace("normal(a, 5)", "multivariate_normal(a, identity(i))")).unwrap();
+    fs::write(dir.join("flat.yaml"), FLAT.replace("normal(a, 5)", "multivariate_normal(a, identity(i))"))
+        .unwrap();
     ran(dir, &["flat.yaml", "--quiet"], 0);
     refused("nothing can be left out of this model\n  `y`: its law is of all rows together");
     // One run alone is no comparison.
@@ -132,7 +133,11 @@ fn calibration_tells_right_from_wrong() {
     let dir = folder.path();
     let args = ["calibrate", &spec("conjugate"), "--simulations", "150"];
     let out = ran(dir, &args, 0);
-    assert!(stdout(&out).contains("calibrated: the ranks of all quantities look uniform"), "{}", stdout(&out));
+    assert!(
+        stdout(&out).contains("calibrated: the ranks of all quantities look uniform"),
+        "{}",
+        stdout(&out)
+    );
     let place = dir.join("calibrations/conjugate");
     let t = table(&place.join("summary.parquet"));
     assert_eq!(texts(&t, "name"), ["x", "log_joint", "x", "log_joint"]);

@@ -115,7 +115,9 @@ impl Whole {
     /// In a sentence: `the law is of all rows together`.
     pub fn why(self) -> &'static str {
         match self {
-            Whole::Series => "the states of its series are summed out, so its rows have no terms of their own",
+            Whole::Series => {
+                "the states of its series are summed out, so its rows have no terms of their own"
+            }
             Whole::Rows => "its law is of all rows together",
             Whole::Latent => "all its rows share a discrete latent, which is summed out",
             Whole::Shared => "it shares a discrete latent, which is summed out, with other likelihoods",

@@ -153,8 +153,7 @@ impl Generator {
             Err(e) => return nothing(FAILED, e.to_string()),
         };
         let uniform = Key::new(self.seed, "calibrate", "ties", &number.to_string());
-        let found =
-            quantities::of(&compiled.target, &mut density, &fit, &set.truth, uniform, &self.machine);
+        let found = quantities::of(&compiled.target, &mut density, &fit, &set.truth, uniform, &self.machine);
         match found {
             Ok(quantities) => Some(Simulation {
                 number,
@@ -213,9 +212,10 @@ fn first_set(source: &Source, target: &Target, seed: u64, machine: &Machine) -> 
 
 /// The table of which an observed let has a number for each row.
 fn table_of_let(target: &Target, name: &str) -> Option<usize> {
-    let of = target.variables.iter().find(|v| {
-        matches!(v.role, Role::Observed(_)) && v.variable.name.rsplit('.').next() == Some(name)
-    })?;
+    let of = target
+        .variables
+        .iter()
+        .find(|v| matches!(v.role, Role::Observed(_)) && v.variable.name.rsplit('.').next() == Some(name))?;
     let [dim] = of.variable.dims[..] else { return None };
     target.tables.iter().position(|t| t.dim == dim)
 }
@@ -271,4 +271,3 @@ impl DataSource for Tables<'_> {
         })
     }
 }
-

@@ -71,8 +71,7 @@ pub fn rows(all: &[Simulation], which: Which) -> Vec<Row> {
 
 fn row(name: &str, which: Which, found: &[&Quantity], quantities: f64) -> Row {
     let of = found.iter().map(|q| q.of).max().unwrap_or(0);
-    let u: Vec<f64> =
-        found.iter().map(|q| (f64::from(q.rank) + 0.5) / (f64::from(q.of) + 1.0)).collect();
+    let u: Vec<f64> = found.iter().map(|q| (f64::from(q.rank) + 0.5) / (f64::from(q.of) + 1.0)).collect();
     let p = uniformity::p_value(&u, of as usize + 1);
     let part = |is_in: &dyn Fn(&Quantity) -> bool| {
         found.iter().filter(|q| is_in(q)).count() as f64 / found.len() as f64
@@ -97,9 +96,8 @@ fn row(name: &str, which: Which, found: &[&Quantity], quantities: f64) -> Row {
 }
 
 pub fn write(folder: &Path, rows: &[Row]) -> Result<(), TableError> {
-    let real = |name: &str, f: fn(&Row) -> f64| {
-        Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
-    };
+    let real =
+        |name: &str, f: fn(&Row) -> f64| Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()));
     let columns = [
         Output::whole("name", ColumnData::Text(rows.iter().map(|r| r.name.clone()).collect())),
         Output::whole("of", ColumnData::Text(rows.iter().map(|r| r.which.word().to_string()).collect())),

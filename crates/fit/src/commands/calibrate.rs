@@ -58,7 +58,11 @@ pub fn run(args: &cli::Calibrate) -> Result<u8, Problem> {
     }
     if !args.quiet {
         let time = begun.elapsed().as_secs_f64();
-        outcome::say(format!("{}results in {} ({time:.2} s)\n", text(&compiled.target.name, &all), folder.display()))?;
+        outcome::say(format!(
+            "{}results in {} ({time:.2} s)\n",
+            text(&compiled.target.name, &all),
+            folder.display()
+        ))?;
     }
     if cancelled {
         outcome::tell(format!(
@@ -163,7 +167,9 @@ fn saved(folder: &Path, id: &Value) -> Result<Vec<Simulation>, Problem> {
         )));
     }
     let all = written::read(folder).map_err(Problem::input)?;
-    all.ok_or_else(|| Problem::input(format!("{}: its tables are not as they were written", folder.display())))
+    all.ok_or_else(|| {
+        Problem::input(format!("{}: its tables are not as they were written", folder.display()))
+    })
 }
 
 /// The quantities whose ranks are not uniform, in the fits that are trusted.
@@ -207,7 +213,10 @@ fn text(model: &str, all: &[Simulation]) -> String {
     let bad: Vec<&str> = rows.iter().filter(|r| is_off(r)).map(|r| r.name.as_str()).collect();
     out.push('\n');
     if lost > 0 {
-        out.push_str(&format!("no data set that a fit takes could be drawn in {lost} simulations: see {}\n", written::FITS));
+        out.push_str(&format!(
+            "no data set that a fit takes could be drawn in {lost} simulations: see {}\n",
+            written::FITS
+        ));
     }
     out.push_str(&match (n, &bad[..]) {
         (n, _) if n < FEWEST => format!("too few trusted fits to judge by: {n}\n"),

@@ -107,7 +107,10 @@ impl Criticised {
                 }
                 let Some((m, of_other)) = b.outcomes.get(column) else {
                     let has = b.outcomes.keys().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
-                    return Err(differ(format!("`{column}` is observed in {} alone, {} has {has}", a.name, b.name)));
+                    return Err(differ(format!(
+                        "`{column}` is observed in {} alone, {} has {has}",
+                        a.name, b.name
+                    )));
                 };
                 if n != m {
                     return Err(differ(format!(
