@@ -68,6 +68,7 @@ pub mod moments;
 mod nodes;
 pub mod ppc;
 pub mod predictive;
+mod rows;
 pub mod simulate;
 mod tabulate;
 pub mod uniformity;

@@ -15,14 +15,16 @@
 //! is randomised among the equal ones, so that it is uniform under the model too (C. Czado, T. Gneiting and L. Held,
 //! Predictive model assessment for count data, Biometrics 65, 2009).
 //!
-//! Draws go by once for a stretch of terms. Of each term only the largest ratios are kept, which the tail
+//! Draws go by once for a stretch of terms; where a table is long, with no other rows than theirs, and without
+//! ranks, of which those of `predictive.parquet` say the same. Of each term only the largest ratios are kept, which the tail
 //! is fitted to; of a draw outside the tail `w p(y_i | theta)` is one, so sums are enough.
 
 use std::ops::Range;
 use std::path::Path;
 
-use graph::ir::{DimId, NodeId};
+use graph::ir::{DimId, Graph, NodeId};
 use graph::program::Options;
+use graph::value::Bindings;
 use model::{Observed, Role, Stands, Target, Terms};
 use numerics::lanes::Lanes;
 use numerics::psis::{smooth_tail, tail_length};
@@ -30,27 +32,42 @@ use numerics::random::{Counter, Key};
 use tables::{ColumnData, Output};
 
 use crate::ancestral::stream;
-use crate::drawer::{Drawer, batch_of, element_of};
+use crate::drawer::{Drawer, batch_of, element_of, strides};
 use crate::error::AnswerError;
 use crate::nodes::{Nodes, Values};
 use crate::predictive::evenly;
+use crate::rows::cut;
 use crate::tabulate::{Columns, Files, counted, seen};
 use crate::uniformity;
 
 /// The table of the terms.
 pub const FILE: &str = "loo.parquet";
-/// Terms times draws, beyond which fewer draws are taken, and the fewest for its sake.
-const WORK: usize = 1 << 26;
-const LEAST_DRAWS: usize = 1000;
 /// Predictions drawn for the ranks, and the most for one: a rank is then known to 0.016.
 const RANKED: usize = 1 << 20;
 const MOST_RANKED: usize = 1000;
-/// Numbers kept between two passes: 64 MiB.
-const KEPT: usize = 1 << 23;
+/// Draws of a block, at most.
+const MOST_LANES: usize = 80;
 /// Numbers of a block of draws that is evaluated at once.
 const BLOCK: usize = 1 << 22;
 /// The points at which the distribution of ranks is tested.
 const POINTS: usize = 100;
+
+/// How much is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Numbers kept at a time: 128 MiB.
+    pub kept: usize,
+    /// Terms times draws, beyond which fewer draws are taken.
+    pub work: usize,
+    /// The fewest draws taken for the sake of `work`.
+    pub least_draws: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { kept: 1 << 24, work: 1 << 25, least_draws: 500 }
+    }
+}
 
 /// What leaving out each term in turn says of a model.
 #[derive(Clone, PartialEq, Debug)]
@@ -108,6 +125,7 @@ pub fn write(
     z: &Lanes,
     seed: u64,
     options: &Options,
+    budget: &Budget,
     folder: &Path,
 ) -> Result<Option<Loo>, AnswerError> {
     let items = items(target, seed)?;
@@ -115,59 +133,127 @@ pub fn write(
     if total == 0 {
         return Ok(None);
     }
-    let nodes: Vec<NodeId> = items.iter().flat_map(|i| i.nodes(target)).collect();
-    let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
-    let draws = evenly(z.lanes(), (WORK / total).max(LEAST_DRAWS));
+    let draws = evenly(z.lanes(), (budget.work / total).max(budget.least_draws));
     let ranked = evenly(draws.len(), (RANKED / total).clamp(100, MOST_RANKED));
-    let lanes = (BLOCK / (nodes.n_out() + target.n_inputs()).max(1)).clamp(8, 80) / 8 * 8;
-    let layout = Layout::new(draws.len(), lanes);
-    let most = (KEPT / layout.numbers()).max(1);
-    let mut files = Files::new(folder);
-    let mut sums = Sums::new(&items);
-    let mut start = 0;
-    while start < total {
-        let chunk = start..total.min(start + most);
-        let mut terms = vec![Term::default(); chunk.len()];
-        let mut kept = vec![[0.0; 2]; chunk.len() * layout.capacity];
-        let mut filled = 0;
-        for (k, block) in draws.chunks(lanes).enumerate() {
-            let mut inputs = Lanes::zeros(target.n_inputs(), block.len());
-            for (lane, &d) in block.iter().enumerate() {
-                (0..z.n()).for_each(|i| inputs.set(i, lane, z.get(i, d as usize)));
-            }
-            inputs.pad();
-            let values = nodes.eval(&inputs);
-            let first = (k * lanes) as u32;
-            let is_ranked: Vec<bool> =
-                (0..block.len() as u32).map(|lane| ranked.binary_search(&(first + lane)).is_ok()).collect();
-            let block = Block { target, items: &items, values, draws: block, is_ranked: &is_ranked, seed };
-            let compress = filled + 2 * lanes > layout.capacity;
-            block.fill(&chunk, &mut kept, &mut terms, layout, filled, compress, options.threads)?;
-            filled += block.draws.len();
-            if compress {
-                filled = layout.keep;
-            }
+    let mut work = Work {
+        target,
+        z,
+        draws: &draws,
+        ranked: &ranked,
+        seed,
+        options,
+        kept: budget.kept,
+        files: Files::new(folder),
+        sums: Sums::new(&items),
+    };
+    let most = (budget.kept / Layout::new(draws.len(), MOST_LANES).numbers()).max(1);
+    if total <= most {
+        work.terms(&target.graph, &target.bindings, &items)?;
+    } else {
+        for item in &items {
+            work.by_rows(item, most)?;
         }
-        let rows = kept
-            .chunks_mut(layout.capacity)
-            .zip(&mut terms)
-            .map(|(kept, term)| term.finish(&mut kept[..filled], layout.tail));
-        let rows: Vec<Row> = rows.collect();
-        tabulate(target, &items, &chunk, &rows, &mut sums, &mut files)?;
-        start = chunk.end;
     }
-    files.finish()?;
-    Ok(Some(sums.finish(target, &items, draws.len())))
+    work.files.finish()?;
+    Ok(Some(work.sums.finish(target, &items, draws.len())))
+}
+
+/// All terms under way.
+struct Work<'a> {
+    target: &'a Target,
+    z: &'a Lanes,
+    draws: &'a [u32],
+    /// Positions among the draws.
+    ranked: &'a [u32],
+    seed: u64,
+    options: &'a Options,
+    kept: usize,
+    files: Files<'a>,
+    sums: Sums,
+}
+
+impl Work<'_> {
+    /// The terms of an item, about `most` at a time, each time with no other rows than theirs.
+    fn by_rows(&mut self, item: &Item<'_>, most: usize) -> Result<(), AnswerError> {
+        let table = self.target.tables.iter().find(|t| item.dims.contains(&t.dim));
+        let whole = |work: &mut Self| {
+            work.terms(&work.target.graph, &work.target.bindings, std::slice::from_ref(item))
+        };
+        let Some(table) = table else { return whole(self) };
+        let beside = (self.target.count(&item.dims) / table.n_rows.max(1)).max(1);
+        let each = (most / beside).max(1);
+        let mut start = 0;
+        while start < table.n_rows {
+            let range = start..table.n_rows.min(start + each);
+            start = range.end;
+            let part = item.of_rows(self.target, table.dim, &range);
+            if part.n() == 0 {
+                continue;
+            }
+            let Some(cut) = cut(self.target, &[item.log_prob], table.dim, &range) else { return whole(self) };
+            let part = Item { log_prob: cut.nodes[0], ..part };
+            self.terms(&cut.graph, &cut.bindings, &[part])?;
+        }
+        Ok(())
+    }
+
+    /// The terms of `items`, whose nodes are in `graph`; as often as they need room.
+    fn terms(&mut self, graph: &Graph, bindings: &Bindings, items: &[Item<'_>]) -> Result<(), AnswerError> {
+        let (target, z, draws) = (self.target, self.z, self.draws);
+        let total: usize = items.iter().map(|i| i.n()).sum();
+        let nodes: Vec<NodeId> = items.iter().flat_map(|i| i.nodes(target)).collect();
+        let mut nodes = Nodes::new(graph, &nodes, bindings, self.options)?;
+        let lanes = (BLOCK / (nodes.n_out() + target.n_inputs()).max(1)).clamp(8, MOST_LANES) / 8 * 8;
+        let layout = Layout::new(draws.len(), lanes);
+        let most = (self.kept / layout.numbers()).max(1);
+        let mut start = 0;
+        while start < total {
+            let chunk = start..total.min(start + most);
+            let mut terms = vec![Term::default(); chunk.len()];
+            let mut kept = vec![[0.0; 2]; chunk.len() * layout.capacity];
+            let mut filled = 0;
+            for (k, block) in draws.chunks(lanes).enumerate() {
+                let mut inputs = Lanes::zeros(target.n_inputs(), block.len());
+                for (lane, &d) in block.iter().enumerate() {
+                    (0..z.n()).for_each(|i| inputs.set(i, lane, z.get(i, d as usize)));
+                }
+                inputs.pad();
+                let values = nodes.eval(&inputs);
+                let first = (k * lanes) as u32;
+                let is_ranked = |lane| self.ranked.binary_search(&(first + lane)).is_ok();
+                let is_ranked: Vec<bool> = (0..block.len() as u32).map(is_ranked).collect();
+                let block =
+                    Block { target, items, values, draws: block, is_ranked: &is_ranked, seed: self.seed };
+                let compress = filled + 2 * lanes > layout.capacity;
+                let room = Room { layout, filled, compress };
+                block.fill(&chunk, &mut kept, &mut terms, room, self.options.threads)?;
+                filled += block.draws.len();
+                if compress {
+                    filled = layout.keep;
+                }
+            }
+            let rows = kept.chunks_mut(layout.capacity).zip(&mut terms);
+            let rows: Vec<Row> =
+                rows.map(|(kept, term)| term.finish(&mut kept[..filled], layout.tail)).collect();
+            tabulate(target, items, &chunk, &rows, &mut self.sums, &mut self.files)?;
+            start = chunk.end;
+        }
+        Ok(())
+    }
 }
 
 /// An observed variable with its terms.
 struct Item<'t> {
+    /// Among all.
+    position: usize,
     variable: usize,
     observed: &'t Observed,
     log_prob: NodeId,
     dims: Vec<DimId>,
     /// The terms that count, by position.
     terms: Vec<usize>,
+    /// Where they are among the elements of `log_prob`.
+    places: Vec<usize>,
     /// The values that are ranked, by position in `terms`: each term is one number that the model draws.
     ranked: Vec<f64>,
     digest: u64,
@@ -207,7 +293,8 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
         let ranked = terms.iter().map(rank).collect();
         let key = Key::new(seed, "loo", &of.variable.name, "");
         let digest = digest.0;
-        out.push(Item { variable: l.variable, observed, log_prob, dims, terms, ranked, digest, key });
+        let (position, variable, places) = (out.len(), l.variable, terms.clone());
+        out.push(Item { position, variable, observed, log_prob, dims, terms, places, ranked, digest, key });
     }
     Ok(out)
 }
@@ -215,6 +302,18 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
 impl Item<'_> {
     fn n(&self) -> usize {
         self.terms.len()
+    }
+
+    /// The terms of some rows; their values are not ranked.
+    fn of_rows(&self, target: &Target, rows: DimId, range: &Range<usize>) -> Item<'_> {
+        let at = self.dims.iter().position(|d| *d == rows).unwrap_or(0);
+        let (inner, n) = (strides(target, &self.dims)[at], target.size(rows));
+        let row = |t: usize| t / inner % n;
+        let terms: Vec<usize> = self.terms.iter().copied().filter(|&t| range.contains(&row(t))).collect();
+        let place = |&t: &usize| (t / (inner * n) * range.len() + row(t) - range.start) * inner + t % inner;
+        let places = terms.iter().map(place).collect();
+        let ranked = vec![f64::NAN; terms.len()];
+        Item { terms, places, ranked, dims: self.dims.clone(), ..*self }
     }
 
     fn is_ranked(&self) -> bool {
@@ -264,6 +363,14 @@ impl Layout {
     fn numbers(self) -> usize {
         2 * self.capacity + std::mem::size_of::<Term>() / 8
     }
+}
+
+/// Where a block of draws goes, and whether there is none for another behind it.
+#[derive(Clone, Copy)]
+struct Room {
+    layout: Layout,
+    filled: usize,
+    compress: bool,
 }
 
 /// Sums over the draws of a term that are not kept: ratios `r = -ln p(y | theta)`, in units of `e^largest`.
@@ -401,16 +508,13 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Puts the ratios of the terms in `chunk` behind the `filled` ones.
-    #[allow(clippy::too_many_arguments)]
+    /// Puts the ratios of the terms in `chunk` behind those that are there.
     fn fill(
         &self,
         chunk: &Range<usize>,
         kept: &mut [[f64; 2]],
         terms: &mut [Term],
-        layout: Layout,
-        filled: usize,
-        compress: bool,
+        room: Room,
         threads: usize,
     ) -> Result<(), AnswerError> {
         // A thread costs as much as some thousand draws.
@@ -418,9 +522,9 @@ impl Block<'_> {
         let each = chunk.len().div_ceil(threads);
         let work = |(k, (kept, terms)): (usize, (&mut [[f64; 2]], &mut [Term]))| {
             let start = chunk.start + k * each;
-            self.part(start..start + terms.len(), kept, terms, layout, filled, compress)
+            self.part(start..start + terms.len(), kept, terms, room)
         };
-        let parts = kept.chunks_mut(each * layout.capacity).zip(terms.chunks_mut(each)).enumerate();
+        let parts = kept.chunks_mut(each * room.layout.capacity).zip(terms.chunks_mut(each)).enumerate();
         if threads == 1 {
             return parts.map(work).collect();
         }
@@ -435,10 +539,9 @@ impl Block<'_> {
         part: Range<usize>,
         kept: &mut [[f64; 2]],
         terms: &mut [Term],
-        layout: Layout,
-        filled: usize,
-        compress: bool,
+        room: Room,
     ) -> Result<(), AnswerError> {
+        let Room { layout, filled, compress } = room;
         let lanes = self.draws.len();
         let mut start = 0;
         for item in self.items {
@@ -452,15 +555,15 @@ impl Block<'_> {
             let variable = &self.target.variables[item.variable].variable;
             let mut drawer = item.is_ranked().then(|| Drawer::new(self.target, variable, self.values, true));
             let key = Key::new(self.seed, "loo predict", &variable.name, "");
-            for at in here {
-                let (i, own) = (at - part.start, at - all.start);
-                let (t, value) = (item.terms[own], item.ranked[own]);
+            for k in here {
+                let (i, own) = (k - part.start, k - all.start);
+                let (t, at, value) = (item.terms[own], item.places[own], item.ranked[own]);
                 let kept = &mut kept[i * layout.capacity..(i + 1) * layout.capacity];
                 // Where a prediction equals the value, it lies below it so often.
                 let ties = item.key.uniform(Counter { row: t as u64, ..Counter::default() });
                 for lane in 0..lanes {
                     let reader = self.values.lane(lane);
-                    let ll = reader.get(place, t);
+                    let ll = reader.get(place, at);
                     let ratio = if ll.is_nan() { f64::NEG_INFINITY } else { -ll };
                     let mut rank = f64::NAN;
                     if let Some(drawer) = drawer.as_mut().filter(|_| self.is_ranked[lane] && !value.is_nan())
@@ -496,7 +599,7 @@ fn tabulate(
     files: &mut Files,
 ) -> Result<(), AnswerError> {
     let mut start = 0;
-    for (k, item) in items.iter().enumerate() {
+    for item in items {
         let all = start..start + item.n();
         start = all.end;
         let here = all.start.max(chunk.start)..all.end.min(chunk.end);
@@ -505,7 +608,7 @@ fn tabulate(
         }
         let rows = &rows[here.start - chunk.start..here.end - chunk.start];
         let terms = &item.terms[here.start - all.start..here.end - all.start];
-        rows.iter().for_each(|row| sums.add(k, row));
+        rows.iter().for_each(|row| sums.add(item.position, row));
         let name = &target.variables[item.variable].variable.name;
         let columns = Columns::of(target, name, &item.dims, &item.observed.stands);
         let real = |name: &str, f: fn(&Row) -> f64| {

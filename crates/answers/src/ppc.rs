@@ -22,7 +22,7 @@ use crate::ancestral::{Ancestry, Given, World, stream};
 use crate::drawer::Drawer;
 use crate::error::AnswerError;
 use crate::known::Known;
-use crate::moments::{Moments, mean_and_sd, quantile, rank};
+use crate::moments::{Moments, mean_and_sd, quantile_of, rank};
 use crate::nodes::{Nodes, Values};
 use crate::predictive::{Budget, evenly};
 use crate::tabulate::{Columns, Files, counted, seen};
@@ -143,32 +143,31 @@ struct Group {
 }
 
 impl Group {
-    /// The quantities of a data set `y`, of which the group has some elements; `sorted` is room.
-    fn of(&self, y: &[f64], sorted: &mut Vec<f64>, out: &mut Vec<f64>) {
-        sorted.clear();
-        sorted.extend(self.elements.iter().map(|&e| y[e]));
-        let n = sorted.len() as f64;
-        let (mean, sd) = mean_and_sd(sorted);
-        if self.quantities.iter().any(|q| matches!(q, Quantity::Median | Quantity::Min)) {
-            sorted.sort_unstable_by(f64::total_cmp);
-        }
-        let share = |x: f64| sorted.iter().filter(|v| **v == x).count() as f64 / n;
+    /// The quantities of a data set `y`, of which the group has some elements; `values` is room.
+    fn of(&self, y: &[f64], values: &mut Vec<f64>, out: &mut Vec<f64>) {
+        values.clear();
+        values.extend(self.elements.iter().map(|&e| y[e]));
+        let n = values.len() as f64;
+        let (mean, sd) = mean_and_sd(values);
+        let share = |x: f64| values.iter().filter(|v| **v == x).count() as f64 / n;
+        let least = || values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = || values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         // A replicate that could not be drawn has no order.
-        let at = |p: f64| if mean.is_nan() { f64::NAN } else { quantile(sorted, p) };
+        let known = |x: f64| if mean.is_nan() { f64::NAN } else { x };
         for q in &self.quantities {
             out.push(match q {
                 Quantity::Mean => mean,
                 Quantity::Sd => sd,
                 // Of the moments, as they are; 0 where all values are the same, and so below.
                 Quantity::Skewness => {
-                    let moment = |k: i32| sorted.iter().map(|x| (x - mean).powi(k)).sum::<f64>() / n;
+                    let moment = |k: i32| values.iter().map(|x| (x - mean).powi(k)).sum::<f64>() / n;
                     ratio(moment(3), moment(2).powf(1.5))
                 }
-                Quantity::Min => at(0.0),
-                Quantity::Q25 => at(0.25),
-                Quantity::Median => at(0.5),
-                Quantity::Q75 => at(0.75),
-                Quantity::Max => at(1.0),
+                Quantity::Min => known(least()),
+                Quantity::Q25 => known(quantile_of(&mut values.clone(), 0.25)),
+                Quantity::Median => known(quantile_of(&mut values.clone(), 0.5)),
+                Quantity::Q75 => known(quantile_of(&mut values.clone(), 0.75)),
+                Quantity::Max => known(most()),
                 Quantity::Zeros => share(0.0),
                 Quantity::Lag1 => {
                     let off = |e: usize| y[e] - mean;
@@ -324,8 +323,8 @@ impl Item {
     ) -> Result<(), AnswerError> {
         let of = &target.variables[self.variable].variable;
         let table = target.tables.iter().find(|t| of.dims.contains(&t.dim)).map_or("", |t| &t.name);
-        let (mut sorted, mut observed) = (Vec::new(), Vec::new());
-        self.groups.iter().for_each(|g| g.of(&self.observed, &mut sorted, &mut observed));
+        let (mut values, mut observed) = (Vec::new(), Vec::new());
+        self.groups.iter().for_each(|g| g.of(&self.observed, &mut values, &mut observed));
         let rows: Vec<(&Group, &Quantity)> =
             self.groups.iter().flat_map(|g| g.quantities.iter().map(move |q| (g, q))).collect();
         let (mut moments, mut ps) = (Vec::new(), Vec::new());
@@ -400,7 +399,7 @@ impl Block<'_> {
 
     fn part(&self, lanes: &[usize]) -> Result<Vec<Vec<f64>>, AnswerError> {
         let mut out = vec![Vec::new(); lanes.len()];
-        let mut sorted = Vec::new();
+        let mut values = Vec::new();
         for item in self.items {
             let of = &self.target.variables[item.variable].variable;
             // As they came into the data.
@@ -419,7 +418,7 @@ impl Block<'_> {
                     drawer.draw(k, reader, &chosen, &mut uniforms, &mut value)?;
                     drawer.elements(k).zip(&value).for_each(|(e, &x)| y[e] = x);
                 }
-                item.groups.iter().for_each(|g| g.of(&y, &mut sorted, out));
+                item.groups.iter().for_each(|g| g.of(&y, &mut values, out));
             }
         }
         Ok(out)

@@ -2,7 +2,7 @@
 
 mod common;
 
-use answers::loo::{self, Loo};
+use answers::loo::{self, Budget, Loo};
 use common::{Scratch, compile, real, text};
 use graph::program::Options;
 use model::Target;
@@ -23,7 +23,8 @@ fn normals(of: &[(f64, f64)], n: usize) -> Lanes {
 }
 
 fn write(target: &Target, z: &Lanes, threads: usize, folder: &Scratch) -> Option<Loo> {
-    loo::write(target, z, 1, &Options { threads, ..Options::default() }, folder.path()).unwrap()
+    let options = Options { threads, ..Options::default() };
+    loo::write(target, z, 1, &options, &Budget::default(), folder.path()).unwrap()
 }
 
 fn ln_normal(x: f64, m: f64, v: f64) -> f64 {
@@ -232,4 +233,60 @@ observe: {y: 'normal(x + k, 1)', time: 'normal(x - k, 1)'}
 ";
     let reason = "it shares a discrete latent, which is summed out, with other likelihoods";
     assert_eq!(why(shared, csv), [("y".to_string(), reason), ("time".to_string(), reason)]);
+}
+
+/// Groups, columns side by side, a let that is lagged and one that is not of the rows: a long table goes by
+/// some rows at a time, to the same numbers.
+#[test]
+fn some_rows_at_a_time_say_the_same() {
+    let spec = "
+model: long
+data:
+  t: {file: t.csv, rows: i, ordered_by: time, missing: {y: drop}, stack: {x: {columns: [u, v], dim: k}, s: {columns: [a, b], dim: j}}}
+latent:
+  m: normal(0, 1)
+  'd[g]': normal(0, 1)
+  'w[k]': normal(0, 1)
+  'e[i]': normal(0, 1)
+  'z[i]': bernoulli(0.3)
+let:
+  centre: mean(u)
+observe:
+  y: {law: 'normal(m + d[g] + x @ w + 0.1 * e + lag(u, 1, before=0) - centre, 1)', where: 'u > -3'}
+  s: normal(m, 2)
+  n: poisson(exp(0.2 * m + 0.5 * z))
+";
+    let mut csv = String::from("time,g,u,v,y,a,b,n\n");
+    let wave = |i: usize, f: f64| (f * i as f64).sin();
+    for i in 0..60 {
+        let g = ["p", "q", "r"][i % 3];
+        let y = if i == 7 { String::new() } else { format!("{}", 2.0 * wave(i, 0.7)) };
+        let (u, v, a, b) = (wave(i, 1.3), wave(i, 2.1), wave(i, 3.3), wave(i, 0.2));
+        csv.push_str(&format!("{i},{g},{u},{v},{y},{a},{b},{}\n", i % 4));
+    }
+    let target = compile(spec, &[("t.csv", &csv)]);
+    let z = normals(&vec![(0.1, 0.4); target.coordinates().len()], 500);
+    let folders = [Scratch::new("loo-whole"), Scratch::new("loo-rows")];
+    let options = Options::default();
+    let of = |kept: usize, folder: &Scratch| {
+        let budget = Budget { kept, ..Budget::default() };
+        loo::write(&target, &z, 1, &options, &budget, folder.path()).unwrap().unwrap()
+    };
+    let (whole, parts) = (of(1 << 24, &folders[0]), of(6000, &folders[1]));
+    assert_eq!((whole.n, parts.n), (59 + 120 + 60, 59 + 120 + 60));
+    assert!((whole.elpd - parts.elpd).abs() < 1e-8 && whole.bad == parts.bad);
+    let sorted = |folder: &Scratch| {
+        let t = folder.table("loo.parquet");
+        let (columns, rows) = (text(&t, "column"), real(&t, "row"));
+        let numbers = ["elpd_loo", "mcse", "p_loo", "pareto_k"].map(|c| real(&t, c));
+        let mut all: Vec<(String, u64, Vec<f64>)> = (0..t.n_rows)
+            .map(|i| (columns[i].clone(), rows[i] as u64, numbers.iter().map(|n| n[i]).collect()))
+            .collect();
+        all.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        all
+    };
+    for (a, b) in sorted(&folders[0]).iter().zip(&sorted(&folders[1])) {
+        assert_eq!((&a.0, a.1), (&b.0, b.1));
+        assert!(a.2.iter().zip(&b.2).all(|(x, y)| (x - y).abs() < 1e-7), "{a:?} {b:?}");
+    }
 }

@@ -180,7 +180,7 @@ impl Run<'_> {
         let seed = self.options.seed;
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
-        let loo = answers::loo::write(target, z, seed, self.machine, folder)?;
+        let loo = answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?;
         let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
         let prior = prior::write(target, density, &columns, seed, self.machine, folder)?;
         timings.answers = begun.elapsed();
