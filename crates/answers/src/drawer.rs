@@ -12,6 +12,7 @@ const ORDER_ATTEMPTS: usize = 100_000;
 /// Where a node's element for a value is: its strides along the dimensions that are walked.
 #[derive(Debug)]
 struct Operand {
+    node: NodeId,
     place: Place,
     /// (slot, stride)
     along: Vec<(usize, usize)>,
@@ -177,6 +178,14 @@ impl<'t> Drawer<'t> {
         drawing.draw_given(Elements { values, ends }, known, uniforms, out).map_err(|e| failed(e.to_string()))
     }
 
+    /// The elements of nodes that value `k` is drawn by.
+    pub fn reads(&mut self, k: usize, discrete: &dyn Fn(usize, usize) -> usize) -> Vec<(NodeId, usize)> {
+        self.go_to(k, discrete);
+        let mut out = Vec::new();
+        reads(&self.step, &mut self.at, self.event.len(), &mut out);
+        out
+    }
+
     /// Walks to value `k`, with the positions of the values of discrete latents there.
     fn go_to(&mut self, k: usize, discrete: &dyn Fn(usize, usize) -> usize) {
         let mut rest = k;
@@ -208,7 +217,7 @@ fn compile<'t>(
         let dims = &target.graph.ty(n).dims;
         let along = dims.iter().zip(strides(target, dims)).filter(|(d, _)| !own.contains(d));
         let along = along.map(|(&d, stride)| (slot_of(d, slots), stride)).collect();
-        Operand { place: nodes.place(n), along, own: steps(target, dims, own) }
+        Operand { node: n, place: nodes.place(n), along, own: steps(target, dims, own) }
     };
     match recipe {
         Recipe::Law { sampler, params, own } => {
@@ -253,6 +262,41 @@ fn compile<'t>(
             }
         }
         Recipe::Computed { value, .. } => Step::Computed(operand(*value, &[], slots)),
+    }
+}
+
+/// The elements that a draw of `n_event` elements reads.
+fn reads(step: &Step<'_>, at: &mut Vec<usize>, n_event: usize, out: &mut Vec<(NodeId, usize)>) {
+    let one = |o: &Operand, at: &[usize]| (o.node, o.start(at));
+    match step {
+        Step::Law { params, .. } => {
+            for p in params {
+                let start = p.start(at);
+                out.extend(p.own.iter().map(|step| (p.node, start + step)));
+            }
+        }
+        Step::Truncated { base, lower, upper } => {
+            out.extend(lower.iter().chain(upper).map(|o| one(o, at)));
+            reads(base, at, n_event, out);
+        }
+        Step::Ordered { base, slot, .. } => {
+            for i in 0..n_event {
+                at[*slot] = i;
+                reads(base, at, 1, out);
+            }
+        }
+        Step::Mixture { weights, components } => {
+            out.extend(weights.iter().map(|o| one(o, at)));
+            components.iter().for_each(|c| reads(c, at, n_event, out));
+        }
+        Step::MixtureOver { weights, component, slot, n } => {
+            for k in 0..*n {
+                at[*slot] = k;
+                out.push(one(weights, at));
+                reads(component, at, n_event, out);
+            }
+        }
+        Step::Computed(value) => out.push(one(value, at)),
     }
 }
 

@@ -34,6 +34,20 @@ pub enum AnswerError {
         "`{name}` depends on the observed `{column}`, which is drawn after it: the model has no order to draw in"
     )]
     BeforeData { name: String, column: String },
+    /// Values that wait for each other.
+    #[error("{value} depends on {on}: the model has no order to draw in")]
+    Circle { value: String, on: String },
+    /// A law reads data that draws of a let do not change.
+    #[error(
+        "`{name}` reads `{column}`, which would stay as it was: what is drawn is `{computed}`, a let computed from it; write the law of `{name}` with `{computed}`, or observe `{column}` itself"
+    )]
+    NotPutBack { name: String, column: String, computed: String },
+    /// A law reads functions that were computed beforehand.
+    #[error("`{name}` reads a basis at the values of `{column}` in the file: it cannot follow what is drawn")]
+    Basis { name: String, column: String },
+    /// A drawn value that another part of the model has no level for.
+    #[error("`{name}` was drawn as {value}, which is no level of the model that reads it")]
+    NoLevel { name: String, value: String },
     /// A term that no draw obeys.
     #[error("the density has a factor, `{name}`: it says how likely values are, not how they are drawn")]
     Factor { name: String },

@@ -51,12 +51,20 @@ pub struct Reach {
 
 /// Everything that `nodes` are computed from.
 pub fn reach(g: &Graph, nodes: &[NodeId]) -> Reach {
+    reach_until(g, nodes, |_| false)
+}
+
+/// The same, but for what nodes that are an `end` are computed from.
+pub fn reach_until(g: &Graph, nodes: &[NodeId], end: impl Fn(NodeId) -> bool) -> Reach {
     let mut seen: HashSet<NodeId> = nodes.iter().copied().collect();
     let mut open = nodes.to_vec();
     let mut out = Reach { nodes: HashSet::new(), inputs: HashSet::new(), dims: HashSet::new() };
     while let Some(n) = open.pop() {
         let node = g.node(n);
         out.dims.extend(&node.ty.dims);
+        if end(n) {
+            continue;
+        }
         if let Op::Input(id) = node.op {
             out.inputs.insert(id);
         }

@@ -524,9 +524,9 @@ impl Block<'_> {
             let start = chunk.start + k * each;
             self.part(start..start + terms.len(), kept, terms, room)
         };
-        let parts = kept.chunks_mut(each * room.layout.capacity).zip(terms.chunks_mut(each)).enumerate();
+        let mut parts = kept.chunks_mut(each * room.layout.capacity).zip(terms.chunks_mut(each)).enumerate();
         if threads == 1 {
-            return parts.map(work).collect();
+            return parts.try_for_each(work);
         }
         std::thread::scope(|scope| {
             let work: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();

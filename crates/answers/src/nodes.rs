@@ -36,6 +36,25 @@ impl Values {
         Ok(Values { places, fixed, out: Lanes::zeros(0, 1) })
     }
 
+    /// Room for the values of nodes that have so many elements, to be [set](Values::set).
+    pub fn blank(nodes: impl Iterator<Item = (NodeId, usize)>) -> Values {
+        let (mut places, mut n) = (HashMap::new(), 0);
+        for (node, len) in nodes {
+            places.entry(node).or_insert_with(|| {
+                n += len;
+                Place::Fixed(n - len)
+            });
+        }
+        Values { places, fixed: vec![0.0; n], out: Lanes::zeros(0, 1) }
+    }
+
+    /// Sets an element of a node that does not vary by lane.
+    pub fn set(&mut self, n: NodeId, element: usize, value: f64) {
+        if let Place::Fixed(start) = self.places[&n] {
+            self.fixed[start + element] = value;
+        }
+    }
+
     pub fn place(&self, n: NodeId) -> Place {
         self.places[&n]
     }

@@ -109,7 +109,16 @@ pub fn write(
     Ok(Written { files: files.finish()?, draws: draws.len(), unpredicted, undrawn, alone })
 }
 
-/// The draws of discrete latents that do not vary by row, as columns (`k`, `k[a]`), for all draws.
+/// What is drawn of what the density sums out, as columns (`k`, `k[a]`), for all draws.
+#[derive(Default)]
+pub struct DrawnBack {
+    /// Discrete latents that do not vary by row.
+    pub latents: Vec<(String, Vec<f64>)>,
+    /// [`Target::made_of_discrete`].
+    pub made_of_them: Vec<(String, Vec<f64>)>,
+}
+
+/// The draws of discrete latents that do not vary by row, and of what is made of discrete ones.
 ///
 /// # Errors
 /// As [`write`].
@@ -118,29 +127,48 @@ pub fn discrete_draws(
     known: &Known,
     seed: u64,
     options: &Options,
-) -> Result<Vec<(String, Vec<f64>)>, AnswerError> {
+) -> Result<DrawnBack, AnswerError> {
     let by_row = |d: &model::Discrete| d.dims.iter().any(|&x| target.graph.is_row(x));
     let wanted: Vec<usize> = (0..target.discrete.len()).filter(|&k| !by_row(&target.discrete[k])).collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
+    let mut out = DrawnBack::default();
+    if wanted.is_empty() && target.made_of_discrete.is_empty() {
+        return Ok(out);
     }
     let given = Given::new();
     let mut ancestry = Ancestry::new(target, known, &given, seed, options)?;
-    let mut out: Vec<(String, Vec<f64>)> = Vec::new();
+    let nodes: Vec<NodeId> = target.made_of_discrete.iter().flat_map(|m| m.variable.law.nodes()).collect();
+    let mut nodes = Nodes::new(&target.graph, &nodes, &target.bindings, options)?;
+    let new = |name: String| (name, Vec::new());
     for &k in &wanted {
         let d = &target.discrete[k];
-        out.extend(d.columns(d.labels.len()).into_iter().map(|name| (name, Vec::new())));
+        out.latents.extend(d.columns(d.labels.len()).into_iter().map(new));
     }
+    out.made_of_them.extend(target.made_of_discrete.iter().flat_map(|m| m.columns()).map(new));
     let all: Vec<u32> = (0..known.n_draws() as u32).collect();
     for block in all.chunks(80) {
         let world = ancestry.world(block)?;
-        let mut column = 0;
+        let mut columns = out.latents.iter_mut();
         for &k in &wanted {
             let d = &target.discrete[k];
-            for e in 0..d.labels.len() {
+            for (e, column) in (0..d.labels.len()).zip(&mut columns) {
                 let values = (0..block.len()).map(|lane| d.first + world.discrete(k, e, lane) as f64);
-                out[column].1.extend(values);
-                column += 1;
+                column.1.extend(values);
+            }
+        }
+        if target.made_of_discrete.is_empty() {
+            continue;
+        }
+        let values = nodes.eval(&world.z);
+        let mut columns = out.made_of_them.iter_mut();
+        for made in &target.made_of_discrete {
+            let mut drawer = Drawer::new(target, &made.variable, values, false);
+            for (e, column) in (0..drawer.n_values()).zip(&mut columns) {
+                for lane in 0..block.len() {
+                    let chosen = |k, e| world.discrete(k, e, lane);
+                    let mut value = [0.0];
+                    drawer.draw(e, values.lane(lane), &chosen, &mut || 0.5, &mut value)?;
+                    column.1.push(value[0]);
+                }
             }
         }
     }

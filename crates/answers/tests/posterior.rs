@@ -226,7 +226,7 @@ fn discrete_latents_are_drawn_back_from_their_joint_law() {
     let folder = Scratch::new("nested");
     let files = write(&target, &known, &all_draws(N), 1, &folder);
     assert_eq!(files, ["draws_t.parquet", "predictive.parquet", "rows_t.parquet"]);
-    let tops = discrete_draws(&target, &known, 1, &Options::default()).unwrap();
+    let tops = discrete_draws(&target, &known, 1, &Options::default()).unwrap().latents;
     assert_eq!(tops.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["top"]);
     let tops = &tops[0].1;
     let se = |p: f64| (p * (1.0 - p) / N as f64).sqrt();
@@ -252,6 +252,31 @@ fn discrete_latents_are_drawn_back_from_their_joint_law() {
     // A prediction keeps the row's regime.
     let predicted = real(&folder.table("predictive.parquet"), "mean");
     close("y", predicted[0], 2.0 * p_k[0] / total, 2.0 / (N as f64).sqrt());
+}
+
+/// A let that is made of a discrete latent has the value of the one that is drawn with it.
+#[test]
+fn lets_made_of_discrete_latents_are_drawn_with_them() {
+    let spec = NESTED
+        .replace("categorical([0.4, 0.6])", "categorical(p)")
+        .replace("  q[v]:", "  p[v]: [0.4, 0.6]\n  level[v]: [10, 20]\n  shifted: level[top] + b\n  doubled[w]: 2 * top * s\n  s[w]: [1, 3]\n  q[v]:")
+        .replace("dims: {v: 2}", "dims: {v: 2, w: [one, three]}")
+        .replace("report: [b, top, k]", "report: [b, top, shifted, doubled]")
+        .replace("  draws: [k]\n", "");
+    let target = compile(&spec, &[("t.csv", "y\n2.5\n-0.3\n1.2\n")]);
+    let mut z = Lanes::zeros(1, 500);
+    (0..500).for_each(|d| z.set(0, d, 0.01 * d as f64));
+    let known = Known::all(&target, &z);
+    let drawn = discrete_draws(&target, &known, 1, &Options::default()).unwrap();
+    let names = |columns: &[(String, Vec<f64>)]| columns.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&drawn.latents), ["top"]);
+    assert_eq!(names(&drawn.made_of_them), ["shifted", "doubled[one]", "doubled[three]"]);
+    let tops = &drawn.latents[0].1;
+    assert!(tops.contains(&1.0) && tops.contains(&2.0));
+    for (d, top) in tops.iter().enumerate() {
+        let value = |k: usize| drawn.made_of_them[k].1[d];
+        assert_eq!([value(0), value(1), value(2)], [10.0 * top + 0.01 * d as f64, 2.0 * top, 6.0 * top]);
+    }
 }
 
 #[test]

@@ -211,17 +211,26 @@ fn what_has_no_order_to_draw_in_is_refused() {
     let head = "model: m\ndata: {t: {file: t.csv, rows: i}}\nlatent:\n  a: normal(0, 1)\n";
     let circle = compile(&format!("{head}observe:\n  y: normal(z, 1)\n  z: normal(y, 1)\n"), &data);
     let error = simulate(&circle, &Given::new(), 1, 1, &Options::default()).unwrap_err();
-    assert!(matches!(error, AnswerError::BeforeData { .. }), "{error}");
+    assert!(matches!(error, AnswerError::Circle { .. }), "{error}");
+    let says = "`z` in row 1 depends on `y` in row 1, which depends on it";
+    assert!(error.to_string().starts_with(says), "{error}");
+    let itself = compile(&format!("{head}observe:\n  y: normal(a + mean(y), 1)\n"), &data);
+    let error = simulate(&itself, &Given::new(), 1, 1, &Options::default()).unwrap_err();
+    assert!(error.to_string().starts_with("`y` in row 1 depends on itself"), "{error}");
     let before = compile(&format!("{head}  b[i]: normal(y, 1)\nobserve:\n  y: normal(a, 1)\n"), &data);
     let error = simulate(&before, &Given::new(), 1, 1, &Options::default()).unwrap_err();
     assert!(matches!(&error, AnswerError::BeforeData { name, .. } if name == "b"), "{error}");
-    let text = format!("{head}let:\n  w: log(z)\nobserve:\n  w: normal(a, 1)\n  y: normal(w, 1)\n");
-    let computed = compile(&text, &data);
-    let error = simulate(&computed, &Given::new(), 1, 1, &Options::default()).unwrap_err();
-    assert!(matches!(&error, AnswerError::BeforeData { name, .. } if name == "y"), "{error}");
-    let alone = compile(&text.replace("  y: normal(w, 1)\n", ""), &data);
-    let sets = simulate(&alone, &Given::new(), 2, 1, &Options::default()).unwrap();
+    // A let that is drawn is not put back into its column, so only the let can be read.
+    let text = format!("{head}let:\n  w: log(z)\nobserve:\n  w: normal(a, 1)\n  y: normal(z, 1)\n");
+    let error = simulate(&compile(&text, &data), &Given::new(), 1, 1, &Options::default()).unwrap_err();
+    let is_told = matches!(&error, AnswerError::NotPutBack { name, column, computed }
+        if (name.as_str(), column.as_str(), computed.as_str()) == ("y", "z", "w"));
+    assert!(is_told, "{error}");
+    let by_let = compile(&text.replace("normal(z, 1)", "normal(w, 0.001)"), &data);
+    let sets = simulate(&by_let, &Given::new(), 2, 1, &Options::default()).unwrap();
     assert_eq!((sets[0].columns[0].table, sets[0].columns[0].column.as_str()), (None, "w"));
+    let (w, y) = (cell(&sets, "w", 1), cell(&sets, "y", 1));
+    assert!(w.iter().zip(&y).all(|(w, y)| (w - y).abs() < 0.01), "{w:?} {y:?}");
     let factor = compile(&format!("{head}factor:\n  f: -a^2\n"), &[("t.csv", data[0].1)]);
     let error = simulate(&factor, &Given::new(), 1, 1, &Options::default()).unwrap_err();
     assert!(matches!(&error, AnswerError::Factor { name } if name == "f"), "{error}");

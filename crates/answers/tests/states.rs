@@ -201,7 +201,7 @@ fn hidden_states_are_drawn_back_from_their_joint_law() {
     let (is_far, expected) = by_paths(1.0 / (1.0 + (-u).exp()));
     let error = |p: f64| (p * (1.0 - p) / N as f64).sqrt();
     let known = Known::all(&target, &z);
-    let discrete = predictive::discrete_draws(&target, &known, 1, &Options::default()).unwrap();
+    let discrete = predictive::discrete_draws(&target, &known, 1, &Options::default()).unwrap().latents;
     assert_eq!(discrete.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["far"]);
     let far = &discrete[0].1;
     close("far", mean(far), is_far, error(is_far));
@@ -320,12 +320,12 @@ fn what_has_no_law_without_data_is_refused() {
     let given = answers::simulate::given(&target, &[("log_s".into(), 1.0), ("log_r".into(), 1.0)]).unwrap();
     let error = simulate(&target, &given, 2, 1, &options).unwrap_err();
     assert!(matches!(&error, AnswerError::Improper { name, law } if name == "z" && law == "flat"), "{error}");
-    // Its next value would depend on what is drawn after all states.
-    let text = SIMULATED.replace("a * z + x", "a * z + lag(y, 1)");
+    // Discrete states are drawn before all data.
+    let text = SIMULATED.replace("where(k, 0.9, 0.4)", "where(k, 0.9, where(lag(n, 1) > 1, 0.4, 0.1))");
     let target = compile(&text, &[("t.csv", GRID)]);
     let error = simulate(&target, &Given::new(), 2, 1, &options).unwrap_err();
     assert!(
-        matches!(&error, AnswerError::BeforeData { name, column } if name == "z" && column == "y"),
+        matches!(&error, AnswerError::BeforeData { name, column } if name == "k" && column == "n"),
         "{error}"
     );
 }

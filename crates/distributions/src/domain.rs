@@ -28,7 +28,8 @@ pub enum Domain {
     Ascending,
     /// An element of a symmetric positive definite matrix.
     PositiveDefinite,
-    /// An element of a lower triangular matrix with a positive diagonal, of which nothing above is read.
+    /// An element of a lower triangular matrix with a positive diagonal. Densities read nothing above it;
+    /// constants and data are zero there.
     CholeskyFactor,
 }
 
@@ -80,10 +81,15 @@ impl Domain {
                 }
                 None => matrix::factor(x, n).err().map(|(row, left)| Fault::Indefinite { row, left }),
             },
-            Domain::CholeskyFactor => {
-                let row = (0..n).find(|i| x[i * n + i] <= 0.0)?;
-                Some(Fault::Diagonal { row, found: x[row * n + row] })
-            }
+            Domain::CholeskyFactor => (0..n).find_map(|row| {
+                let found = x[row * n + row];
+                let above = (row + 1..n).find(|col| x[row * n + col] != 0.0);
+                match above {
+                    _ if found <= 0.0 => Some(Fault::Diagonal { row, found }),
+                    Some(col) => Some(Fault::Above { row, col, found: x[row * n + col] }),
+                    None => None,
+                }
+            }),
             _ => None,
         }
     }
@@ -123,6 +129,8 @@ pub enum Fault {
     Indefinite { row: usize, left: f64 },
     /// An element on the diagonal of a factor that is not positive.
     Diagonal { row: usize, found: f64 },
+    /// An element above the diagonal of a factor that is not zero.
+    Above { row: usize, col: usize, found: f64 },
 }
 
 impl fmt::Display for Domain {

@@ -526,7 +526,8 @@ fn domains_of_matrices() {
     assert!(!definite.holds(&[2.0, 0.6, 0.6]), "not square");
     assert!(!definite.holds(&[f64::NAN]) && !definite.holds(&[INF]));
     let factor = Domain::CholeskyFactor;
-    assert!(factor.holds(&[1.0, 5.0, -2.0, 0.1]), "above is not read");
+    assert!(factor.holds(&[1.0, 0.0, -2.0, 0.1]));
+    assert!(!factor.holds(&[1.0, 5.0, -2.0, 0.1]), "not zero above the diagonal");
     assert!(!factor.holds(&[1.0, 0.0, 2.0, -0.1]));
     assert!(definite.includes(Support::PositiveDefinite) && factor.includes(Support::CholeskyCorrelation));
     assert!(!definite.includes(Support::CholeskyCorrelation) && !factor.includes(Support::REAL));
@@ -544,6 +545,8 @@ fn faults_of_wholes() {
     assert_eq!(definite(&[1.0, 2.0, 3.0]), Some(Fault::NotSquare));
     let factor = Domain::CholeskyFactor.fault(&[1.0, 0.0, 2.0, -0.1]);
     assert_eq!(factor, Some(Fault::Diagonal { row: 1, found: -0.1 }));
+    let factor = Domain::CholeskyFactor.fault(&[1.0, 0.0, 0.0, 2.0, 1.0, 0.3, 0.0, 0.0, 1.0]);
+    assert_eq!(factor, Some(Fault::Above { row: 1, col: 2, found: 0.3 }));
     let shares = |x: &[f64]| Domain::Probabilities.fault(x);
     assert_eq!(shares(&[0.25, 0.75]), None);
     assert_eq!(shares(&[0.33, 0.33, 0.33]), None, "rounded to two digits");

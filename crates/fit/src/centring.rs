@@ -8,12 +8,13 @@ use graph::program::{Options as Machine, Program};
 use model::{Site, Target};
 use numerics::lanes::Lanes;
 use serde_json::{Value, json};
-use spec_compiler::Compiled;
 use spec_compiler::ast;
 use spec_compiler::lower::{CENTRING, Centring};
+use spec_compiler::{Compiled, Source};
 use vi_engine::centring::Trial;
 use vi_engine::{CompileError, CompiledDensity, FitError, Observer, Options, State};
 
+use crate::commands::not_planned;
 use crate::outcome::Problem;
 
 /// A model that is not fitted in the coordinates it is written in.
@@ -38,6 +39,7 @@ pub struct Chosen {
 /// Gives the hierarchies of a model the coordinates they are fitted in. `compiled.target` is then in
 /// these.
 pub fn choose(
+    source: &Source,
     compiled: &mut Compiled,
     options: &Options,
     machine: &Machine,
@@ -45,7 +47,8 @@ pub fn choose(
 ) -> Result<Chosen, Problem> {
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
     let written = |compiled: &Compiled| {
-        let density = CompiledDensity::new(&compiled.target, machine).map_err(Problem::failed)?;
+        let density =
+            CompiledDensity::new(&compiled.target, machine).map_err(|e| not_planned(source, compiled, e))?;
         Ok(Chosen { density, recentred: None, begun: None, is_undecided: false })
     };
     if !compiled.target.sites.iter().any(|s| s.centring) {
@@ -60,7 +63,7 @@ pub fn choose(
     };
     let (lambda, begun) = match found {
         Ok(found) => found,
-        Err(Trouble::Compile(e)) => return Err(Problem::failed(e)),
+        Err(Trouble::Compile(e)) => return Err(not_planned(source, compiled, e)),
         Err(Trouble::Fit(e @ FitError::InterruptedAtStart)) => {
             return Err(Problem::interrupted(format!("{e}: nothing was written")));
         }
@@ -72,7 +75,7 @@ pub fn choose(
         return Ok(Chosen { begun, is_undecided, ..written(compiled)? });
     }
     let target = hierarchies.target(&Centring::Partial(lambda.clone()));
-    let density = CompiledDensity::new(&target, machine).map_err(Problem::failed)?;
+    let density = CompiledDensity::new(&target, machine).map_err(|e| not_planned(source, compiled, e))?;
     let written = std::mem::replace(&mut compiled.target, target);
     Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun, is_undecided })
 }

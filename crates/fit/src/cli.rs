@@ -224,9 +224,9 @@ pub struct Explain {
     pub spec: PathBuf,
     #[command(flatten)]
     pub overrides: Overrides,
-    /// Which phase
+    /// Which phase; the model where none is named
     #[arg(long, value_enum)]
-    pub phase: Phase,
+    pub phase: Option<Phase>,
     #[command(flatten)]
     pub machine: Machine,
 }

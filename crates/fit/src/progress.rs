@@ -91,6 +91,7 @@ impl Observer for Watch {
             Stage::Start => "start",
             Stage::Refine => "refine",
             Stage::Check => "check",
+            Stage::Polish => "polish",
             Stage::Sample => "sample",
         });
         self.bar.set_position((p.fraction.clamp(0.0, 1.0) * 1000.0) as u64);

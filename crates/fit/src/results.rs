@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use spec_compiler::{Compiled, Source};
 use tables::{ColumnData, Output, TableError, write_parquet, write_table};
 use vi_engine::nuts::Chains;
-use vi_engine::{CompiledDensity, Fit, LogDensity, Mixing, Options};
+use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options, Verdict};
 
 use crate::centring::Recentred;
 use crate::criticism::{self, Said};
@@ -112,8 +112,10 @@ impl Run<'_> {
         posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
         let known = Known::all(target, z);
         let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
-        let discrete: Vec<(String, ColumnData)> =
-            discrete.into_iter().map(|(name, x)| (name, ColumnData::Real(x))).collect();
+        let made_of_discrete = discrete.made_of_them;
+        let real = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x.clone()));
+        posterior.extend(made_of_discrete.iter().map(real));
+        let discrete: Vec<(String, ColumnData)> = discrete.latents.iter().map(real).collect();
         let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
         let reported = |(column, _): &&(String, ColumnData)| {
             target.discrete.iter().any(|d| d.reported && of(column, &d.name))
@@ -138,7 +140,8 @@ impl Run<'_> {
             write_parquet(folder.join(DISCRETE), &discrete)?;
         }
 
-        let rows = summary::rows(fit, &columns, target);
+        let mut rows = summary::rows(fit, &columns, target);
+        rows.extend(summary::unjudged(&made_of_discrete, target));
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
         };
@@ -159,7 +162,8 @@ impl Run<'_> {
             // A constant has nothing to mix.
             let of = |name: &str, f: fn(&Mixing) -> f64| {
                 let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
-                Output::whole(name, ColumnData::Real(values.collect()))
+                let unjudged = made_of_discrete.iter().map(|_| f64::NAN);
+                Output::whole(name, ColumnData::Real(values.chain(unjudged).collect()))
             };
             table.push(of("r_hat", |m| m.r_hat));
             table.push(of("ess_bulk", |m| m.ess_bulk));
@@ -220,9 +224,13 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
+        let approximates = self.options.method != Method::Nuts;
+        let warnings: Vec<String> =
+            model.warnings.iter().map(|w| w.clone().on(self.source).to_string()).collect();
         let mut json = json!({
             "verdict": fit.verdict.word(),
             "reasons": fit.reasons,
+            "warnings": warnings,
             "centring": self.recentred.map(Recentred::json),
             UNDECIDED: self.is_undecided,
             "model": model.name,
@@ -239,15 +247,16 @@ impl Run<'_> {
             "ppc": criticism::ppc_json(&said.checks),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
-            "family": fit.chains.is_none().then_some(&fit.state.family),
+            "ended_by": ended_by(fit, self.options),
+            "family": approximates.then_some(&fit.state.family),
             "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": fit.chains.is_none().then(|| number(fit.k_hat)),
-            "k_hat_q": fit.chains.is_none().then(|| number(fit.k_hat_q)),
+            "k_hat": approximates.then(|| number(fit.k_hat)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
+            "gradients": fit.tally.gradients,
             "failed_evaluations": fit.tally.failed,
             "failures": fit.tally.reasons,
             "versions": {"fit": env!("CARGO_PKG_VERSION"), "language": spec_compiler::parse::LANGUAGE_VERSION},
@@ -260,6 +269,16 @@ impl Run<'_> {
             all.extend(texts);
         }
         json
+    }
+}
+
+/// What the draws of the answer came from.
+fn ended_by(fit: &Fit, options: &Options) -> &'static str {
+    match (&fit.chains, options.method) {
+        (Some(_), Method::Nuts) => "nuts",
+        (Some(_), _) => "polish",
+        (None, _) if fit.verdict == Verdict::Corrected => "weights",
+        (None, _) => "approximation",
     }
 }
 

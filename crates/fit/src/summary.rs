@@ -52,6 +52,17 @@ pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target) -> Vec<Row> {
         .collect()
 }
 
+/// A row for each column of draws that the checks of a fit do not look at: what is drawn back after it.
+pub fn unjudged(columns: &[(String, Vec<f64>)], target: &Target) -> Vec<Row> {
+    let row = |(name, draws): &(String, Vec<f64>)| {
+        let Moments { mean, sd, q05, q50, q95 } = Moments::of(&mut draws.clone());
+        let unit = target.unit_of(name).map(str::to_string);
+        let [mcse, ess, k_hat, shift] = [f64::NAN; 4];
+        Row { name: name.clone(), outcome_of: None, unit, mean, sd, q05, q50, q95, mcse, ess, k_hat, shift }
+    };
+    columns.iter().map(row).collect()
+}
+
 /// Most rows shown on the screen, and most values of a discrete variable among them: the most probable.
 const SHOWN: usize = 30;
 const SHOWN_VALUES: usize = 5;

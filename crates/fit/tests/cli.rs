@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use common::{Scratch, interrupt, run, spec};
+use common::{Scratch, columns, ends, interrupt, run, spec};
 use tables::{ReadOptions, Table};
 
 /// A folder with a spec called `model.yaml`.
@@ -32,14 +32,10 @@ fn table(file: &Path) -> Table {
     Table::read(file, &ReadOptions::default()).unwrap()
 }
 
-fn columns(table: &Table) -> Vec<&str> {
-    table.columns.iter().map(|c| c.name.as_str()).collect()
-}
-
 /// A posterior that every family contains.
 const NORMAL: &str = "model: tiny\nlatent:\n  x: normal(1, 2)\nlet:\n  y: 2 * x\n";
-/// Two modes of equal mass, of which a fit sees one.
-const TWO_MODES: &str = "model: modes\ndata: {d: {file: y.csv, rows: i}}\nlatent:\n  x: normal(0, 3)\nobserve:\n  y: normal(x^2, 1)\n";
+/// Two modes of equal mass, of which a normal sees one.
+const TWO_MODES: &str = "model: modes\ndata: {d: {file: y.csv, rows: i}}\nlatent:\n  x: normal(0, 3)\nobserve:\n  y: normal(x^2, 1)\ninference: {method: vi}\n";
 /// A density that is finite nowhere.
 const NOWHERE: &str = "model: nowhere\nlatent:\n  x: normal(0, 1)\n  w: normal(log(-1 - x^2), 1)\n";
 
@@ -270,9 +266,59 @@ fn every_phase_can_be_looked_at() {
         assert!(out.status.success(), "{phase}: {}", stderr(&out));
         assert!(stdout(&out).contains(says), "{phase}: {}", stdout(&out));
     }
+    let out = run(folder.path(), &["explain", &spec]);
+    assert!(
+        out.status.success() && stdout(&out).contains(cases[2].1),
+        "the model by default: {}",
+        stderr(&out)
+    );
+    assert_eq!(
+        stderr(&out).trim_end(),
+        "note: the phase `model`; `--phase` takes ast, core, model, graph, grad, program"
+    );
     let out = run(folder.path(), &["explain", "--phase", "gradient", &spec]);
     assert_eq!(out.status.code(), Some(2));
     assert!(stderr(&out).contains("program"), "the phases are named: {}", stderr(&out));
+}
+
+/// What is seldom meant is told, kept, and fitted all the same.
+#[test]
+fn warnings_are_told_and_kept() {
+    let text = "model: warned\ndata: {d: {file: y.csv, rows: i}}\nlatent:\n  b: normal(0, 1)\nobserve:\n  y: normal(sum(x * b), 1)\n";
+    let folder = with_spec("warned", text);
+    fs::write(folder.path().join("y.csv"), "x,y\n0.5,1\n-1,0.2\n").unwrap();
+    let place = "model.yaml:6:13: `sum` without `over=` goes along `i` too, the rows of `y`";
+    for command in [&["check", "model.yaml"][..], &["model.yaml"]] {
+        let out = run(folder.path(), command);
+        assert!(out.status.success(), "{}", stderr(&out));
+        assert_eq!(stderr(&out).matches(place).count(), 1, "{}", stderr(&out));
+    }
+    let kept = &json(&folder.path().join("runs/warned"))["warnings"];
+    assert_eq!(*kept, serde_json::json!([format!("{place} [rows_summed_away]")]));
+}
+
+/// What takes too much memory is told in the words of the spec.
+#[test]
+fn discrete_latents_that_meet_in_too_many_combinations_are_named() {
+    let latents: String = (0..11).map(|i| format!("  z{i}: truncated(poisson(3), upper=3)\n")).collect();
+    let sum: Vec<String> = (0..11).map(|i| format!("z{i}")).collect();
+    let text = format!(
+        "model: met\ndata: {{d: {{file: y.csv, rows: i}}}}\nlatent:\n  m: normal(0, 1)\n{latents}observe:\n  y: normal(m * ({}), 1)\n",
+        sum.join(" + ")
+    );
+    let folder = with_spec("met", &text);
+    let rows: String = (0..9).map(|i| format!("{i}\n")).collect();
+    fs::write(folder.path().join("y.csv"), format!("y\n{rows}")).unwrap();
+    for command in
+        [&["check", "model.yaml"][..], &["model.yaml"], &["explain", "--phase", "program", "model.yaml"]]
+    {
+        let out = run(folder.path(), command);
+        let said = stderr(&out);
+        assert_eq!(out.status.code(), Some(2), "{command:?}: {said}");
+        let place = "model.yaml:17:3: 11 discrete latents are summed out together here, in 4194304";
+        assert!(said.contains(place) && said.contains("`z0` (4), `z1` (4)"), "{command:?}: {said}");
+        assert!(stdout(&out).is_empty(), "{command:?}: {}", stdout(&out));
+    }
 }
 
 #[test]
@@ -308,5 +354,27 @@ fn densities_at_points_of_a_table() {
     for (line, expected) in stdout(&out).lines().skip(1).zip(log_joint) {
         let found: f64 = line.split(',').nth(1).unwrap().parse().unwrap();
         assert!((found - expected).abs() < 1e-12, "{line}: {expected}");
+    }
+}
+
+#[test]
+fn a_slip_in_the_command_is_told_before_its_arguments() {
+    let dir = Scratch::new("slip");
+    let said = ends(&dir, 2, &["chek", "model.yaml"]);
+    assert!(said.contains("did you mean `fit check`?"), "{said}");
+    let said = ends(&dir, 2, &["predcit", "run", "--data", "a.csv"]);
+    assert!(said.contains("did you mean `fit predict`?"), "{said}");
+}
+
+#[test]
+fn nobody_need_read_what_is_wrong() {
+    use std::process::{Command, Stdio};
+    let dir = Scratch::new("unread");
+    for _ in 0..5 {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut fit = Command::new(env!("CARGO_BIN_EXE_fit"));
+        fit.args(["check", "absent.yaml"]).current_dir(dir.path()).stdout(Stdio::null()).stderr(writer);
+        assert_eq!(fit.status().unwrap().code(), Some(2));
     }
 }

@@ -2,35 +2,8 @@
 
 mod common;
 
-use std::fs;
-
-use common::{Scratch, run};
-use tables::{ReadOptions, Table};
-
-fn folder(name: &str, files: &[(&str, &str)]) -> Scratch {
-    let folder = Scratch::new(&format!("states-{name}"));
-    for (file, text) in files {
-        fs::write(folder.path().join(file), text).unwrap();
-    }
-    folder
-}
-
-/// Runs a command that must succeed, and gives what it said.
-#[track_caller]
-fn does(dir: &Scratch, args: &[&str]) -> String {
-    let out = run(dir.path(), args);
-    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    assert_eq!(out.status.code(), Some(0), "{args:?}: {said}");
-    said
-}
-
-fn table(dir: &Scratch, file: &str) -> Table {
-    Table::read(dir.path().join(file), &ReadOptions::default()).unwrap()
-}
-
-fn real(table: &Table, column: &str) -> Vec<f64> {
-    table.column(column).unwrap().as_real().unwrap().into_owned()
-}
+use common::{ends, folder, real, table};
+use tables::Table;
 
 /// The rows of a table by row with this name: means and sds.
 fn rows_of(table: &Table, name: &str) -> Vec<(f64, f64)> {
@@ -57,12 +30,12 @@ observe:
 fn what_is_simulated_is_found_again() {
     let rows: String = (0..200).map(|t| format!("{t},0.5\n")).collect();
     let dir = folder("found", &[("ar.yaml", AR), ("t.csv", &format!("time,y\n{rows}"))]);
-    does(&dir, &["simulate", "ar.yaml", "--out", "s", "--seed", "5", "--at", "a=0.8", "--at", "s=0.7"]);
+    ends(&dir, 0, &["simulate", "ar.yaml", "--out", "s", "--seed", "5", "--at", "a=0.8", "--at", "s=0.7"]);
     let truth = table(&dir, "s/truth.parquet");
     let tables::ColumnData::Text(names) = &truth.column("name").unwrap().data else { panic!("names") };
     assert_eq!((names.len(), names[0].as_str(), names[2].as_str()), (202, "a", "z[1]"));
     let truth = real(&truth, "value");
-    does(&dir, &["s/ar.yaml", "--out", "run", "--quiet"]);
+    ends(&dir, 0, &["s/ar.yaml", "--out", "run", "--quiet"]);
     let posterior = table(&dir, "run/posterior.parquet");
     for (name, value) in [("a", 0.8), ("s", 0.7)] {
         let draws = real(&posterior, name);
@@ -102,8 +75,8 @@ inference: {posterior_draws: 8000}
     let old = format!("time,y\n{old}");
     let new = format!("{old}15,\n16,\n17,NA\n");
     let dir = folder("forecast", &[("walk.yaml", spec), ("old.csv", &old), ("new.csv", &new)]);
-    does(&dir, &["walk.yaml", "--quiet"]);
-    does(&dir, &["predict", "runs/walk", "--data", "new.csv", "--draws", "8000", "--quiet"]);
+    ends(&dir, 0, &["walk.yaml", "--quiet"]);
+    ends(&dir, 0, &["predict", "runs/walk", "--data", "new.csv", "--draws", "8000", "--quiet"]);
     let predictive = table(&dir, "runs/walk/predict/predictive.parquet");
     let (means, sds, observed) =
         (real(&predictive, "mean"), real(&predictive, "sd"), real(&predictive, "observed"));
@@ -158,8 +131,8 @@ output: {draws: [k]}
     let old = format!("x,y\n{old}");
     let new = format!("{old}1,\n1,\n");
     let dir = folder("moods", &[("moods.yaml", spec), ("old.csv", &old), ("new.csv", &new)]);
-    does(&dir, &["moods.yaml", "--quiet"]);
-    does(&dir, &["predict", "runs/moods", "--data", "new.csv", "--quiet"]);
+    ends(&dir, 0, &["moods.yaml", "--quiet"]);
+    ends(&dir, 0, &["predict", "runs/moods", "--data", "new.csv", "--quiet"]);
     let rows = table(&dir, "runs/moods/predict/rows_t.parquet");
     let (low, high) = (rows_of(&rows, "P(k=low)"), rows_of(&rows, "P(k=high)"));
     let fitted = rows_of(&table(&dir, "runs/moods/rows_t.parquet"), "P(k=high)");
@@ -200,8 +173,8 @@ observe:
     let old = "g,y\na,1\na,2\na,1.5\na,2.5\na,2\na,1.7\n";
     let new = format!("{old}a,\nb,\nb,\n");
     let dir = folder("flat", &[("flat.yaml", spec), ("old.csv", old), ("new.csv", &new)]);
-    does(&dir, &["flat.yaml", "--quiet"]);
-    let said = does(&dir, &["predict", "runs/flat", "--data", "new.csv"]);
+    ends(&dir, 0, &["flat.yaml", "--quiet"]);
+    let said = ends(&dir, 0, &["predict", "runs/flat", "--data", "new.csv"]);
     assert!(said.contains("note: 2 predictions of `y` are NaN") && said.contains("`flat()`"), "{said}");
     let means = real(&table(&dir, "runs/flat/predict/predictive.parquet"), "mean");
     assert!(means[..7].iter().all(|m| (m - 1.8).abs() < 1.0), "{means:?}");

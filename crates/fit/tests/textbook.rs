@@ -21,20 +21,12 @@ const DRAWS: usize = 40_000;
 const ESS: f64 = 5000.0;
 
 /// Fits that are known to end `unreliable`, and why. One that no longer does must go.
-const UNRELIABLE: [(&str, &str); 3] = [
-    (
-        "regularised_horseshoe",
-        "a normal follows neither the funnels of the local scales nor the two modes of every coefficient",
-    ),
-    (
-        "measurement_error",
-        "the start is where sigma is zero and every exposure lies on the line, and the climb does not leave it",
-    ),
-    (
-        "varying_slopes",
-        "a normal does not follow the products of the sds, L and z; a law of vectors is not recentred",
-    ),
-];
+const UNRELIABLE: [(&str, &str); 1] = [(
+    "regularised_horseshoe",
+    "the funnels of the local scales: a few chains in a thousand draws diverge in their necks",
+)];
+/// What varies by less, of its size, varies by rounding.
+const CONSTANT: f64 = 1e-9;
 /// What the chains of a reference need besides, which is no part of the model.
 const FOR_CHAINS: [(&str, &str); 1] = [("regularised_horseshoe", "inference.centring=non_centred")];
 /// Part of a reference's draws that may diverge.
@@ -87,6 +79,12 @@ fn differences(name: &str) -> Vec<String> {
         };
         let (mean, sd) = common::mean_and_sd(&column.as_real().unwrap());
         let (expected, spread) = (number("mean"), number("sd"));
+        if spread < CONSTANT * expected.abs() {
+            if (mean - expected).abs() > CONSTANT * expected.abs() || sd > CONSTANT * expected.abs() {
+                found.push(format!("{parameter}: {mean} and its sd {sd} are not the constant {expected}"));
+            }
+            continue;
+        }
         let tolerance = if reference.has("tolerance") { number("tolerance") } else { TOLERANCE };
         let off = (mean - expected).abs() / spread;
         // NaN is nowhere near

@@ -45,6 +45,15 @@ pub(crate) fn run<'v>(
     Evaluator { graph, sizes, states: &mut HashMap::new() }.run(outputs, input)
 }
 
+/// The results of one node, which is no input, scan or result of a tuple, from its arguments.
+pub(crate) fn apply(graph: &Graph, sizes: &Sizes, n: NodeId, args: &[&Value]) -> Vec<Value> {
+    let mut of = Evaluator { graph, sizes, states: &mut HashMap::new() };
+    match graph.node(n).op {
+        Op::Foreign(_) => of.foreign(n, args),
+        _ => vec![of.node(n, args)],
+    }
+}
+
 /// The checked data of an input.
 fn bound<'a>(
     graph: &Graph,
@@ -508,6 +517,11 @@ fn pair(a: Vec<usize>, b: Vec<usize>) -> Vec<[usize; 2]> {
 
 fn zip(a: Vec<usize>, b: Vec<usize>, c: Vec<usize>) -> Vec<[usize; 3]> {
     a.into_iter().zip(b).zip(c).map(|((a, b), c)| [a, b, c]).collect()
+}
+
+/// `op(x, y)` for two numbers.
+pub(crate) fn binary(op: Binary, x: f64, y: f64) -> f64 {
+    scalar::binary(op, x, y)
 }
 
 /// `op(x)` for one number.

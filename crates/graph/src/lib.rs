@@ -40,7 +40,7 @@
 //!
 //! Where to look: [`ir`] the types, `types` the rule of every op, [`build`] the smart constructors,
 //! [`vjp`] and [`jvp`] the derivatives, [`passes`] whole-graph rewrites, [`text`] the printed form,
-//! [`interpret`] what every op means, [`program`] how it is run fast, [`foreign`] the one hatch,
+//! [`interpret`] what every op means, [`on_demand`] single elements of it, [`program`] how it is run fast, [`foreign`] the one hatch,
 //! [`log_tail`] tails of laws without a closed form.
 //! Nothing here knows of probability.
 
@@ -53,6 +53,7 @@ pub mod jvp;
 mod layout;
 pub mod log_tail;
 mod names;
+pub mod on_demand;
 pub mod passes;
 pub mod program;
 mod rewrite;

@@ -61,7 +61,8 @@ fn what_must_be_stored_beyond_the_budget_is_refused_by_name() {
         let e = b.un(Unary::Exp, shifted);
         b.sum(e, &[b.row])
     });
-    let PlanError::OverBudget { node, bytes, budget: 1000 } = e else { panic!("{e}") };
+    let PlanError::OverBudget { node, dims, bytes, budget: 1000, .. } = e else { panic!("{e}") };
+    assert_eq!(dims, ["row"]);
     assert!(node.contains("[row]") && bytes >= 2 * 37 * 64, "{node} {bytes}");
 }
 

@@ -288,6 +288,22 @@ impl Discrete {
     }
 }
 
+/// A quantity that is made of discrete variables, among others: computed from the values that are drawn.
+#[derive(Clone, Debug)]
+pub struct MadeOfDiscrete {
+    /// Its value for each combination of theirs.
+    pub variable: Variable,
+    /// As in [`Site::labels`](crate::Site::labels).
+    pub labels: Vec<String>,
+}
+
+impl MadeOfDiscrete {
+    /// The names of its elements.
+    pub fn columns(&self) -> Vec<String> {
+        crate::target::element_names(&self.variable.name, &self.labels)
+    }
+}
+
 /// Where the numbers of a column enter the graph.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Carrier {

@@ -12,8 +12,8 @@ pub mod target;
 
 pub use data::{Cells, Column, DataError, DataSource, Table};
 pub use generate::{
-    Back, Carrier, Discrete, DrawError, Drawing, Elements, Generated, Noise, NoiseLaw, Observed, Recipe,
-    Role, Rows, Sampler, Stands, State, Uniforms, Variable,
+    Back, Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Noise, NoiseLaw,
+    Observed, Recipe, Role, Rows, Sampler, Stands, State, Uniforms, Variable,
 };
 pub use support::{Bijector, Support};
 pub use target::{Likelihood, Named, Site, Target, Terms, Whole, element_names};

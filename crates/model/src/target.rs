@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
 use graph::value::Bindings;
 
-use crate::generate::{Discrete, Generated, Noise, Rows, State};
+use crate::generate::{Discrete, Generated, MadeOfDiscrete, Noise, Rows, State};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -147,6 +147,8 @@ pub struct Target {
     pub variables: Vec<Generated>,
     /// Discrete latents in the order in which they are drawn back.
     pub discrete: Vec<Discrete>,
+    /// What to report of them beside: lets that do not vary by row.
+    pub made_of_discrete: Vec<MadeOfDiscrete>,
     /// Continuous states that are summed out. Their inputs follow those of the sites, and the noise
     /// follows them.
     pub states: Vec<State>,
@@ -161,6 +163,9 @@ pub struct Target {
     /// By column, or let, at which a basis is asked for: how many of its values lie outside the range that the
     /// basis was made for; none where it was made for these.
     pub beyond: BTreeMap<String, usize>,
+    /// Inputs with the functions of a basis, each with the node at whose values they were taken: draws that
+    /// the node depends on do not change them.
+    pub bases: Vec<(NodeId, NodeId)>,
     pub bindings: Bindings,
     /// Where nodes come from, for people: indexed by a node's `Origin`.
     pub origins: Vec<String>,

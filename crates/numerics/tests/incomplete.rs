@@ -170,7 +170,10 @@ fn edges_of_the_supports() {
 fn arguments_outside_the_domain_are_nan() {
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(gamma::tails(bad, 1.0).ln_p.is_nan() && gamma::implicit(bad, 1.0).is_nan(), "{bad}");
-        assert!(gamma::d_ln_p(bad, 1.0).is_nan() && gamma::d_ln_q(bad, 1.0).is_nan(), "{bad}");
+        for x in [0.0, 1.0, f64::INFINITY] {
+            assert!(gamma::d_ln_p(bad, x).is_nan() && gamma::d_ln_q(bad, x).is_nan(), "{bad} {x}");
+            assert!(gamma::tails(bad, x).ln_q.is_nan() && gamma::implicit(bad, x).is_nan(), "{bad} {x}");
+        }
         assert!(student_t::d_ln_cdf(bad, 1.0).is_nan(), "{bad}");
         let half = Proportion::new(0.5, 0.5);
         for (a, b) in [(bad, 1.0), (1.0, bad)] {

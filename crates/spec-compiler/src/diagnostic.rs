@@ -15,6 +15,14 @@ const MAX_TEXT: usize = 500;
 /// Messages are wrapped at this width.
 const WIDTH: usize = 100;
 
+/// Whether a spec can be compiled as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    Error,
+    /// It can, but hardly means what it says.
+    Warning,
+}
+
 /// One mistake in a spec: what, where, and what would be right.
 ///
 /// Made by the functions of `crate::errors` and nowhere else.
@@ -22,6 +30,7 @@ const WIDTH: usize = 100;
 pub struct Diagnostic {
     /// A stable word for the kind of mistake, such as `unknown_key`.
     pub code: &'static str,
+    pub severity: Severity,
     /// One sentence without a full stop, in the spec's own names.
     pub message: String,
     /// The place of the mistake.
@@ -43,11 +52,18 @@ impl Diagnostic {
     pub fn new(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
         Diagnostic {
             code,
+            severity: Severity::Error,
             message: short(message),
             primary: Label { span, text: String::new() },
             secondary: Vec::new(),
             help: None,
         }
+    }
+
+    /// The same as a warning.
+    pub fn warning(mut self) -> Diagnostic {
+        self.severity = Severity::Warning;
+        self
     }
 
     /// The words under the primary place.
@@ -103,6 +119,13 @@ impl miette::Diagnostic for Diagnostic {
         Some(Box::new(self.code))
     }
 
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.help.as_ref().map(|help| Box::new(help) as Box<_>)
     }
@@ -135,6 +158,10 @@ impl fmt::Display for Located {
 impl std::error::Error for Located {}
 
 impl miette::Diagnostic for Located {
+    fn severity(&self) -> Option<miette::Severity> {
+        miette::Diagnostic::severity(&self.diagnostic)
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         miette::Diagnostic::help(&self.diagnostic)
     }

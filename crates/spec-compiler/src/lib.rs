@@ -55,6 +55,24 @@ impl Compiled {
         lower::lower(&self.model, centring, &mut self.remembered.clone(), false)
     }
 
+    /// What is too large in a value over the dimensions `dims` (their names) that comes from `origin`, where
+    /// these are the values of several discrete variables: their combinations. `bytes` is what it would take.
+    pub fn too_many_combinations(&self, origin: &str, dims: &[String], bytes: usize) -> Option<Diagnostic> {
+        let m = &self.model;
+        let latents = m.latents.iter().filter_map(|l| Some((&l.name, l.law.span, l.discrete?)));
+        let states = m.recurrences.iter().flat_map(|r| &r.states).filter_map(|s| match s.kind {
+            typed::SeriesKind::Discrete { values, .. } => Some((&s.name, s.next.law()?.span, values)),
+            _ => None,
+        });
+        let met: Vec<_> =
+            latents.chain(states).filter(|(.., values)| dims.contains(&m.dims[values.dim.0].name)).collect();
+        let (_, first, _) = met.first().filter(|_| met.len() > 1)?;
+        let named: Vec<(&str, usize)> =
+            met.iter().map(|(name, _, values)| (name.as_str(), m.dims[values.dim.0].size)).collect();
+        let too_much = format!("with all they meet, {:.1} GB for eight draws", bytes as f64 / 1e9);
+        Some(errors::too_many_combinations(self.span_of(origin).unwrap_or(*first), &named, &too_much))
+    }
+
     /// The line behind what a node of the graph says of where it comes from: `prior of mu`.
     pub fn span_of(&self, origin: &str) -> Option<Span> {
         let m = &self.model;

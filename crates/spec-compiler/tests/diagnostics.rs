@@ -34,6 +34,30 @@ fn every_bad_spec_gets_its_messages() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Each spec of `tests/warned` compiles, with the warnings beside it; those without a mistake have none.
+#[test]
+fn warnings_are_no_mistakes() {
+    let warnings = |name: &str, text: &str| {
+        let source = Source::new(name, text).unwrap();
+        let compiled = compile(&source, Path::new(""), &Tables::read());
+        let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        render(&compiled.model.warnings, &source)
+    };
+    let mut wrong = Vec::new();
+    for (path, text) in support::files("warned", "yaml") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let actual = warnings(&name, &text);
+        for message in actual.split("  \u{26a0} ").skip(1) {
+            assert!(message.starts_with(&format!("{name}:")), "{message}");
+        }
+        assert!(actual.contains("\u{26a0}"), "{name}:\n{actual}");
+        if !support::agrees(&path.with_extension("txt"), &actual) {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
 #[test]
 fn many_mistakes_are_counted() {
     let lines: String = (0..60).map(|i| format!("  a{i}: x +\n")).collect();
@@ -291,7 +315,8 @@ fn hostile_models_cost_nothing() {
 /// several files.
 #[test]
 fn every_code_has_a_test() {
-    let snapshots: String = support::files("bad", "txt").into_iter().map(|(_, text)| text).collect();
+    let snapshots = [support::files("bad", "txt"), support::files("warned", "txt")].concat();
+    let snapshots: String = snapshots.into_iter().map(|(_, text)| text).collect();
     let (here, files) = (include_str!("diagnostics.rs"), include_str!("include.rs"));
     let tested = |code: &str| {
         snapshots.contains(&format!("[{code}]"))

@@ -80,6 +80,61 @@ fn trials_may_be_a_discrete_latent() {
 }
 
 /// What a continuous latent makes of them is not known.
+/// Latents that meet one another by way of one alone are summed out before it, whatever their order in the file:
+/// all together they have a hundred million combinations.
+#[test]
+fn what_meets_most_is_summed_out_last() {
+    let text = "model: m
+latent:
+  u: normal(0, 1)
+  hub: truncated(poisson(6), upper=99)
+  a: truncated(poisson(6), upper=99)
+  b: truncated(poisson(6), upper=99)
+  c: truncated(poisson(6), upper=99)
+factor:
+  f: -u^2 * (hub - a)^2
+  g: -u^2 * (hub - b)^2
+  h: -u^2 * (hub - 2 * c)^2
+";
+    let u = 0.4f64;
+    let mass: Vec<f64> = (0..=99).map(|n| (n as f64 * 6.0f64.ln() - 6.0 - ln_factorial(n)).exp()).collect();
+    let leaf = |hub: usize, by: f64| -> f64 {
+        (0..=99).map(|n| mass[n] * (-u * u * (hub as f64 - by * n as f64).powi(2)).exp()).sum()
+    };
+    let all: f64 = (0..=99).map(|hub| mass[hub] * leaf(hub, 1.0).powi(2) * leaf(hub, 2.0)).sum();
+    // Beyond 99 there is 1e-78 of each.
+    let prior = -0.5 * u * u - 0.5 * (2.0 * std::f64::consts::PI).ln();
+    close(log_joint(&compiled(text, &Tables::read()), &[u]), prior + all.ln());
+}
+
+/// Combinations that a draw could hold are too many for the rows of a table.
+#[test]
+fn combinations_by_row_have_a_limit() {
+    let text = |rows: usize| {
+        let mut tables = Tables::read();
+        tables.add("many.csv", &format!("y\n{}", "1\n".repeat(rows)));
+        let text = "model: m
+data: {d: {file: many.csv, rows: i}}
+latent:
+  m: normal(0, 1)
+  a: truncated(poisson(6), upper=299)
+  b: truncated(poisson(6), upper=299)
+  c: truncated(poisson(6), upper=99)
+observe:
+  y: normal(m * (a + b + c), 1)
+";
+        let source = Source::new("a.yaml", text).unwrap();
+        let found = compile(&source, Path::new(""), &tables);
+        found.map(|_| ()).map_err(|mistakes| render(&mistakes, &source))
+    };
+    assert_eq!(text(20), Ok(()));
+    let said = text(40).unwrap_err();
+    assert!(
+        said.contains("9 million combinations") && said.contains("more than 250 million numbers"),
+        "{said}"
+    );
+}
+
 #[test]
 fn trials_that_are_not_known_are_refused() {
     for trials in ["6 * p", "n + u", "where(u > 0, n, 3)"] {

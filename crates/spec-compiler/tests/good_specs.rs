@@ -63,6 +63,8 @@ fn the_examples_compile() {
         let source = Source::new(name.clone(), text).unwrap();
         let compiled = compile(&source, Path::new(""), &tables);
         let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        let warnings = &compiled.model.warnings;
+        assert!(warnings.is_empty(), "{}", render(warnings, &source));
         let shown = format!("{}coordinates {}\n", compiled.model, compiled.target.coordinates().join(", "));
         if !support::agrees(&snapshot(&path, "model"), &shown) {
             wrong.push(name);

@@ -60,6 +60,21 @@ fn names_of_units_are_added() {
     assert!(set.contains("x ~ normal(0, 1) in frogs"), "{set}");
 }
 
+/// A section of the wrong shape is told, whichever of the files has it.
+#[test]
+fn sections_of_the_wrong_shape_are_told_in_either_file() {
+    let a = |section: &str| format!("model: a\ninclude: b.yaml\n{section}\n");
+    for (right, wrong, expected) in [
+        ("units: [fish]", "units: {fish: 2}", "`units:` is a list of names, found a mapping"),
+        ("units: [fish]", "units: fish", "`units:` is a list of names, found"),
+        ("latent: {x: \"normal(0, 1)\"}", "latent: [x]", "`latent:` is a mapping"),
+        ("latent: {x: \"normal(0, 1)\"}", "latent: x", "`latent:` is a mapping"),
+    ] {
+        holds(&said(&[("a.yaml", &a(right)), ("b.yaml", wrong)], &[]), &["b.yaml:1:", expected]);
+        holds(&said(&[("a.yaml", &a(wrong)), ("b.yaml", right)], &[]), &["a.yaml:3:", expected]);
+    }
+}
+
 #[test]
 fn sections_of_included_files_come_first() {
     let expected = "model a\nlatent\n  mu ~ normal(0, 10)\n  tau ~ half_cauchy(5)\n  x ~ normal(mu, tau)\n";

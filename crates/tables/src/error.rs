@@ -52,6 +52,10 @@ pub enum TableError {
     #[error("{}: {place} has {found} {}, but the header has {expected}",
         path.display(), plural(*found, "cell"))]
     Ragged { path: PathBuf, place: Place, expected: usize, found: usize },
+    /// A column name with a comma that ended it.
+    #[error("{}: the comma in the column name `{name}` ends a cell; put such names in quotes: \
+        \"{name}\"", path.display())]
+    SplitName { path: PathBuf, name: String },
     /// A quoted cell that never ends.
     #[error("{}: the quote opened on line {line} is never closed", path.display())]
     OpenQuote { path: PathBuf, line: usize },

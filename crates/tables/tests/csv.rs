@@ -180,6 +180,12 @@ fn files_that_are_no_tables() {
     check_error("twice", "a,b,a\n1,2,3\n", "t.csv: two columns are called `a` (columns 1 and 3)");
     check_error("short", "a,b\n1,2\n\n3\n", "t.csv: row 2 (line 4) has 1 cell, but the header has 2");
     check_error("long", "a,b\n1,2,3\n", "t.csv: row 1 (line 2) has 3 cells, but the header has 2");
+    // A name with a comma that nothing quotes.
+    let cut =
+        "t.csv: the comma in the column name `w[1,1]` ends a cell; put such names in quotes: \"w[1,1]\"";
+    check_error("cut", "a,w[1,1],w[1,2]\n1,2,3\n", cut);
+    check_error("cut-once", "a,w[1,1]\n1,2\n", cut);
+    check_error("not-cut", "a,\"w[1,1]\"\n1\n", "t.csv: row 1 (line 2) has 1 cell, but the header has 2");
     check_error("open", "a,b\n1,2\n\"3,4\n5,6\n", "t.csv: the quote opened on line 3 is never closed");
     check_error(
         "latin1",

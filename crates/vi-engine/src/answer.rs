@@ -1,37 +1,29 @@
-//! The answer of a fit: draws from q, weighed against the model, corrected where they need it and
-//! judged.
-//!
-//! A normal q is often lighter-tailed than the posterior, which ruins the weights of a few far draws
-//! although q itself is near. So where q's draws are not good as they are (`method: auto`), they come
-//! instead from a multivariate Student t of the moments that the weighted draws have: k-hat, effective sample
-//! size and the draws are then those of this wider proposal. Measured over 20 seeds, eight schools
-//! goes from k-hat 0.35 to 0.79 for q to 0.36 to 0.59, log-gamma posteriors from 0.5 to 1.1 to below
-//! zero.
+//! The answer of a fit: draws from q, weighed against the model and judged; under `method: auto` polished where
+//! they are not good as they are and weights do not mend them.
 
 use numerics::lanes::{LANES, Lanes};
 use numerics::psis::{Psis, log_sum_exp, psis};
 
-use crate::BLOCK;
+use crate::curvature::whiten;
 use crate::diagnostics::check::{self, ParameterCheck};
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::score::{ScoreGap, score_gaps};
 use crate::diagnostics::verdict::{self, Evidence, Verdict};
-use crate::diagnostics::walk::{self, Drift};
 use crate::error::FitError;
 use crate::estimator::mean_and_mcse;
 use crate::families::Family;
 use crate::fit::Fit;
 use crate::observe::Observer;
 use crate::options::{Method, Options};
-use crate::proposal::{Draws, Proposal, moment_match};
+use crate::polish::{self, Polished};
+use crate::proposal::{Draws, Proposal};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
+use crate::{BLOCK, modes, nuts};
 
-/// Degrees of freedom of the wider proposals.
-const WIDE_DOF: u32 = 5;
-/// Wider proposals tried in turn, each matched to the moments the one before it found.
-const WIDE_ROUNDS: u8 = 2;
+/// Draws of another mode's normal, to begin from.
+const MODE_DRAWS: usize = 25 * BLOCK;
 
 /// One proposal, drawn from and weighed.
 struct Weighed<'a> {
@@ -47,14 +39,14 @@ impl<'a> Weighed<'a> {
     fn new(
         proposal: Proposal<'a>,
         target: &mut Target,
-        options: &Options,
-        round: u8,
+        seed: u64,
+        purpose: Purpose,
         count: usize,
         stoppable: bool,
         observer: &mut dyn Observer,
     ) -> Self {
         let before = std::mem::take(&mut target.tally);
-        let draws = proposal.draw(target, options.seed, Purpose::Check(round), count, stoppable, observer);
+        let draws = proposal.draw(target, seed, purpose, count, stoppable, observer);
         let tally = std::mem::replace(&mut target.tally, before);
         target.tally.absorb(&tally);
         let psis = psis(&draws.log_ratios());
@@ -65,9 +57,17 @@ impl<'a> Weighed<'a> {
     fn weights(&self) -> Vec<f64> {
         self.psis.log_weights.iter().map(|w| w.exp()).collect()
     }
+
+    /// Those, or equal ones where a few draws have all the weight.
+    fn best_weights(&self) -> Vec<f64> {
+        match self.psis.ess >= verdict::ESS {
+            true => self.weights(),
+            false => check::equal_weights(&self.draws.log_ratios()),
+        }
+    }
 }
 
-/// Draws from q, weighs, corrects where that is asked for, judges.
+/// Draws from q, weighs, judges, and polishes where that is asked for.
 pub(crate) fn answer(
     target: &mut Target,
     family: &dyn Family,
@@ -80,88 +80,108 @@ pub(crate) fn answer(
     let count =
         if interrupted { options.posterior_draws } else { options.posterior_draws.max(verdict::CHECK_DRAWS) };
     let coordinates = state.coordinates.clone();
-    let q = Proposal { family, coordinates, lambda, dof: None };
+    let q = Proposal { family, coordinates, lambda };
     // An interrupt during the check keeps the draws there are; one before it has to draw some still.
-    let plain = Weighed::new(q, target, options, 0, count, !interrupted, observer);
-    let mut interrupted = interrupted || plain.draws.log_q.len() < count;
-    let plain_weights = check::equal_weights(&plain.draws.log_ratios());
-    let (elbo, elbo_mcse, good) = mean_and_mcse(plain.draws.log_ratios().into_iter());
+    let weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
+    let interrupted = interrupted || weighed.draws.log_q.len() < count;
+    let mut fit = judged(target, options, state, &weighed, interrupted)?;
+    let is_settled = fit.verdict == Verdict::Ok
+        || fit.verdict == Verdict::Corrected && weighed.psis.ess >= verdict::ESS_FRACTION * count as f64;
+    if is_settled || interrupted || options.method != Method::Auto {
+        return Ok(fit);
+    }
+    match polished(target, family, options, &fit.state, &weighed, observer) {
+        Some(polished) => Ok(with(target, fit, polished, &weighed, options)),
+        None if observer.cancelled() => {
+            // What was not polished to the end is not checked.
+            fit.interrupted = true;
+            (fit.verdict, fit.reasons) = (Verdict::Unreliable, vec![verdict::INTERRUPTED.into()]);
+            Ok(fit)
+        }
+        None => Ok(fit),
+    }
+}
+
+/// The draws of q, and those of the other modes, polished; `None` where that is cancelled or draws have no
+/// spread.
+fn polished(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: &State,
+    weighed: &Weighed,
+    observer: &mut dyn Observer,
+) -> Option<Polished> {
+    let offset = offset(options.seed);
+    let rivals: Vec<&[f64]> = far_rivals(state, weighed).map(|(point, _)| point).collect();
+    let weights = weighed.best_weights();
+    let source = |rivals| polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals, mode: 0 };
+    if rivals.is_empty() {
+        return polish::polish(target, &source(rivals), options, observer);
+    }
+    let mut modes = vec![polish::polish(target, &source(Vec::new()), options, observer)?];
+    for (mode, rival) in (1..).zip(&rivals) {
+        let coordinates = whiten(target, rival, family.affine());
+        let normal = Proposal { family, coordinates, lambda: family.standard() };
+        let purpose = Purpose::Mode(mode);
+        let weighed = Weighed::new(normal, target, options.seed, purpose, MODE_DRAWS, true, observer);
+        let weights = weighed.best_weights();
+        let source =
+            polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals: Vec::new(), mode };
+        modes.push(polish::polish(target, &source, options, observer)?);
+    }
+    match modes::together(target, modes, options.posterior_draws, options.seed) {
+        // They are not apart.
+        None => polish::polish(target, &source(rivals), options, observer),
+        together => together,
+    }
+}
+
+/// The fit with the draws of q, as they are or resampled by their weights.
+fn judged(
+    target: &mut Target,
+    options: &Options,
+    state: State,
+    weighed: &Weighed,
+    interrupted: bool,
+) -> Result<Fit, FitError> {
+    let ratios = weighed.draws.log_ratios();
+    let (elbo, elbo_mcse, good) = mean_and_mcse(ratios.iter().copied());
     if good == 0 {
         return Err(FitError::NoFiniteDraw { reason: target.tally.commonest() });
     }
-    let names = target.density().reported_names().to_vec();
-    let least_sds: Vec<f64> =
-        (0..names.len()).map(|i| verdict::least_sd(target.density().is_probability(i))).collect();
-    let named = || names.iter().map(String::as_str).zip(least_sds.iter().copied());
-    let compare =
-        |answer: &Weighed| compare(named(), &plain, &plain_weights, answer, options.posterior_draws);
-    let mut parameters = compare(&plain);
-    let asked = plain.psis.k_hat >= verdict::K_HAT_OK
-        || parameters.iter().any(|p| p.shift.max(p.sd_shift.abs()) >= verdict::SHIFT);
-    let wider = if asked && options.method == Method::Auto && !interrupted {
-        let wider = widen(target, family, options, &plain, count, observer);
-        interrupted = observer.cancelled();
-        wider
-    } else {
-        None
-    };
-    let answer = wider.as_ref().unwrap_or(&plain);
-    if wider.is_some() {
-        parameters = compare(answer);
-    }
-    let shifts: Vec<(&str, f64, f64)> =
-        parameters.iter().map(|p| (p.name.as_str(), p.shift, p.sd_shift)).collect();
-    // The tails of what varies less than it is asked for concern nobody.
-    let tails: Vec<(&str, f64)> = parameters
-        .iter()
-        .zip(&least_sds)
-        .filter(|(p, least_sd)| p.sd > **least_sd)
-        .map(|(p, _)| (p.name.as_str(), p.k_hat))
-        .collect();
+    let plain_weights = check::equal_weights(&ratios);
+    let parameters = compare(target, weighed, &plain_weights, options.posterior_draws);
+    let hopeless = weighed.psis.k_hat >= verdict::K_HAT_CORRECTED || weighed.psis.k_hat.is_nan();
+    let scores = if interrupted || hopeless { Vec::new() } else { scores(target, options, weighed) };
     let coordinates = target.density().names().to_vec();
-    let k_hat = answer.psis.k_hat;
-    let hopeless = k_hat >= verdict::K_HAT_CORRECTED || k_hat.is_nan();
-    let scores = if interrupted || hopeless { Vec::new() } else { scores(target, options, answer) };
-    let drifts = if asked && options.method == Method::Auto && !interrupted && !hopeless {
-        drifts(target, options, answer, &least_sds, observer)
-    } else {
-        Vec::new()
-    };
-    // What was not walked to the end is not checked.
-    interrupted = interrupted || observer.cancelled();
-    let drifts: Vec<(&str, Drift)> = names.iter().map(String::as_str).zip(drifts).collect();
     let scores: Vec<(&str, ScoreGap)> = coordinates.iter().map(String::as_str).zip(scores).collect();
     let (verdict, reasons) = verdict::judge(Evidence {
-        k_hat_q: plain.psis.k_hat,
-        k_hat: answer.psis.k_hat,
-        ess: answer.psis.ess,
-        shifts: &shifts,
-        tails: &tails,
+        k_hat: weighed.psis.k_hat,
+        ess: weighed.psis.ess,
+        parameters: &parameters,
         scores: &scores,
-        drifts: &drifts,
-        rival_share: rival_share(&state, answer),
-        tally: &answer.tally,
+        rival_share: far_rivals(&state, weighed).map(|(_, share)| share).fold(0.0, f64::max),
+        tally: &weighed.tally,
         interrupted,
         converged: state.converged,
     });
     // Weights are used where they are needed and sound; an unreliable fit shows q itself rather than
     // the few draws that hopeless weights would leave.
-    let sound = answer.psis.k_hat < verdict::K_HAT_CORRECTED && answer.psis.ess >= verdict::ESS;
-    let weighted = verdict != Verdict::Ok && sound;
-    let (source, weights) =
-        if weighted { (&answer.draws, answer.weights()) } else { (&plain.draws, plain_weights) };
+    let sound = weighed.psis.k_hat < verdict::K_HAT_CORRECTED && weighed.psis.ess >= verdict::ESS;
+    let weights = if verdict != Verdict::Ok && sound { weighed.weights() } else { plain_weights };
     let chosen = systematic(&weights, options.posterior_draws, offset(options.seed));
+    let draws = &weighed.draws;
     Ok(Fit {
         verdict,
         reasons,
-        draws: pick(&source.z, &chosen),
-        log_joint: chosen.iter().map(|&i| source.log_joint[i]).collect(),
-        log_q: chosen.iter().map(|&i| source.log_q[i]).collect(),
+        draws: pick(&draws.z, &chosen),
+        log_joint: chosen.iter().map(|&i| draws.log_joint[i]).collect(),
+        log_q: chosen.iter().map(|&i| draws.log_q[i]).collect(),
         elbo,
         elbo_mcse,
-        k_hat: answer.psis.k_hat,
-        k_hat_q: plain.psis.k_hat,
-        ess: answer.psis.ess,
+        k_hat: weighed.psis.k_hat,
+        ess: weighed.psis.ess,
         parameters,
         interrupted,
         chains: None,
@@ -170,65 +190,38 @@ pub(crate) fn answer(
     })
 }
 
-/// The best of the wider proposals, if it is better than q.
-fn widen<'a>(
-    target: &mut Target,
-    family: &'a dyn Family,
-    options: &Options,
-    plain: &Weighed<'a>,
-    count: usize,
-    observer: &mut dyn Observer,
-) -> Option<Weighed<'a>> {
-    let mut tried: Vec<Weighed> = Vec::new();
-    for round in 1..=WIDE_ROUNDS {
-        let good_enough = tried.last().is_some_and(|last| last.psis.k_hat < verdict::K_HAT_OK);
-        if good_enough || observer.cancelled() {
-            break;
-        }
-        let source = tried.last().unwrap_or(plain);
-        let coordinates = moment_match(&source.draws.z, &source.weights(), family.affine())?;
-        let lambda = family.standard();
-        let proposal = Proposal { family, coordinates, lambda, dof: Some(WIDE_DOF) };
-        let weighed = Weighed::new(proposal, target, options, round, count, true, observer);
-        if weighed.draws.log_q.len() < count {
-            break;
-        }
-        tried.push(weighed);
+/// The fit with polished draws in the place of q's.
+fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, options: &Options) -> Fit {
+    let corrected = verdict::polished(weighed.psis.k_hat, &polished);
+    let Polished { sample, chains, verdict, reasons, .. } = polished;
+    let n = sample.z.lanes();
+    let chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
+    let mut parameters = nuts::parameters(target, &sample);
+    for (after, before) in parameters.iter_mut().zip(&weighed.values) {
+        let before = check::moments(before, &check::equal_weights(&weighed.draws.log_ratios()));
+        after.moved_from(&before);
     }
-    let best = tried.into_iter().min_by(|a, b| a.psis.k_hat.total_cmp(&b.psis.k_hat))?;
-    (best.psis.k_hat < plain.psis.k_hat).then_some(best)
-}
-
-/// How far a walk from the weighted draws moves what the user reads; empty where it would cost too much
-/// or is cancelled.
-fn drifts(
-    target: &mut Target,
-    options: &Options,
-    answer: &Weighed,
-    least_sds: &[f64],
-    observer: &mut dyn Observer,
-) -> Vec<Drift> {
-    if target.dim() > verdict::WALK_DIM {
-        return Vec::new();
-    }
-    let mut drifts: Vec<Drift> = Vec::new();
-    for walk in walk::WALKS {
-        let start = pick(&answer.draws.z, &systematic(&answer.weights(), walk.chains, offset(options.seed)));
-        let Some(end) = walk.go(target, &answer.proposal.coordinates, &start, options.seed, observer) else {
-            return Vec::new();
-        };
-        let (before, after) = (reported(target, &start), reported(target, &end));
-        drifts = before
-            .iter()
-            .zip(&after)
-            .zip(least_sds)
-            .map(|((b, a), least_sd)| walk::drift(b, a, answer.psis.ess, *least_sd))
-            .collect();
-        if !drifts.iter().any(|d| d.exceeds(verdict::DRIFT, verdict::DRIFT_DOUBT)) {
-            break;
+    let (verdict, reasons) = match verdict {
+        Verdict::Ok => (Verdict::Corrected, vec![corrected]),
+        verdict => {
+            // Why chains disagree comes first.
+            let share = far_rivals(&fit.state, weighed).map(|(_, share)| share).fold(0.0, f64::max);
+            (verdict, verdict::another_mode(share).into_iter().chain(reasons).collect())
         }
+    };
+    let z = pick(&sample.z, &chosen);
+    Fit {
+        verdict,
+        reasons,
+        log_joint: chosen.iter().map(|&i| sample.log_joint[i]).collect(),
+        log_q: (0..z.lanes()).map(|lane| weighed.proposal.log_prob(&z.lane(lane))).collect(),
+        draws: z,
+        ess: nuts::least_ess(&sample),
+        parameters,
+        chains: Some(chains),
+        tally: target.tally.clone(),
+        ..fit
     }
-    drifts
 }
 
 /// The score gaps of the weighted draws.
@@ -237,16 +230,17 @@ fn scores(target: &mut Target, options: &Options, answer: &Weighed) -> Vec<Score
     score_gaps(target, &pick(&answer.draws.z, &chosen))
 }
 
-/// The largest share of the mass at another mode that the answer's proposal does not reach.
-fn rival_share(state: &State, answer: &Weighed) -> f64 {
+/// The other modes that q does not reach, with their shares of the mass.
+fn far_rivals<'a>(state: &'a State, answer: &Weighed) -> impl Iterator<Item = (&'a [f64], f64)> {
     let log_ratios = answer.draws.log_ratios();
     let log_evidence = log_sum_exp(&log_ratios) - (log_ratios.len() as f64).ln();
-    let unreached = state.start.rivals.iter().filter(|rival| {
+    state.start.rivals.iter().filter_map(move |rival| {
         let log_weight = rival.log_prob - answer.proposal.log_prob(&rival.point) - log_evidence;
-        log_weight > verdict::RIVAL_LOG_WEIGHT
-    });
-    // its mass against that of the draws and its own
-    unreached.map(|rival| 1.0 / (1.0 + (log_evidence - rival.elbo).exp())).fold(0.0, f64::max)
+        // its mass against that of the draws and its own
+        let share = 1.0 / (1.0 + (log_evidence - rival.elbo).exp());
+        let matters = log_weight > verdict::RIVAL_LOG_WEIGHT && share >= verdict::RIVAL_SHARE;
+        matters.then_some((rival.point.as_slice(), share))
+    })
 }
 
 fn offset(seed: u64) -> f64 {
@@ -262,46 +256,38 @@ pub(crate) fn pick(z: &Lanes, chosen: &[usize]) -> Lanes {
     picked
 }
 
-/// Every reported parameter, by name and least sd, under the weights of the answer, against q's plain draws.
-fn compare<'a>(
-    named: impl Iterator<Item = (&'a str, f64)>,
-    plain: &Weighed,
+/// Every reported parameter under its weights, against q's plain draws.
+fn compare(
+    target: &mut Target,
+    weighed: &Weighed,
     plain_weights: &[f64],
-    answer: &Weighed,
     posterior_draws: usize,
 ) -> Vec<ParameterCheck> {
-    let weights = answer.weights();
-    let columns = named.zip(plain.values.iter().zip(&answer.values));
+    let weights = weighed.weights();
+    let names = target.density().reported_names().to_vec();
+    let columns = names.into_iter().zip(&weighed.values).enumerate();
     columns
-        .map(|((name, least_sd), (plain_values, values))| {
-            let before = check::moments(plain_values, plain_weights);
+        .map(|(i, (name, values))| {
+            let least_sd = verdict::least_sd(target.density().is_probability(i));
+            let before = check::moments(values, plain_weights);
             let after = check::moments(values, &weights);
             if before.same_constant(&after) {
-                let (name, mean) = (name.to_string(), after.mean);
-                let ess = posterior_draws as f64;
-                let k_hat = f64::NAN;
-                return ParameterCheck {
-                    name,
-                    mean,
-                    sd: 0.0,
-                    shift: 0.0,
-                    sd_shift: 0.0,
-                    mcse: 0.0,
-                    ess,
-                    k_hat,
-                };
+                return ParameterCheck::constant(name, after.mean, posterior_draws);
             }
             let ess = (after.sd / after.mcse).powi(2).min(posterior_draws as f64);
             let unit = after.sd.max(least_sd);
+            let matters = after.sd > least_sd;
             ParameterCheck {
-                name: name.to_string(),
+                name,
                 mean: after.mean,
                 sd: after.sd,
                 shift: (after.mean - before.mean).abs() / unit,
                 sd_shift: (before.sd - after.sd) / unit,
+                gap: if matters { check::largest_gap(values, plain_weights, &weights) } else { 0.0 },
                 mcse: after.sd / ess.sqrt(),
                 ess,
-                k_hat: check::tail_of_mean(values, &answer.psis.log_weights, after.mean),
+                k_hat: check::tail_of_mean(values, &weighed.psis.log_weights, after.mean),
+                matters,
             }
         })
         .collect()

@@ -35,16 +35,14 @@ pub struct Fit {
     /// Of q itself, on the draws of the check.
     pub elbo: f64,
     pub elbo_mcse: f64,
-    /// k-hat of the weights of the answer; of q itself where it is `ok`.
+    /// k-hat of q's weights, also where its draws were polished; NaN for chains alone.
     pub k_hat: f64,
-    /// k-hat of q's own weights.
-    pub k_hat_q: f64,
     /// Effective sample size of the weights of the answer; of chains, the smallest of a parameter's ranks.
     pub ess: f64,
     /// One for every reported name.
     pub parameters: Vec<ParameterCheck>,
     pub interrupted: bool,
-    /// What a sampler did; `None` for an approximation.
+    /// What a sampler did, from the start or from the draws of q; `None` for an approximation.
     pub chains: Option<Chains>,
     /// The family used, and its gradient steps with their trace: in `state`.
     pub state: State,

@@ -52,7 +52,8 @@
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
 //! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
 //! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
-//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity, a walk of HMC |
+//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
+//! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
@@ -77,10 +78,12 @@ mod fit;
 mod fixed_draws;
 mod lbfgs;
 mod log_density;
+mod modes;
 mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+mod polish;
 mod proposal;
 mod refine;
 mod start;

@@ -2,20 +2,17 @@
 //! hundred times the price.
 //!
 //! Chains begin at overdispersed points about the modes that the search for a start found, and run in its
-//! whitened coordinates, where a diagonal mass matrix suffices. They are lanes: each asks for the density at one
-//! point, and all are evaluated together, which costs little more than one of them. A chain's numbers are
-//! functions of its own place and random streams, so the others never change its bits.
+//! whitened coordinates, where a diagonal mass matrix suffices.
 
-mod adapt;
-mod trajectory;
+pub(crate) mod adapt;
+pub(crate) mod chains;
+pub(crate) mod trajectory;
 
 use numerics::lanes::Lanes;
-use numerics::random::{Counter, Key};
 
-use crate::answer::reported;
 use crate::diagnostics::check::{self, ParameterCheck};
-use crate::diagnostics::mixing::{Mixing, mixing};
-use crate::diagnostics::verdict::{self, ChainEvidence};
+use crate::diagnostics::mixing::Mixing;
+use crate::diagnostics::verdict::{self, ChainEvidence, Verdict};
 use crate::error::FitError;
 use crate::fit::Fit;
 use crate::observe::{Observer, Progress, Stage};
@@ -25,8 +22,9 @@ use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 use adapt::Adaptation;
 pub use adapt::WARMUP;
+use chains::{Chain, Chances, Sample};
 pub use trajectory::MAX_DEPTH;
-use trajectory::{End, Point, Trajectory, Transition};
+use trajectory::Point;
 
 /// Chains; fewer where fewer draws are asked for.
 pub const CHAINS: usize = 4;
@@ -74,70 +72,65 @@ pub(crate) fn sample(
     state: State,
     observer: &mut dyn Observer,
 ) -> Result<Fit, FitError> {
-    let (runs, interrupted) = run(target, options, &state, observer)?;
-    if runs.iter().any(|run| run.draws.is_empty()) {
+    let (chains, interrupted) = run(target, options, &state, observer)?;
+    if chains.iter().any(|chain| chain.draws.is_empty()) {
         return Err(FitError::InterruptedAtStart);
     }
-    let lengths: Vec<usize> = runs.iter().map(|run| run.draws.len()).collect();
-    let mut u = Lanes::zeros(target.dim(), lengths.iter().sum());
-    runs.iter().flat_map(|run| &run.draws).enumerate().for_each(|(lane, (draw, _))| u.set_lane(lane, draw));
-    let mut z = Lanes::zeros(target.dim(), u.lanes());
-    state.coordinates.forward(&u, &mut z);
-    z.pad();
-    let log_det = state.coordinates.log_det();
-    let columns = reported(target, &z);
-    let names = target.density().reported_names().to_vec();
-    let mixing: Vec<Option<Mixing>> = columns.iter().map(|x| mixing(&split(x, &lengths))).collect();
-    let divergences = runs.iter().map(|run| run.divergences).sum();
-    let saturated = runs.iter().map(|run| run.saturated).sum();
-    let named: Vec<(&str, Option<Mixing>)> =
-        names.iter().map(String::as_str).zip(mixing.iter().copied()).collect();
-    let (verdict, reasons) = verdict::judge_chains(ChainEvidence {
-        mixing: &named,
-        divergences,
-        saturated,
-        draws: u.lanes() as u64,
-        failure: target.tally.commonest(),
-        interrupted,
-    });
-    let of_each = names.iter().zip(columns.iter().zip(&mixing));
-    let bulk = mixing.iter().flatten().map(|m| m.ess_bulk);
+    let sample = Sample::of(target, &state.coordinates, &chains, 1);
+    let (verdict, reasons) = judge(target, &sample, interrupted);
     Ok(Fit {
         verdict,
         reasons,
-        draws: z,
-        log_joint: runs.iter().flat_map(|run| &run.draws).map(|(_, value)| value - log_det).collect(),
-        log_q: vec![f64::NAN; u.lanes()],
+        log_q: vec![f64::NAN; sample.z.lanes()],
         elbo: f64::NAN,
         elbo_mcse: f64::NAN,
         k_hat: f64::NAN,
-        k_hat_q: f64::NAN,
-        ess: bulk.fold(u.lanes() as f64, f64::min),
-        parameters: of_each.map(|(name, (x, mixing))| parameter(name, x, mixing.as_ref())).collect(),
+        ess: least_ess(&sample),
+        parameters: parameters(target, &sample),
         interrupted,
         chains: Some(Chains {
-            draws: lengths,
+            draws: sample.lengths,
             warmup: WARMUP,
-            divergences,
-            saturated,
-            evaluations: runs.iter().map(|run| run.evaluations).sum(),
-            step_sizes: runs.iter().map(|run| run.adaptation.step()).collect(),
-            mixing,
+            divergences: sample.divergences,
+            saturated: sample.saturated,
+            evaluations: chains.iter().map(|chain| chain.evaluations).sum(),
+            step_sizes: chains.iter().map(|chain| chain.adaptation.step()).collect(),
+            mixing: sample.mixing,
         }),
+        draws: sample.z,
+        log_joint: sample.log_joint,
         tally: target.tally.clone(),
         state,
     })
 }
 
-/// The values of one quantity, chain by chain.
-fn split<'a>(x: &'a [f64], lengths: &[usize]) -> Vec<&'a [f64]> {
-    let mut rest = x;
-    let cut = |length: &usize| {
-        let (chain, after) = rest.split_at(*length);
-        rest = after;
-        chain
-    };
-    lengths.iter().map(cut).collect()
+/// The verdict on chains, and its reasons.
+pub(crate) fn judge(target: &mut Target, sample: &Sample, interrupted: bool) -> (Verdict, Vec<String>) {
+    let failure = target.tally.commonest();
+    let names = target.density().reported_names();
+    let mixing: Vec<(&str, Option<Mixing>)> =
+        names.iter().map(String::as_str).zip(sample.mixing.iter().copied()).collect();
+    verdict::judge_chains(ChainEvidence {
+        mixing: &mixing,
+        divergences: sample.divergences,
+        saturated: sample.saturated,
+        draws: sample.z.lanes() as u64,
+        failure,
+        interrupted,
+    })
+}
+
+/// Of the ranks of the quantity for which the draws are worth least.
+pub(crate) fn least_ess(sample: &Sample) -> f64 {
+    let bulk = sample.mixing.iter().flatten().map(|m| m.ess_bulk);
+    bulk.fold(sample.z.lanes() as f64, f64::min)
+}
+
+/// What the draws are of each reported quantity.
+pub(crate) fn parameters(target: &mut Target, sample: &Sample) -> Vec<ParameterCheck> {
+    let names = target.density().reported_names();
+    let of_each = names.iter().zip(sample.columns.iter().zip(&sample.mixing));
+    of_each.map(|(name, (x, mixing))| parameter(name, x, mixing.as_ref())).collect()
 }
 
 fn parameter(name: &str, x: &[f64], mixing: Option<&Mixing>) -> ParameterCheck {
@@ -149,6 +142,8 @@ fn parameter(name: &str, x: &[f64], mixing: Option<&Mixing>) -> ParameterCheck {
         sd: moments.sd,
         shift: f64::NAN,
         sd_shift: f64::NAN,
+        gap: f64::NAN,
+        matters: true,
         mcse: moments.sd / ess.sqrt(),
         ess,
         k_hat: f64::NAN,
@@ -161,45 +156,20 @@ fn run(
     options: &Options,
     state: &State,
     observer: &mut dyn Observer,
-) -> Result<(Vec<Run>, bool), FitError> {
+) -> Result<(Vec<Chain>, bool), FitError> {
     let starts = starts(target, options, state)?;
-    let (n, chains) = (options.posterior_draws, starts.len());
-    let chances = Chances::new(target, options.seed, chains);
-    let wanted = |chain: usize| n / chains + usize::from(chain < n % chains);
-    let mut runs: Vec<Run> = starts
-        .into_iter()
-        .enumerate()
-        .map(|(chain, start)| Run::begin(start, chain, wanted(chain), &chances))
-        .collect();
-    let all = (n as u64 + WARMUP * chains as u64) as f64;
-    loop {
-        let mut running: Vec<&mut Run> = runs.iter_mut().filter(|run| !run.is_over()).collect();
-        if running.is_empty() {
-            return Ok((runs, false));
-        }
-        let lanes = running.len();
-        let (mut u, mut z) = (Lanes::zeros(target.dim(), lanes), Lanes::zeros(target.dim(), lanes));
-        let (mut value, mut grad) = (vec![0.0; lanes], z.clone());
-        // As long as none of them ends.
-        while running.iter().all(|run| !run.is_over()) {
-            if observer.cancelled() {
-                return Ok((runs, true));
-            }
-            running.iter().enumerate().for_each(|(lane, run)| u.set_lane(lane, run.trajectory.ask()));
-            u.pad();
-            target.eval_whitened(&state.coordinates, &u, &mut z, &mut value, Some(&mut grad));
-            for (lane, run) in running.iter_mut().enumerate() {
-                run.tell(value[lane], &grad.lane(lane), &chances);
-            }
-            // Those that are over have done as much as they were to do.
-            let missing: u64 = running.iter().map(|run| run.missing()).sum();
-            observer.progress(&Progress {
-                stage: Stage::Sample,
-                row: None,
-                fraction: 1.0 - missing as f64 / all,
-            });
-        }
-    }
+    let (n, count, dim) = (options.posterior_draws, starts.len(), target.dim());
+    let chances = Chances::new(target, options.seed, Purpose::Chain);
+    let until = |chain: usize| WARMUP + (n / count + usize::from(chain < n % count)) as u64;
+    let begin = |(k, start)| Chain::begin(start, k, Adaptation::new(dim), until(k), &chances);
+    let mut chains: Vec<Chain> = starts.into_iter().enumerate().map(begin).collect();
+    let all = (n as u64 + WARMUP * count as u64) as f64;
+    let seen = |missing: u64, observer: &mut dyn Observer| {
+        let fraction = 1.0 - missing as f64 / all;
+        observer.progress(&Progress { stage: Stage::Sample, row: None, fraction });
+    };
+    let finished = chains::run(target, &state.coordinates, &mut chains, &chances, observer, seen);
+    Ok((chains, !finished))
 }
 
 /// A point with a density for each chain, in whitened coordinates: about the mode, and in turn about every
@@ -240,101 +210,4 @@ fn starts(target: &mut Target, options: &Options, state: &State) -> Result<Vec<P
     let tried = chains * ATTEMPTS as usize;
     let all: Option<Vec<Point>> = found.into_iter().collect();
     all.ok_or_else(|| FitError::NoFiniteStart { tried, reason: target.tally.commonest() })
-}
-
-/// A chain under way.
-struct Run {
-    chain: usize,
-    trajectory: Trajectory,
-    adaptation: Adaptation,
-    /// Transitions begun before this one.
-    transitions: u64,
-    wanted: usize,
-    /// After warm-up, in whitened coordinates, with their log densities there.
-    draws: Vec<(Vec<f64>, f64)>,
-    divergences: u64,
-    saturated: u64,
-    evaluations: u64,
-}
-
-impl Run {
-    fn begin(start: Point, chain: usize, wanted: usize, chances: &Chances) -> Run {
-        let adaptation = Adaptation::new(start.position.len());
-        Run {
-            chain,
-            trajectory: chances.trajectory(start, &adaptation, chain, 0),
-            adaptation,
-            transitions: 0,
-            wanted,
-            draws: Vec::with_capacity(wanted),
-            divergences: 0,
-            saturated: 0,
-            evaluations: 0,
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.draws.len() == self.wanted
-    }
-
-    /// Transitions to come.
-    fn missing(&self) -> u64 {
-        WARMUP + self.wanted as u64 - self.transitions
-    }
-
-    /// The density where the trajectory asked for it.
-    fn tell(&mut self, value: f64, grad: &[f64], chances: &Chances) {
-        self.evaluations += 1;
-        let choices = chances.choices(self.chain, self.evaluations);
-        let Some(Transition { point, acceptance, end }) = self.trajectory.tell(value, grad, choices) else {
-            return;
-        };
-        if self.adaptation.is_over() {
-            self.draws.push((point.position.clone(), point.value));
-            self.divergences += u64::from(end == End::Diverged);
-            self.saturated += u64::from(end == End::Saturated);
-        } else {
-            self.adaptation.learn(&point.position, acceptance);
-        }
-        self.transitions += 1;
-        if !self.is_over() {
-            self.trajectory = chances.trajectory(point, &self.adaptation, self.chain, self.transitions);
-        }
-    }
-}
-
-/// The random numbers of all chains: momenta by the names of coordinates, and choices between leaves, between
-/// halves and between directions.
-struct Chances {
-    momenta: Noise,
-    choices: [Key; 3],
-    dim: usize,
-    chains: usize,
-}
-
-impl Chances {
-    fn new(target: &mut Target, seed: u64, chains: usize) -> Chances {
-        let names = target.density().names().to_vec();
-        Chances {
-            momenta: Noise::new(seed, Purpose::Chain, names.iter().map(String::as_str)),
-            choices: ["(leaf)", "(half)", "(direction)"].map(|name| Purpose::Chain.key(seed, name)),
-            dim: names.len(),
-            chains,
-        }
-    }
-
-    /// Of the `n`th evaluation of a chain.
-    fn choices(&self, chain: usize, n: u64) -> [f64; 3] {
-        let at = Counter { step: n, draw: chain as u32, ..Counter::default() };
-        self.choices.map(|key| key.uniform(at))
-    }
-
-    /// A new transition of a chain.
-    fn trajectory(&self, from: Point, adaptation: &Adaptation, chain: usize, transition: u64) -> Trajectory {
-        let mut noise = Lanes::zeros(self.dim, self.chains);
-        self.momenta.fill(transition, 0, &mut noise);
-        let at = Counter { step: transition, draw: chain as u32, attempt: 1, ..Counter::default() };
-        let chance = self.choices[2].uniform(at);
-        Trajectory::new(from, &noise.lane(chain), adaptation.variance(), adaptation.step(), chance)
-    }
 }

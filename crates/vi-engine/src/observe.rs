@@ -11,6 +11,8 @@ pub enum Stage {
     Refine,
     /// Drawing from the approximation and weighing the draws.
     Check,
+    /// Moving the draws by many short chains.
+    Polish,
     /// Running the chains of a sampler.
     Sample,
 }

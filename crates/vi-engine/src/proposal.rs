@@ -1,11 +1,11 @@
-//! Draws to be weighed: from q itself, or from something wider in its place.
+//! Draws to be weighed.
 
 use nalgebra::{Cholesky, DMatrix};
 use numerics::lanes::{LANES, Lanes};
 
 use crate::BLOCK;
 use crate::coordinates::{Coordinates, Scale};
-use crate::families::{Family, HALF_LOG_TAU};
+use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage};
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
@@ -15,9 +15,6 @@ pub struct Proposal<'a> {
     pub family: &'a dyn Family,
     pub coordinates: Coordinates,
     pub lambda: Vec<f64>,
-    /// Degrees of freedom of a multivariate Student t with the (normal) family's location and scale
-    /// matrix; `None`: the family itself.
-    pub dof: Option<u32>,
 }
 
 /// Draws with their densities.
@@ -60,8 +57,6 @@ impl Proposal<'_> {
         let (dim, base) = (self.family.dim(), self.family.n_base());
         let names = crate::base_names(target.density().names(), base);
         let noise = Noise::new(seed, purpose, names.iter().map(String::as_str));
-        let spread: Vec<String> = (0..self.dof.unwrap_or(0)).map(|i| format!("(spread {i})")).collect();
-        let spread = Noise::new(seed, purpose, spread.iter().map(String::as_str));
         let mut draws =
             Draws { z: Lanes::zeros(dim, count), log_joint: vec![0.0; count], log_q: vec![0.0; count] };
         for first in (0..count).step_by(BLOCK) {
@@ -74,14 +69,9 @@ impl Proposal<'_> {
             let (mut u, mut z) = (Lanes::zeros(dim, lanes), Lanes::zeros(dim, lanes));
             noise.fill(0, first, &mut eps);
             self.family.rsample(&self.lambda, &eps, &mut u);
-            if let Some(dof) = self.dof {
-                let mut chi = Lanes::zeros(dof as usize, lanes);
-                spread.fill(0, first, &mut chi);
-                self.stretch(&mut u, &chi);
-            }
             let block = first..first + lanes;
             let log_q = &mut draws.log_q[block.clone()];
-            self.log_q(&u, log_q);
+            self.family.log_q(&self.lambda, &u, log_q, None);
             let log_joint = &mut draws.log_joint[block];
             target.eval_whitened(&self.coordinates, &u, &mut z, log_joint, None);
             // back to the unconstrained vector's own densities
@@ -104,46 +94,8 @@ impl Proposal<'_> {
         let mut u = Lanes::zeros(self.family.dim(), 1);
         u.set_lane(0, &self.coordinates.inverse(z));
         let mut log_q = [0.0];
-        self.log_q(&u, &mut log_q);
+        self.family.log_q(&self.lambda, &u, &mut log_q, None);
         log_q[0] - self.coordinates.log_det()
-    }
-
-    fn mean(&self) -> Vec<f64> {
-        let eps = Lanes::zeros(self.family.n_base(), 1);
-        let mut u = Lanes::zeros(self.family.dim(), 1);
-        self.family.rsample(&self.lambda, &eps, &mut u);
-        u.lane(0)
-    }
-
-    /// Stretches normal draws about their mean by `sqrt(dof / chi^2)`.
-    fn stretch(&self, u: &mut Lanes, chi: &Lanes) {
-        let mean = self.mean();
-        for lane in 0..u.lanes() {
-            let square: f64 = (0..chi.n()).map(|i| chi.get(i, lane).powi(2)).sum();
-            let factor = (chi.n() as f64 / square).sqrt();
-            for (i, mean) in mean.iter().enumerate() {
-                u.set(i, lane, mean + factor * (u.get(i, lane) - mean));
-            }
-        }
-    }
-
-    /// Log density in whitened coordinates.
-    fn log_q(&self, u: &Lanes, log_q: &mut [f64]) {
-        self.family.log_q(&self.lambda, u, log_q, None);
-        if let Some(dof) = self.dof {
-            let (nu, d) = (f64::from(dof), self.family.dim() as f64);
-            // A normal's log density at its mean, from its entropy: -(log det L + d/2 log 2 pi).
-            let peak = 0.5 * d - self.family.entropy(&self.lambda, None);
-            let ln_gamma = statrs::function::gamma::ln_gamma;
-            let constant =
-                ln_gamma(0.5 * (nu + d)) - ln_gamma(0.5 * nu) - 0.5 * d * (nu * std::f64::consts::PI).ln()
-                    + peak
-                    + d * HALF_LOG_TAU;
-            for q in log_q {
-                let mahalanobis = 2.0 * (peak - *q);
-                *q = constant - 0.5 * (nu + d) * (mahalanobis / nu).ln_1p();
-            }
-        }
     }
 }
 

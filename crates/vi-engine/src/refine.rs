@@ -23,7 +23,7 @@ use numerics::lanes::Lanes;
 use crate::estimator::Estimator;
 use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage, TraceRow};
-use crate::options::Options;
+use crate::options::{Method, Options};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
@@ -43,8 +43,10 @@ const DECAY_2: f64 = 0.99;
 const ACCURACY_EACH: f64 = 1e-3;
 /// Symmetric KL, in nats, at which importance weights are as good as equal.
 const ACCURACY: f64 = 0.1;
-/// Steps at most where the user names none.
+/// Steps at most where the user names none: under `auto` a climb that has not settled by then is left to the
+/// polish.
 const MOST_STEPS: u64 = 20_000;
+const MOST_STEPS_OF_AUTO: u64 = 6_000;
 /// Steps without a single good draw after which the climb is hopeless.
 const MOST_BARREN: u64 = 50;
 
@@ -77,6 +79,7 @@ pub fn climb(
     let mut eps = Lanes::zeros(family.n_base(), options.draws);
     let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws);
     let mut gradient = vec![0.0; family.n_params()];
+    let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
@@ -93,7 +96,7 @@ pub fn climb(
             grad_var: estimate.grad_var,
         };
         state.trace.push(row);
-        state.examine(family, options.steps);
+        state.examine(family, options.steps, most);
         observer.progress(&Progress {
             stage: Stage::Refine,
             row: Some(row),
@@ -146,7 +149,7 @@ impl State {
     }
 
     /// Compares quarters and phases where it is time; decides whether to go on.
-    fn examine(&mut self, family: &dyn Family, steps: Option<u64>) {
+    fn examine(&mut self, family: &dyn Family, steps: Option<u64>, most: u64) {
         let accuracy = accuracy(family);
         if self.phase_step == self.check_at {
             let quarter = (self.check_at / 4) as f64;
@@ -174,7 +177,7 @@ impl State {
                 self.check_at *= 2;
             }
         }
-        let limit = steps.unwrap_or(MOST_STEPS);
+        let limit = steps.unwrap_or(most);
         if !self.finished && (self.step >= limit || self.barren >= MOST_BARREN) {
             self.finished = true;
             self.converged = steps.is_some() && self.barren == 0;

@@ -1,11 +1,11 @@
 //! Where a fit begins: a mode found by quasi-Newton from several starting points, and the normal
 //! that the curvature there suggests.
 //!
-//! Starting points are feasibility-checked: the origin and random points, from which only those
-//! with a finite density are used. The first descent starts at the origin, every further one at the
-//! feasible point farthest, in whitened distance, from the modes known so far. Two descents that end
-//! in one place settle the matter; otherwise more are tried, and the normals at their ends compete by
-//! ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
+//! Starting points are feasibility-checked: the origin and random points about it, near and far, from
+//! which only those with a finite density are used. The first descent starts at the origin, every further
+//! one, in turn near and far, at the feasible point farthest, in whitened distance, from the modes known so
+//! far. Four descents that end in one place settle the matter; otherwise more are tried, and the normals at
+//! their ends compete by ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
 //! the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
 //! the descent compete too, as in Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
 
@@ -23,11 +23,14 @@ use crate::proposal::moment_match;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
-/// Points tried for a finite density, in one evaluation; and the spreads tried in turn.
+/// Points of each spread tried for a finite density, in one evaluation; the spreads from which descents start
+/// in turn, and those tried where these have none.
 const POINTS: usize = 32;
-const SPREADS: [f64; 4] = [1.0, 0.1, 4.0, 20.0];
-/// Descents at most.
-const DESCENTS: usize = 4;
+const SPREADS: [f64; 3] = [1.0, 4.0, 16.0];
+const OTHERS: [f64; 2] = [0.1, 40.0];
+/// Descents where all end in one place, and at most.
+const AGREED: usize = 4;
+const DESCENTS: usize = 8;
 /// Draws on which a starting normal is judged.
 const JUDGES: usize = 64;
 /// Points along a descent that compete, besides its end.
@@ -45,7 +48,7 @@ pub struct StartReport {
     pub evaluations: usize,
     /// Whether the chosen descent reached a mode.
     pub converged: bool,
-    /// Whether two descents ended in one place.
+    /// Whether all descents ended in one place.
     pub agreed: bool,
     /// Other modes found.
     pub rivals: Vec<Rival>,
@@ -72,12 +75,11 @@ pub fn find(
     seed: u64,
     observer: &mut dyn Observer,
 ) -> Result<(Coordinates, StartReport), FitError> {
-    let (mut points, tried) = feasible_points(target, seed)?;
+    let (mut rings, tried) = feasible_points(target, seed)?;
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut evaluations = 0;
     let mut descents = 0;
-    let mut agreed = false;
-    while descents < DESCENTS && !points.is_empty() && !agreed {
+    while descents < DESCENTS && !(descents >= AGREED && candidates.len() == 1) {
         if observer.cancelled() {
             return Err(FitError::InterruptedAtStart);
         }
@@ -86,7 +88,10 @@ pub fn find(
             row: None,
             fraction: descents as f64 / DESCENTS as f64,
         });
-        let point = points.swap_remove(farthest(&points, &candidates));
+        rings.retain(|ring| !ring.is_empty());
+        let Some(of) = descents.checked_rem(rings.len()) else { break };
+        let ring = &mut rings[of];
+        let point = ring.swap_remove(farthest(ring, &candidates));
         descents += 1;
         let Some(minimum) = descend(target, &point, observer) else { continue };
         if minimum.ending == Ending::Interrupted {
@@ -95,7 +100,6 @@ pub fn find(
         evaluations += minimum.evaluations;
         match candidates.iter_mut().find(|c| c.same_place(&minimum)) {
             Some(twin) => {
-                agreed = true;
                 if -minimum.value > twin.log_prob {
                     *twin = Candidate::judge(target, family, seed, minimum);
                 }
@@ -103,6 +107,7 @@ pub fn find(
             None => candidates.push(Candidate::judge(target, family, seed, minimum)),
         }
     }
+    let agreed = candidates.len() == 1 && descents > 1;
     let mut candidates: Vec<Candidate> =
         candidates.into_iter().map(|candidate| candidate.or_along_its_way(target, family, seed)).collect();
     // stable: of equals the first stays first
@@ -168,33 +173,43 @@ fn farthest(points: &[Vec<f64>], candidates: &[Candidate]) -> usize {
     (0..points.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best })
 }
 
-/// The origin where it is feasible, then feasible random points by falling density; and how many
-/// points were tried to find them.
-fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<f64>>, usize), FitError> {
+/// Feasible random points of each spread, by falling density, the origin before all where it is feasible; and
+/// how many points were tried to find them.
+fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<Vec<f64>>>, usize), FitError> {
     let dim = target.dim();
     let names = target.density().names().to_vec();
     let noise = Noise::new(seed, Purpose::Start, names.iter().map(String::as_str));
     let mut z = Lanes::zeros(dim, POINTS);
     let mut grad = Lanes::zeros(dim, POINTS);
     let mut value = vec![0.0; POINTS];
-    for (attempt, spread) in SPREADS.iter().enumerate() {
+    let mut rings: Vec<Vec<Vec<f64>>> = Vec::new();
+    for (attempt, spread) in SPREADS.iter().chain(&OTHERS).enumerate() {
+        if attempt >= SPREADS.len() && !rings.is_empty() {
+            break;
+        }
         noise.fill(attempt as u64, 0, &mut z);
         for t in 0..z.tiles() {
             z.tile_mut(t).iter_mut().for_each(|x| *x *= spread);
         }
-        z.set_lane(0, &vec![0.0; dim]);
+        if attempt == 0 {
+            z.set_lane(0, &vec![0.0; dim]);
+        }
         target.eval(&z, &mut value, Some(&mut grad));
         let mut feasible: Vec<usize> = (0..POINTS).filter(|&l| value[l].is_finite()).collect();
-        if feasible.is_empty() {
-            continue;
-        }
         // The origin first, since it is the middle of most supports; then the best.
-        feasible
-            .sort_by(|&a, &b| (a != 0).cmp(&(b != 0)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b)));
-        let points = feasible.into_iter().map(|lane| z.lane(lane)).collect();
-        return Ok((points, POINTS * (attempt + 1)));
+        let is_origin = |lane: usize| attempt == 0 && lane == 0;
+        feasible.sort_by(|&a, &b| {
+            is_origin(b).cmp(&is_origin(a)).then(value[b].total_cmp(&value[a])).then(a.cmp(&b))
+        });
+        if !feasible.is_empty() {
+            rings.push(feasible.into_iter().map(|lane| z.lane(lane)).collect());
+        }
     }
-    Err(FitError::NoFiniteStart { tried: POINTS * SPREADS.len(), reason: target.tally.commonest() })
+    if rings.is_empty() {
+        let tried = POINTS * (SPREADS.len() + OTHERS.len());
+        return Err(FitError::NoFiniteStart { tried, reason: target.tally.commonest() });
+    }
+    Ok((rings, POINTS * SPREADS.len()))
 }
 
 fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {

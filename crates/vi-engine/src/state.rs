@@ -46,7 +46,7 @@ pub struct State {
     pub trace: Vec<TraceRow>,
 }
 
-const MAGIC: &[u8; 8] = b"vistate1";
+const MAGIC: &[u8; 8] = b"vistate2";
 
 impl State {
     /// Before the first step, at the family's standard member.
@@ -128,6 +128,7 @@ impl State {
             self.finished.into(),
             self.converged.into(),
             self.tally.lanes,
+            self.tally.gradients,
             self.tally.failed,
             self.tally.reasons.len() as u64,
         ] {
@@ -207,7 +208,12 @@ impl State {
             barren: input.word()?,
             finished: input.word()? != 0,
             converged: input.word()? != 0,
-            tally: Tally { lanes: input.word()?, failed: input.word()?, reasons: Vec::new() },
+            tally: Tally {
+                lanes: input.word()?,
+                gradients: input.word()?,
+                failed: input.word()?,
+                reasons: Vec::new(),
+            },
             trace: Vec::new(),
         };
         for _ in 0..input.word()? {
@@ -322,7 +328,7 @@ mod tests {
             barren: 0,
             finished: false,
             converged: false,
-            tally: Tally { lanes: 900, failed: 2, reasons: vec![("stiff".into(), 2)] },
+            tally: Tally { lanes: 900, gradients: 700, failed: 2, reasons: vec![("stiff".into(), 2)] },
             trace: vec![TraceRow { step: 1, elbo: -3.0, elbo_mcse: 0.1, grad_var: 2.0 }],
         }
     }

@@ -16,12 +16,16 @@ pub enum Purpose {
     FixedDraws,
     /// Fresh draws on which the deterministic optimum is judged.
     FreshDraws,
-    /// Draws of the final check, and of each escalation of it.
-    Check(u8),
+    /// Draws of the check.
+    Check,
     /// The offset of systematic resampling.
     Resample,
-    /// Momenta and choices of the walk.
-    Walk,
+    /// Momenta and choices of a round of the polish of a mode.
+    Polish { mode: u8, round: u8 },
+    /// Draws of another mode's normal, to begin from.
+    Mode(u8),
+    /// Draws of a mode's normal, from which its mass is bridged.
+    Bridge(u8),
     /// Draws and directions that tell centred from non-centred.
     Centring,
     /// Starting points of the chains of a sampler.
@@ -38,9 +42,11 @@ impl Purpose {
             Purpose::Step => "step".into(),
             Purpose::FixedDraws => "fixed draws".into(),
             Purpose::FreshDraws => "fresh draws".into(),
-            Purpose::Check(round) => format!("check {round}"),
+            Purpose::Check => "check 0".into(),
             Purpose::Resample => "resample".into(),
-            Purpose::Walk => "walk".into(),
+            Purpose::Polish { mode, round } => format!("polish {mode} {round}"),
+            Purpose::Mode(mode) => format!("mode {mode}"),
+            Purpose::Bridge(mode) => format!("bridge {mode}"),
             Purpose::Centring => "centring".into(),
             Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),
@@ -110,7 +116,7 @@ mod tests {
             assert_eq!(all.get(1, 8 + lane).to_bits(), swapped.get(0, lane).to_bits());
         }
         let mut other = Lanes::zeros(1, 24);
-        Noise::new(1, Purpose::Check(0), ["a"]).fill(3, 0, &mut other);
+        Noise::new(1, Purpose::Check, ["a"]).fill(3, 0, &mut other);
         assert_ne!(all.get(0, 0), other.get(0, 0), "purposes never share numbers");
     }
 }

@@ -11,8 +11,9 @@ const EXAMPLES: usize = 8;
 /// Evaluations and failures so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Lanes evaluated.
+    /// Lanes evaluated; and those of them with their gradients.
     pub lanes: u64,
+    pub gradients: u64,
     /// Lanes that could not be evaluated.
     pub failed: u64,
     /// Distinct reasons with their counts, in order of appearance; at most eight are kept.
@@ -34,6 +35,7 @@ impl Tally {
     /// Adds another tally to this one.
     pub(crate) fn absorb(&mut self, other: &Tally) {
         self.lanes += other.lanes;
+        self.gradients += other.gradients;
         self.failed += other.failed;
         other.reasons.iter().for_each(|(reason, count)| self.count(reason, *count));
     }
@@ -78,6 +80,7 @@ impl<'a> Target<'a> {
         self.failures.clear();
         self.density.eval(z, value, grad.as_deref_mut(), &mut self.failures);
         self.tally.lanes += value.len() as u64;
+        self.tally.gradients += if grad.is_some() { value.len() as u64 } else { 0 };
         for failure in &self.failures {
             self.tally.add(&failure.reason);
             if let Some(value) = value.get_mut(failure.lane) {

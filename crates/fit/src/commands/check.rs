@@ -7,7 +7,7 @@ use spec_compiler::{Compiled, Source};
 use vi_engine::{CompiledDensity, LogDensity, NotFinite};
 
 use crate::cli;
-use crate::commands::compile;
+use crate::commands::{compile, not_planned};
 use crate::outcome::{self, Problem};
 
 /// Draws from the prior.
@@ -22,12 +22,12 @@ pub fn run(args: &cli::Check) -> Result<u8, Problem> {
     let t = &compiled.target;
     let coordinates = t.coordinates().len();
     let rows: usize = compiled.model.tables.iter().map(|t| t.data.n_rows).sum();
-    outcome::say(format!("{}: in order ({coordinates} coordinates, {rows} rows of data)\n", source.name()))?;
-    if coordinates == 0 {
-        return Ok(outcome::OK);
-    }
-    let (text, code) = stress(&source, &compiled)?;
-    outcome::say(text)?;
+    let (text, code) = match coordinates {
+        0 => (String::new(), outcome::OK),
+        _ => stress(&source, &compiled)?,
+    };
+    let name = source.name();
+    outcome::say(format!("{name}: in order ({coordinates} coordinates, {rows} rows of data)\n{text}"))?;
     Ok(code)
 }
 
@@ -38,11 +38,11 @@ fn stress(source: &Source, compiled: &Compiled) -> Result<(String, u8), Problem>
     let seed = compiled.spec.inference.seed.as_ref().map_or(1, |s| s.value);
     let z = match simulate::prior(target, DRAWS, seed, &machine) {
         Ok(z) => z,
-        Err(AnswerError::Plan(e)) => return Err(Problem::failed(e)),
+        Err(AnswerError::Plan(e)) => return Err(not_planned(source, compiled, e)),
         // A model may well have such a prior; it cannot be tried like this.
         Err(e) => return Ok((format!("prior: not tried: {e}\n"), outcome::OK)),
     };
-    let mut density = CompiledDensity::new(target, &machine).map_err(Problem::failed)?;
+    let mut density = CompiledDensity::new(target, &machine).map_err(|e| not_planned(source, compiled, e))?;
     let (mut value, mut grad, mut failures) = (vec![0.0; DRAWS], Lanes::zeros(z.n(), DRAWS), Vec::new());
     density.eval(&z, &mut value, Some(&mut grad), &mut failures);
     let nowhere = value.iter().filter(|v| **v == f64::NEG_INFINITY).count() - failures.len();

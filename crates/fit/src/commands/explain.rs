@@ -2,22 +2,32 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use spec_compiler::{check, domains, parse_spec};
 use vi_engine::{CompiledDensity, gradient_graph};
 
 use crate::cli::{self, Phase};
-use crate::commands::compile;
+use crate::commands::{compile, not_planned};
 use crate::data::Files;
 use crate::outcome::{self, Problem};
 
 pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
-    let text = match args.phase {
+    let phase = args.phase.unwrap_or_else(|| {
+        let all: Vec<String> = Phase::value_variants()
+            .iter()
+            .filter_map(|p| p.to_possible_value())
+            .map(|p| p.get_name().to_string())
+            .collect();
+        outcome::tell(format!("note: the phase `model`; `--phase` takes {}", all.join(", ")));
+        Phase::Model
+    });
+    let text = match phase {
         Phase::Ast | Phase::Core | Phase::Model => {
             let source = outcome::read_spec(&args.spec, &args.overrides)?;
             let mistakes = |m: Vec<_>| Problem::mistakes(&m, &source);
             let spec = parse_spec(&source).map_err(mistakes)?;
             let core = domains::elaborate(&spec);
-            match args.phase {
+            match phase {
                 Phase::Ast => spec.to_string(),
                 Phase::Core => core.to_string(),
                 _ => {
@@ -27,17 +37,17 @@ pub fn run(args: &cli::Explain) -> Result<u8, Problem> {
             }
         }
         Phase::Graph | Phase::Grad | Phase::Program => {
-            let (_, compiled) = compile(&args.spec, &args.overrides)?;
+            let (source, compiled) = compile(&args.spec, &args.overrides)?;
             let target = &compiled.target;
-            match args.phase {
+            match phase {
                 Phase::Graph => target.graph.print(&[target.log_joint, target.log_det_jac]),
                 Phase::Grad => {
                     let (graph, outputs) = gradient_graph(target).map_err(Problem::failed)?;
                     graph.print(&outputs)
                 }
                 _ => {
-                    let density =
-                        CompiledDensity::new(target, &args.machine.options()).map_err(Problem::failed)?;
+                    let density = CompiledDensity::new(target, &args.machine.options())
+                        .map_err(|e| not_planned(&source, &compiled, e))?;
                     density.explain().to_string()
                 }
             }

@@ -29,7 +29,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
     let compiled_at = begun.elapsed();
     let centring::Chosen { mut density, recentred, begun: trial, is_undecided } =
-        centring::choose(&mut compiled, &options, &machine, &mut watch)?;
+        centring::choose(&source, &mut compiled, &options, &machine, &mut watch)?;
     let target = &compiled.target;
     if is_undecided && saved.is_some() {
         // Its state is one of the coordinates that would have been chosen.
@@ -179,6 +179,9 @@ fn verdict(run: &Run) -> String {
     let said = match fit.verdict {
         Verdict::Ok if fit.chains.is_some() => "ok: the chains agree, and their draws suffice",
         Verdict::Ok => "ok: the approximation passed its checks",
+        Verdict::Corrected if fit.chains.is_some() => {
+            "corrected: draws moved by short chains passed the checks"
+        }
         Verdict::Corrected => "corrected: reweighted draws passed the checks",
         Verdict::Unreliable => "unreliable: do not use these numbers as they are",
         Verdict::Failed => "failed",

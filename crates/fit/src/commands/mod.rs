@@ -13,9 +13,11 @@ pub mod simulate;
 
 use std::path::Path;
 
+use graph::program::PlanError;
 use spec_compiler::nearest::nearest;
 use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
+use vi_engine::CompileError;
 
 use crate::cli;
 use crate::data::Files;
@@ -27,11 +29,27 @@ pub fn compile(path: &Path, overrides: &cli::Overrides) -> Result<(Source, Compi
     let base = path.parent().unwrap_or(Path::new(""));
     match spec_compiler::compile(&source, base, &Files) {
         Ok(compiled) => {
+            if !compiled.model.warnings.is_empty() {
+                outcome::tell(spec_compiler::render(&compiled.model.warnings, &source).trim_end());
+            }
             warn_of_idle(&source, &compiled);
             Ok((source, compiled))
         }
         Err(mistakes) => Err(Problem::mistakes(&mistakes, &source)),
     }
+}
+
+/// Why a program cannot be planned: in the words of the spec where they are known.
+pub fn not_planned(source: &Source, compiled: &Compiled, error: impl Into<CompileError>) -> Problem {
+    let error = error.into();
+    if let CompileError::Plan(PlanError::OverBudget { origin, dims, bytes, .. }) = &error {
+        let origins = &compiled.target.origins;
+        let origin = origins.get(origin.0 as usize).map_or("", String::as_str);
+        if let Some(mistake) = compiled.too_many_combinations(origin, dims, *bytes) {
+            return Problem::mistakes(&[mistake], source);
+        }
+    }
+    Problem::failed(error)
 }
 
 /// An override that adds a latent which nothing uses is more likely a slip of the pen.

@@ -27,11 +27,8 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
         AnswerError::Plan(_) | AnswerError::Table(_) => Problem::failed(e),
         _ => Problem::input(format!("{}: {e}", source.name())),
     })?;
-    for c in sets.iter().take(1).flat_map(|s| &s.columns).filter(|c| c.table.is_none()) {
-        let name = &c.column;
-        outcome::tell(format!(
-            "note: `{name}` is a let: its simulated values are in {name}.parquet, and the columns that it is computed from are as they were"
-        ));
+    if let Some(set) = sets.first() {
+        tell_what_stays(&compiled, set);
     }
     for of in &target.variables {
         if let Role::Observed(o) = &of.role
@@ -64,6 +61,44 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
     let n = if many { format!("{} data sets", sets.len()) } else { "a data set".to_string() };
     outcome::say(format!("{n} of {} in {}\n", target.name, folder.display()))?;
     Ok(outcome::OK)
+}
+
+/// Notes what of a data set is as it was.
+fn tell_what_stays(compiled: &Compiled, set: &DataSet) {
+    for c in set.columns.iter().filter(|c| c.table.is_none()) {
+        let name = &c.column;
+        outcome::tell(format!(
+            "note: `{name}` is a let: its simulated values are in {name}.parquet, and the columns that it is computed from are as they were"
+        ));
+    }
+    let mut told: Vec<(Option<usize>, &str)> = Vec::new();
+    for c in &set.columns {
+        let at = (c.table, c.column.as_str());
+        if told.contains(&at) {
+            continue;
+        }
+        told.push(at);
+        // Several laws may speak of different rows of one column.
+        let all: Vec<&Simulated> =
+            set.columns.iter().filter(|s| (s.table, s.column.as_str()) == at).collect();
+        let column = c.table.and_then(|t| compiled.model.tables[t].data.column(&c.column));
+        let has_value = |r: usize| match (column, &c.values) {
+            (Some(column), _) => column.nulls.binary_search(&r).is_err(),
+            (None, Values::Numbers(v)) => !v[r].is_nan(),
+            (None, Values::Labels(_)) => true,
+        };
+        let stays = (0..c.drawn.len()).filter(|&r| has_value(r) && !all.iter().any(|s| s.drawn[r])).count();
+        let name = &c.column;
+        match stays {
+            0 => {}
+            1 => outcome::tell(format!(
+                "note: 1 row of `{name}` keeps its data, for no likelihood speaks of it"
+            )),
+            n => outcome::tell(format!(
+                "note: {n} rows of `{name}` keep their data, for no likelihood speaks of them"
+            )),
+        }
+    }
 }
 
 fn cannot_write(file: &Path, error: std::io::Error) -> Problem {
@@ -105,9 +140,9 @@ fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> 
     }
     for c in set.columns.iter().filter(|c| c.table.is_none()) {
         if let Values::Numbers(v) = &c.values {
-            let file = folder.join(format!("{}.parquet", c.column));
-            write_parquet(file, &[(c.column.clone(), ColumnData::Real(v.clone()))])
-                .map_err(Problem::failed)?;
+            let nulls = (0..v.len()).filter(|&r| v[r].is_nan()).collect();
+            let column = Output { name: c.column.clone(), data: ColumnData::Real(v.clone()), nulls };
+            write_table(folder.join(format!("{}.parquet", c.column)), &[column]).map_err(Problem::failed)?;
         }
     }
     let file = folder.join(spec_name(source));

@@ -1,6 +1,8 @@
 //! What the tests of the binary share: running it, and reading what it wrote.
 #![allow(dead_code)]
 
+pub mod homes;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -51,6 +53,49 @@ impl Drop for Scratch {
 /// Runs the binary in `dir`.
 pub fn run(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fit")).args(args).current_dir(dir).output().unwrap()
+}
+
+/// A folder with files.
+pub fn folder(name: &str, files: &[(&str, &str)]) -> Scratch {
+    let folder = Scratch::new(name);
+    for (file, text) in files {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    folder
+}
+
+/// What was said, long lines unwrapped.
+pub fn text_of(out: &Output) -> String {
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    said.replace("\n  \u{2502} ", " ")
+}
+
+/// Runs a command that must end with this exit code, and gives what it said.
+#[track_caller]
+pub fn ends(dir: &Scratch, code: i32, args: &[&str]) -> String {
+    let out = run(dir.path(), args);
+    assert_eq!(out.status.code(), Some(code), "{args:?}: {}", text_of(&out));
+    text_of(&out)
+}
+
+/// A table in a folder.
+pub fn table(dir: &Scratch, file: &str) -> Table {
+    Table::read(dir.path().join(file), &ReadOptions::default()).unwrap()
+}
+
+pub fn real(table: &Table, column: &str) -> Vec<f64> {
+    table.column(column).unwrap().as_real().unwrap().into_owned()
+}
+
+pub fn texts(table: &Table, column: &str) -> Vec<String> {
+    match &table.column(column).unwrap().data {
+        tables::ColumnData::Text(v) => v.clone(),
+        other => panic!("{column} is {}", other.kind()),
+    }
+}
+
+pub fn columns(table: &Table) -> Vec<&str> {
+    table.columns.iter().map(|c| c.name.as_str()).collect()
 }
 
 /// Sends Ctrl-C to `fit ARGS` after `delay`.

@@ -13,7 +13,7 @@ use super::schedule::{Class, Pass, Stage, long_dims, schedule};
 use super::view::View;
 use super::{Options, PlanError, Program, checkpoint, memory, packed, tape};
 use crate::interpret;
-use crate::ir::{DimId, Graph, NodeId, Op, Reduction, Unary, Varies};
+use crate::ir::{DimId, Graph, NodeId, Op, Origin, Reduction, Unary, Varies};
 use crate::layout::{Sizes, reachable};
 use crate::value::{Bindings, Value};
 
@@ -484,11 +484,23 @@ fn place_buffers(
     let bytes = tile_len * 64;
     if bytes > options.memory_budget {
         let largest = bufs.iter().filter(|b| !b.block && b.stored.is_some()).max_by_key(|b| b.len);
-        let node = match largest.and_then(|b| b.stored) {
-            Some(n) => format!("n{} = {} {}", n.0, graph.node(n).op.name(), graph.show_ty(graph.ty(n))),
-            None => "what is not over rows".into(),
-        };
-        return Err(PlanError::OverBudget { node, bytes, budget: options.memory_budget });
+        let budget = options.memory_budget;
+        return Err(match largest.and_then(|b| b.stored) {
+            Some(n) => PlanError::OverBudget {
+                node: format!("n{} = {} {}", n.0, graph.node(n).op.name(), graph.show_ty(graph.ty(n))),
+                origin: graph.node(n).origin,
+                dims: graph.ty(n).dims.iter().map(|&d| graph.dim(d).name.clone()).collect(),
+                bytes,
+                budget,
+            },
+            None => PlanError::OverBudget {
+                node: "what is not over rows".into(),
+                origin: Origin::default(),
+                dims: Vec::new(),
+                bytes,
+                budget,
+            },
+        });
     }
     let mut block_len = 0;
     for (stage, group) in stages.iter_mut() {

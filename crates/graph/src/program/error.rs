@@ -1,5 +1,7 @@
 //! Why a program cannot be planned, in the graph's own names.
 
+use crate::ir::Origin;
+
 /// What is missing from the bindings or does not fit.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum PlanError {
@@ -20,7 +22,14 @@ pub enum PlanError {
     #[error("argument {arg} of {op} must not depend on a draw")]
     NotData { op: String, arg: usize },
     #[error("{node} must be stored for all rows: {bytes} bytes for eight draws, the budget is {budget}")]
-    OverBudget { node: String, bytes: usize, budget: usize },
+    OverBudget {
+        node: String,
+        /// Where the node comes from, and the names of its dimensions.
+        origin: Origin,
+        dims: Vec<String>,
+        bytes: usize,
+        budget: usize,
+    },
     #[error("{op} cannot be planned: {what}")]
     Unsupported { op: String, what: String },
     #[error("the machine has no {isa} instructions")]

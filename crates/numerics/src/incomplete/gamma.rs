@@ -19,7 +19,7 @@ struct Point {
 /// Relative errors below 1e-12. At x = 0 and inf the limits; NaN for x < 0 and where a is not positive and
 /// finite.
 pub fn tails(a: f64, x: f64) -> Tails {
-    if !(a > 0.0 && a < f64::INFINITY && x >= 0.0) {
+    if !(is_shape(a) && x >= 0.0) {
         return Tails::NAN;
     }
     if x == 0.0 {
@@ -35,7 +35,7 @@ pub fn tails(a: f64, x: f64) -> Tails {
 ///
 /// Relative error below 1e-12 at shapes from 1e-4 to 1e6. 0 at x = 0; NaN outside.
 pub fn implicit(a: f64, x: f64) -> f64 {
-    if x == 0.0 && a > 0.0 {
+    if x == 0.0 && is_shape(a) {
         return 0.0;
     }
     x * Sides::at(Point { a, x, ln_x: x.ln() }).implicit()
@@ -46,9 +46,12 @@ pub fn ln_implicit(a: f64, ln_x: f64) -> f64 {
     Sides::at(Point { a, x: ln_x.exp(), ln_x }).implicit()
 }
 
-/// d ln P(a, x) / da, negative; -inf at x = 0, 0 at inf.
+/// d ln P(a, x) / da, negative; -inf at x = 0, 0 at inf; NaN outside.
 pub fn d_ln_p(a: f64, x: f64) -> f64 {
-    if x == 0.0 && a > 0.0 {
+    if !(is_shape(a) && x >= 0.0) {
+        return f64::NAN;
+    }
+    if x == 0.0 {
         return f64::NEG_INFINITY;
     }
     if x == f64::INFINITY {
@@ -58,9 +61,12 @@ pub fn d_ln_p(a: f64, x: f64) -> f64 {
     -sides.implicit() * sides.tails().rate_p
 }
 
-/// d ln Q(a, x) / da, positive; 0 at x = 0, inf at inf.
+/// d ln Q(a, x) / da, positive; 0 at x = 0, inf at inf; NaN outside.
 pub fn d_ln_q(a: f64, x: f64) -> f64 {
-    if x == 0.0 && a > 0.0 {
+    if !(is_shape(a) && x >= 0.0) {
+        return f64::NAN;
+    }
+    if x == 0.0 {
         return 0.0;
     }
     if x == f64::INFINITY {
@@ -68,6 +74,10 @@ pub fn d_ln_q(a: f64, x: f64) -> f64 {
     }
     let mut sides = Sides::at(Point { a, x, ln_x: x.ln() });
     sides.implicit() * sides.tails().rate_q
+}
+
+fn is_shape(a: f64) -> bool {
+    a > 0.0 && a < f64::INFINITY
 }
 
 impl Point {
@@ -128,7 +138,7 @@ impl Sides {
     /// d ln x/da
     fn implicit(&mut self) -> f64 {
         let Point { a, x, ln_x } = self.at;
-        if !(a > 0.0 && a < f64::INFINITY && x < f64::INFINITY && ln_x < f64::INFINITY) {
+        if !(is_shape(a) && x < f64::INFINITY && ln_x < f64::INFINITY) {
             return f64::NAN;
         }
         let score = self.at.score();

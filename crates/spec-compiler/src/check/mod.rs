@@ -10,6 +10,7 @@ pub(crate) mod laws;
 mod levels;
 pub mod linear;
 mod order;
+mod own_rows;
 pub(crate) mod recurrence;
 mod scope;
 pub mod series;
@@ -27,10 +28,11 @@ use crate::errors;
 use crate::expr::{Declaration, Expr, ExprKind, Ident};
 use crate::source::Span;
 use crate::typed::{
-    Def, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef, Typed,
-    Units,
+    Def, DimRef, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef,
+    Typed, Units,
 };
 use expr::Context;
+pub(crate) use scope::MAX_BY_ROW;
 use scope::{Scope, Symbol};
 
 /// Checking ends after this many mistakes: nobody reads more, and each costs a search for the name
@@ -40,6 +42,8 @@ const MAX_MISTAKES: usize = 100;
 pub(crate) const MAX_COORDINATES: u64 = 4_000_000;
 /// Values of one discrete latent, each carried through the density.
 const MAX_VALUES: u64 = 10_000;
+/// Elements of a let for all combinations of the discrete latents it is made of, of which one is drawn.
+const MAX_DRAWN_FROM: u64 = 1_000_000;
 /// Columns of `posterior.parquet`.
 const MAX_REPORTED: u64 = 4_000_000;
 
@@ -132,6 +136,7 @@ pub fn check_after(
                 report,
                 drawn: core.output.draws.iter().map(|n| n.name.clone()).collect(),
                 inference: core.inference.clone(),
+                warnings: merged(scope.warnings),
             };
             let mut mistakes = units::check(&mut model, core);
             if !mistakes.is_empty() {
@@ -186,6 +191,9 @@ fn latent(scope: &mut Scope, i: usize) {
     }
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let Some(law) = laws::law(scope, law, &context) else { return };
+    if !combinations_fit(scope, &law, &dims) {
+        return;
+    }
     let name = target.name.name.clone();
     if let Form::Censored { .. } = law.form {
         scope.tell(errors::censored_latent(law.span, &name));
@@ -212,6 +220,7 @@ fn latent(scope: &mut Scope, i: usize) {
     let args: Vec<Typed> = law.args().into_iter().map(|(arg, _)| arg.clone()).collect();
     let whole = args.iter().all(|arg| expr::needs_every_row(scope, arg, "a prior needs every row"));
     if whole && laws::fits(scope, &law, &dims, &target.name, false) {
+        own_rows::warn_of_rows_summed_away(scope, &law, &dims, &name);
         scope.has_discrete |= discrete.is_some();
         scope.latents[i].done = Some(Latent { name, dims, law, discrete, origin: origin.clone() });
     }
@@ -243,10 +252,19 @@ pub fn values_of(scope: &mut Scope, name: &str, law: &Law, lower: f64, upper: f6
 fn factor(scope: &mut Scope, name: &Ident, value: &Expr, origin: &Origin) -> Option<FactorDef> {
     let table = expr::table_of_columns(scope, value);
     let value = expr::expr(scope, value, &Context::of_rows(table, &[]))?;
-    if !expr::needs_every_row(scope, &value, "a factor needs every row") {
+    let met = expr::discrete(scope, &value);
+    if !expr::needs_every_row(scope, &value, "a factor needs every row")
+        || !scope.fits_combinations(&met, &value.dims, value.span)
+    {
         return None;
     }
     Some(FactorDef { name: name.name.clone(), value, origin: origin.clone() })
+}
+
+/// Can the discrete variables of a law be summed out together?
+fn combinations_fit(scope: &mut Scope, law: &Law, dims: &[DimRef]) -> bool {
+    let met = law.args().into_iter().flat_map(|(arg, _)| expr::discrete(scope, arg)).collect();
+    scope.fits_combinations(&met, dims, law.span)
 }
 
 /// Where what a likelihood is of has one already, by another name: `y` and `table.y`.
@@ -316,10 +334,17 @@ fn let_(scope: &mut Scope, i: usize) {
     }
     scope.lets[i].constant = laws::constant_of(scope, &typed);
     scope.lets[i].dropped = expr::dropped(scope, &typed);
+    let discrete = expr::discrete(scope, &typed);
+    let is_reported = !data_only
+        && (discrete.is_empty()
+            || (rows == 1
+                && scope.lets[i].dropped.is_empty()
+                && scope.combinations(&discrete, &typed.dims).0 <= MAX_DRAWN_FROM));
     scope.lets[i].done = Some(LetDef {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
-        discrete: expr::discrete(scope, &typed),
+        discrete,
+        is_reported,
         dropped: scope.lets[i].dropped.clone(),
         known: expr::is_known(scope, &typed),
         value: typed,
@@ -365,6 +390,9 @@ fn observe(
         }
     };
     let law = laws::law(scope, law, &context)?;
+    if !combinations_fit(scope, &law, &dims) {
+        return None;
+    }
     let name = match &target.table {
         Some(table) => format!("{}.{}", table.name, target.name.name),
         None => target.name.name.clone(),
@@ -377,9 +405,12 @@ fn observe(
     if !laws::fits(scope, &law, &dims, &target.name, true) {
         return None;
     }
-    if !is_whole(scope, &value, mask.as_ref(), &law) {
+    if !is_whole(scope, &value, mask.as_ref(), &law)
+        || !own_rows::is_free_of_its_outcome(scope, &value, &law, &name)
+    {
         return None;
     }
+    own_rows::warn_of_rows_summed_away(scope, &law, &dims, &name);
     let read = law.args().into_iter().map(|(arg, _)| arg).chain([&value]).chain(&mask);
     let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
     Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
@@ -412,8 +443,14 @@ fn is_outcome(law: &Expr) -> bool {
 fn reported(scope: &mut Scope, name: &Ident) {
     match *scope.lookup(&name.name) {
         [Symbol::Let(i)] => {
-            if scope.lets[i].done.as_ref().is_some_and(|l| l.data_only) {
+            let Some(let_) = &scope.lets[i].done else { return };
+            if let_.data_only {
                 scope.tell(errors::reported_data(name.span, &name.name));
+            } else if !let_.is_reported
+                && let Some(&discrete) = let_.discrete.first()
+            {
+                let of = scope.name_of(discrete);
+                scope.tell(errors::reported_discrete(name.span, &name.name, &of));
             }
         }
         [Symbol::Latent(_) | Symbol::State { .. } | Symbol::Series(_)] => {}

@@ -11,12 +11,12 @@ use crate::check::expr::Dropped;
 use crate::core::{Core, ItemKind, Origin, Recur, Solve};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
-use crate::expr::{Declaration, DimName, Expr};
+use crate::expr::{CONSTANT, Declaration, DimName, Expr};
 use crate::source::Span;
 use crate::typed::{self, Conversion, DimRef, Discrete, IndexDef, LagDef, SeriesRef, Typed, Variable};
 
 /// Elements of one array, rows left aside: a draw holds as many numbers at once.
-const MAX_BY_ROW: u64 = 10_000_000;
+pub const MAX_BY_ROW: u64 = 10_000_000;
 /// Elements of one array, rows included.
 const MAX_ELEMENTS: u64 = 250_000_000;
 
@@ -98,6 +98,9 @@ pub struct Scope<'a> {
     /// The names that units may have.
     pub units: &'a units::Vocabulary,
     pub mistakes: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+    /// Lets that were searched for reductions along these rows.
+    pub lets_looked_at: HashSet<(usize, Vec<DimRef>)>,
     /// What a bare name means outside a rate; columns of several tables are all there.
     names: BTreeMap<String, Vec<Symbol>>,
     /// Some column has nulls that are to be dropped.
@@ -132,6 +135,8 @@ impl<'a> Scope<'a> {
             conversions: Vec::new(),
             units: &core.units,
             mistakes: Vec::new(),
+            warnings: Vec::new(),
+            lets_looked_at: HashSet::new(),
             names: BTreeMap::new(),
             has_dropped,
             has_discrete: false,
@@ -216,7 +221,9 @@ impl<'a> Scope<'a> {
                 self.names.entry(c.name.clone()).or_default().push(Symbol::Column { table, column });
             }
             for (stack, s) in t.stacks.iter().enumerate() {
-                if t.column(&s.name).is_some() {
+                if s.name == CONSTANT {
+                    clashes.push(errors::name_of_constant(s.span, &s.name));
+                } else if t.column(&s.name).is_some() {
                     clashes.push(errors::name_is_column(s.span, &s.name, &t.name, t.span));
                 } else {
                     self.names.entry(s.name.clone()).or_default().push(Symbol::Stack { table, stack });
@@ -260,6 +267,10 @@ impl<'a> Scope<'a> {
             if ["log_joint", "log_q"].contains(&name) {
                 self.tell(errors::reserved_name(span, name));
             }
+            if name == CONSTANT {
+                self.tell(errors::name_of_constant(span, name));
+                continue;
+            }
             if let Some(&[Symbol::Column { table, .. } | Symbol::Stack { table, .. }, ..]) =
                 self.names.insert(name.to_string(), vec![symbol]).as_deref()
             {
@@ -297,6 +308,43 @@ impl<'a> Scope<'a> {
         };
         let has = self.dims.show(dims);
         self.tell(errors::too_large(span, &has, limit));
+        false
+    }
+
+    /// The elements, rows left aside, of values over `dims` for all combinations of `discrete`; and what these
+    /// are called, each with how many values it has.
+    pub fn combinations(
+        &self,
+        discrete: &BTreeSet<Variable>,
+        dims: &[DimRef],
+    ) -> (u64, Vec<(String, usize)>) {
+        let values = |v: &Variable| match *v {
+            Variable::Latent(i) => self.latents[i].done.as_ref()?.discrete,
+            Variable::State(s) | Variable::Before(s) => Some(self.recurrences[s.block].discrete[s.state]?.0),
+        };
+        let met: Vec<(String, usize)> = discrete
+            .iter()
+            .filter_map(|v| Some((self.name_of(*v), self.dims[values(v)?.dim].size)))
+            .collect();
+        let (_, others) = self.dims.elements(dims);
+        (met.iter().fold(others, |n, (_, size)| n.saturating_mul(*size as u64)), met)
+    }
+
+    /// Tells where values over `dims` that depend on all of `discrete` would have more elements than the
+    /// budget allows: each is carried for every combination of theirs.
+    pub fn fits_combinations(&mut self, discrete: &BTreeSet<Variable>, dims: &[DimRef], span: Span) -> bool {
+        let (by_row, met) = self.combinations(discrete, dims);
+        let (rows, _) = self.dims.elements(dims);
+        let limit = match by_row > MAX_BY_ROW {
+            true => MAX_BY_ROW,
+            false => MAX_ELEMENTS,
+        };
+        if met.len() < 2 || (by_row <= MAX_BY_ROW && rows.saturating_mul(by_row) <= MAX_ELEMENTS) {
+            return true;
+        }
+        let met: Vec<(&str, usize)> = met.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        let mistake = errors::too_many_combinations(span, &met, &errors::more_than(limit));
+        self.tell(mistake);
         false
     }
 

@@ -1,5 +1,6 @@
 //! Mistakes in tables and their columns.
 
+use distributions::Fault;
 use model::{DataError, Support};
 
 use super::{mistake, over, rounded, suggest};
@@ -215,6 +216,15 @@ pub fn unsupported_value(
         (None, Support::Simplex | Support::Integers { .. }) => {
             format!("their sum is {}", rounded(found.iter().sum()))
         }
+        (None, Support::CholeskyCorrelation) => match distributions::Domain::CholeskyFactor.fault(found) {
+            Some(Fault::Above { row, col, found }) => {
+                format!("{} above the diagonal, in row {}, column {}", rounded(found), row + 1, col + 1)
+            }
+            Some(Fault::Diagonal { row, found }) => {
+                format!("{} on the diagonal, in row {}", rounded(found), row + 1)
+            }
+            _ => "the squares of each row sum to 1".to_string(),
+        },
         _ => format!("{law} gives {support}"),
     };
     mistake("outside_support", span, message).label(label).help("check the data and the choice of the law")

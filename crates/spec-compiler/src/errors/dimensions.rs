@@ -144,6 +144,31 @@ pub fn too_large(span: Span, has: &str, limit: u64) -> Diagnostic {
         .help("reduce over a dimension earlier, or make the dimensions smaller")
 }
 
+/// More numbers than the budget allows.
+pub fn more_than(limit: u64) -> String {
+    format!("more than {} numbers", count(limit))
+}
+
+/// Discrete variables, each with how many values it has, that meet in one term of the density.
+pub fn too_many_combinations(span: Span, met: &[(&str, usize)], too_much: &str) -> Diagnostic {
+    const SHOWN: usize = 6;
+    let mut names: Vec<String> = met.iter().take(SHOWN).map(|(name, n)| format!("`{name}` ({n})")).collect();
+    if met.len() > SHOWN {
+        names.push(format!("{} more", met.len() - SHOWN));
+    }
+    let last = names.pop().unwrap_or_default();
+    let combinations = met.iter().map(|(_, n)| *n as f64).product::<f64>();
+    let shown = if combinations < 1e12 { count(combinations as u64) } else { format!("{combinations:.0e}") };
+    let message =
+        format!("{} discrete latents are summed out together here, in {shown} combinations", met.len());
+    mistake("too_many_combinations", span, message)
+        .label(format!("{} and {last}: {too_much}", names.join(", ")))
+        .help(
+            "those that meet in no law or factor are summed out one by one: let fewer of them meet, give them \
+             fewer values, or give each a value by row (`z[row]`)",
+        )
+}
+
 pub fn too_many_values(span: Span, what: &str, limit: u64) -> Diagnostic {
     mistake("too_large", span, format!("more than {} {what}", count(limit)))
 }

@@ -78,6 +78,10 @@ pub fn arguments(span: Span, error: &DistributionError, distribution: &dyn Distr
         (DistributionError::Bounds { distribution: "truncated", .. }, _) => {
             d.help("write `truncated(normal(1, 0.5), lower=0, upper=2)`")
         }
+        (DistributionError::NeedsConstant { .. }, _) if distribution.is_discrete() => d.help(
+            "of observed values it may also be made of columns, or of a discrete latent such as \
+             `truncated(poisson(30), upper=200)`, which is summed out",
+        ),
         (_, Some(s)) => d.help(format!("the form is `{}`", s.signature)),
         (_, None) => d,
     }
@@ -164,6 +168,12 @@ pub fn whole_domain(
         Fault::Indefinite { row: row @ 0, left: found } | Fault::Diagonal { row, found } => {
             d.label(format!("{} on the diagonal at {}", rounded(found), label(row)))
         }
+        Fault::Above { row, col, found } => {
+            d.label(format!("{} above the diagonal at [{},{}]", rounded(found), label(row), label(col))).help(
+                "the factor L of a covariance S = L @ transpose(L) is zero there; an upper factor U is \
+                 `cholesky=transpose(U)`, a whole covariance `covariance=S`",
+            )
+        }
         Fault::Indefinite { row, left } => {
             let (row, left) = (label(row), rounded(left));
             d.label(format!("of its diagonal at {row}, {left} is left given the rows before")).help(
@@ -174,8 +184,54 @@ pub fn whole_domain(
     }
 }
 
+/// `mixture(w, d)`: of one law written once, which varies along a dimension, or of one too few.
+pub fn mixture_of_one(span: Span, form: &str) -> Diagnostic {
+    mistake("law_form", span, "a mixture of one law is that law")
+        .label("one component")
+        .help(format!(
+            "a law whose parameters vary along `k` is a mixture along it by `mixture(w, d, over=k)`; of several laws, `{form}`"
+        ))
+}
+
 pub fn modifier_form(span: Span, name: &str, form: &str) -> Diagnostic {
     mistake("law_form", span, format!("the form is `{form}`")).label(format!("not what `{name}` takes"))
+}
+
+/// A law of `name` with a parameter that reads `read`: the same column or let, or a stack with it. `through`
+/// is the let that leads there.
+pub fn own_outcome(span: Span, name: &str, read: &str, through: Option<(&str, Span)>) -> Diagnostic {
+    let is_itself = name == read || name.ends_with(&format!(".{read}"));
+    let message = match is_itself {
+        true => format!("the law of `{name}` reads `{name}` of the same row"),
+        false => format!("the law of `{name}` reads `{read}` of the same row, of which `{name}` is a part"),
+    };
+    let d = mistake("own_outcome", span, message).label("a value is no parameter of its own law");
+    let d = match through {
+        Some((name, at)) => d.also(at, format!("by way of `{name}`")),
+        None => d,
+    };
+    match is_itself {
+        true => d.help(format!("the row before is `lag({read}, 1)`, in a table with `ordered_by:`")),
+        false => d.help(format!("leave `{name}` out of the `columns:` of `{read}`")),
+    }
+}
+
+/// `word(...)` without `over=` goes along `rows` as well, those of `name`; `others` are the dimensions beside.
+pub fn rows_summed_away(span: Span, word: &str, name: &str, rows: &str, others: &[String]) -> Diagnostic {
+    let list = |dims: &[&str]| match dims {
+        [one] => one.to_string(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let all = list(&[&others[..], &[rows]].concat());
+    let help = match &others[..] {
+        [] => format!("where that is meant, say `over={all}`; else leave `{word}` out"),
+        others => {
+            format!("for a value by row write `over={}`; where all are meant, `over={all}`", list(others))
+        }
+    };
+    let message = format!("`{word}` without `over=` goes along `{rows}` too, the rows of `{name}`");
+    mistake("rows_summed_away", span, message).label("the same number in every row").help(help).warning()
 }
 
 pub fn truncated_form(span: Span) -> Diagnostic {
@@ -304,6 +360,16 @@ pub fn crossed_plates(span: Span, name: &str, other: Span, other_name: &str) -> 
 pub fn discrete_looked_up(span: Span, name: &str, dim: &str) -> Diagnostic {
     mistake("discrete_looked_up", span, format!("`{name}` is used where `{dim}` is looked up"))
         .help("a discrete latent can be summed out only where it is used along its own dimensions")
+}
+
+/// `m[z[g]]`, where `z` is a discrete latent over `dims` and `by` a column.
+pub fn discrete_by_group(span: Span, name: &str, dims: &str, by: &str) -> Diagnostic {
+    let message =
+        format!("`{name}` is a discrete latent over {dims}, and its values cannot be looked up by `{by}`");
+    mistake("discrete_looked_up", span, message).label("one value for several rows").help(format!(
+        "it is summed out where it stands along its own dimensions: let the data have a row for each of {dims}, what \
+         repeats side by side in a `stack:`, and write `[{name}]`"
+    ))
 }
 
 pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {

@@ -29,6 +29,19 @@ pub fn reserved_name(span: Span, name: &str) -> Diagnostic {
         .label("needs another name")
 }
 
+pub fn name_of_constant(span: Span, name: &str) -> Diagnostic {
+    mistake("reserved_name", span, format!("`{name}` is the number 3.14159...: the name is taken"))
+        .label("needs another name")
+}
+
+/// A column by the name of a constant, which a file may well have.
+pub fn column_or_constant(span: Span, name: &str, table: &str) -> Diagnostic {
+    mistake("ambiguous_column", span, format!("`{name}` could be the number 3.14159... or a column of `{table}`"))
+        .help(format!(
+            "the column is `{table}.{name}`; for both, give the column another name: `columns: {{new_name: \"{name}\"}}`"
+        ))
+}
+
 /// Two elements whose labels read the same.
 pub fn same_column(span: Span, column: &str) -> Diagnostic {
     mistake("same_column", span, format!("two elements would both be called `{}`", shown(column)))
@@ -42,6 +55,14 @@ pub fn reported_data(span: Span, name: &str) -> Diagnostic {
         span,
         format!("`{name}` does not depend on a latent, so there is nothing to report"),
     )
+}
+
+/// A let that is made of a discrete variable, and varies by row or has too many values to draw one of.
+pub fn reported_discrete(span: Span, name: &str, of: &str) -> Diagnostic {
+    let message = format!("`{name}` is made of the discrete `{of}`, and its values cannot be reported");
+    mistake("reported_discrete", span, message)
+        .label("varies by row, or with too many others")
+        .help(format!("`{of}` itself can be: `output: {{report: [{of}]}}`, by row `draws: [{of}]`"))
 }
 
 pub fn drawn_not_by_row(span: Span, name: &str) -> Diagnostic {

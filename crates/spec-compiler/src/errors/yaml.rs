@@ -82,6 +82,13 @@ pub fn wrong_bracket(open: Span, close: char, source: &Source) -> Diagnostic {
     mistake("unclosed_bracket", open, format!("`{close}` does not close `{bracket}`")).label("opened here")
 }
 
+/// `{b[k]: ...}`: `name` is the part before the bracket, `key` the whole of it.
+pub fn key_in_flow(name: Span, key: Span, source: &Source) -> Diagnostic {
+    let (name_text, key_text) = (shown(source.slice(name)), shown(source.slice(key)));
+    mistake("comma_ended_value", name, format!("the key `{name_text}` ends at the bracket that follows it"))
+        .help(format!("inside `{{}}`, quote a key that holds brackets: `{{\"{key_text}\": ...}}`"))
+}
+
 pub fn bracket_in_flow(value: Span, source: &Source) -> Diagnostic {
     let text = shown(source.slice(value));
     mistake("comma_ended_value", value, format!("the value `{text}` ends at the bracket that follows it"))

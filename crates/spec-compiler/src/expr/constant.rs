@@ -3,6 +3,9 @@
 use super::{Arg, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::source::Span;
 
+/// The name of 3.14159..., which nothing else can have.
+pub const CONSTANT: &str = "pi";
+
 /// The part of an expression that has no value of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotConstant(pub Span);
@@ -15,7 +18,7 @@ pub struct NotConstant(pub Span);
 pub fn constant(expr: &Expr) -> Result<f64, NotConstant> {
     match &expr.kind {
         ExprKind::Number(value) => Ok(*value),
-        ExprKind::Name(name) if name.name == "pi" && name.primes == 0 => Ok(std::f64::consts::PI),
+        ExprKind::Name(name) if name.name == CONSTANT && name.primes == 0 => Ok(std::f64::consts::PI),
         ExprKind::Unary { op: UnaryOp::Neg, operand } => Ok(-constant(operand)?),
         ExprKind::Binary { op, left, right } => {
             let apply: fn(f64, f64) -> f64 = match op {

@@ -6,7 +6,7 @@ mod print;
 mod token;
 
 use crate::source::Span;
-pub use constant::{NotConstant, constant};
+pub use constant::{CONSTANT, NotConstant, constant};
 pub use parse::{parse_declaration, parse_dim_name, parse_expr};
 pub(crate) use print::written_unit;
 

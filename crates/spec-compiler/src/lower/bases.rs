@@ -31,7 +31,7 @@ impl Lowering<'_> {
                 self.beyond(x, &values, knots[0], knots[knots.len() - 1]);
                 let rows: Vec<Vec<f64>> = values.iter().map(|&x| bspline(x, &knots, *degree, n)).collect();
                 let order = [order, vec![dim]].concat();
-                self.array(&rows.concat(), &order)
+                self.basis_of(node, &rows.concat(), &order)
             }
             Basis::Hilbert { boundary } => {
                 let range = self.remembered(span, || vec![low, high]);
@@ -43,7 +43,7 @@ impl Lowering<'_> {
                 let rows: Vec<f64> =
                     values.iter().flat_map(|&x| (0..n).map(move |j| (x, j))).map(|(x, j)| at(x, j)).collect();
                 let order = [order, vec![dim]].concat();
-                self.array(&rows, &order)
+                self.basis_of(node, &rows, &order)
             }
             Basis::Frequency { boundary } => {
                 let range = self.remembered(span, || vec![low, high]);
@@ -52,6 +52,13 @@ impl Lowering<'_> {
                 self.array(&omega, &[dim])
             }
         }
+    }
+
+    /// The functions at the values of `x`, of which it is noted where they come from.
+    fn basis_of(&mut self, x: NodeId, values: &[f64], order: &[DimRef]) -> NodeId {
+        let made = self.array(values, order);
+        self.bases.push((made, x));
+        made
     }
 
     /// Notes how many values lie outside the range of the fit.

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use graph::ir::{DimId, NodeId};
 
+use crate::check::MAX_BY_ROW;
 use crate::errors;
 use crate::lower::Lowering;
 use crate::source::Span;
@@ -52,8 +53,8 @@ impl Term {
 
 impl Lowering<'_> {
     /// Sums the discrete variables out of `terms`, those with most plates first, so that what lies
-    /// inside a plate is gone before its own latent is; states of recurrences after the latents of
-    /// their rows. Returns scalars, and by variable the logarithms of what its values are weighted by
+    /// inside a plate is gone before its own latent is, and of those the cheapest; states of
+    /// recurrences after the latents of their rows. Returns scalars, and by variable the logarithms of what its values are weighted by
     /// (over its plates, its values, and those of variables before it in the list): of a latent all, of a
     /// state what is seen of it. That is the order in which they are drawn back.
     pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<Term>, Vec<(Variable, NodeId)>) {
@@ -61,7 +62,7 @@ impl Lowering<'_> {
         let mut variables = self.discrete_variables();
         variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state().is_some()));
         let mut terms = terms;
-        while let Some(v) = pop_first(&mut variables) {
+        while let Some(v) = self.cheapest(&mut variables, &terms) {
             let (own, rest): (Vec<Term>, Vec<Term>) =
                 terms.into_iter().partition(|t| self.graph.ty(t.node).has(v.values));
             terms = rest;
@@ -110,6 +111,16 @@ impl Lowering<'_> {
                 (None, Some(_)) => self.graph.constant(0.0),
                 (None, None) => continue,
             };
+            let has = |values| self.graph.ty(total).has(values);
+            let met = std::iter::once(&v).chain(variables.iter().filter(|other| has(other.values)));
+            let met: Vec<(&str, usize)> =
+                met.map(|v| (v.name.as_str(), self.graph.fixed_size(v.values).unwrap_or(1))).collect();
+            let all = met.iter().fold(1_u64, |n, (_, size)| n.saturating_mul(*size as u64));
+            if met.len() > 1 && all > MAX_BY_ROW {
+                let too_much = errors::more_than(MAX_BY_ROW);
+                self.mistakes.push(errors::too_many_combinations(v.span, &met, &too_much));
+                return Default::default();
+            }
             weights.push((v.variable, total));
             let is_series = v.state().is_some() || own.iter().any(|t| t.seen.summed == Some(Summed::Series));
             let node = match v.state() {
@@ -133,6 +144,34 @@ impl Lowering<'_> {
             Some(sum) => self.graph.add(sum, node),
             None => node,
         }
+    }
+
+    /// Takes out the variable to sum out next: of the latents with as many plates as the first the one that
+    /// meets the others in the fewest combinations; of several the first.
+    fn cheapest(&self, variables: &mut Vec<Discrete>, terms: &[Term]) -> Option<Discrete> {
+        const LOOKED_AT: usize = 64;
+        let first = variables.first()?;
+        let combinations = |v: &Discrete| {
+            let own =
+                terms.iter().map(|t| &self.graph.ty(t.node).dims).filter(|dims| dims.contains(&v.values));
+            let dims: BTreeSet<DimId> = own.flatten().copied().collect();
+            let met =
+                variables.iter().filter(|other| other.values != v.values && dims.contains(&other.values));
+            let sizes = met.map(|other| self.graph.fixed_size(other.values).unwrap_or(1) as u64);
+            sizes.fold(1, u64::saturating_mul)
+        };
+        let mut best = (0, u64::MAX);
+        let last = variables.len().min(if first.state().is_some() { 1 } else { LOOKED_AT });
+        for (k, v) in variables[..last].iter().enumerate() {
+            if v.state().is_some() || v.plates.len() < first.plates.len() || best.1 == 1 {
+                break;
+            }
+            let met = combinations(v);
+            if met < best.1 {
+                best = (k, met);
+            }
+        }
+        Some(variables.remove(best.0))
     }
 
     fn discrete_variables(&self) -> Vec<Discrete> {
@@ -182,8 +221,4 @@ impl Discrete {
             Variable::State(s) | Variable::Before(s) => Some(s),
         }
     }
-}
-
-fn pop_first<T>(all: &mut Vec<T>) -> Option<T> {
-    if all.is_empty() { None } else { Some(all.remove(0)) }
 }

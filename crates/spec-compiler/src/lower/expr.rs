@@ -48,7 +48,7 @@ impl Lowering<'_> {
                 let dim = self.dim(*dim);
                 self.graph.rename(x, &[(dim, values)])
             }
-            Kind::Reduce { how, over, arg } => {
+            Kind::Reduce { how, over, arg, .. } => {
                 let x = self.expr(arg);
                 let over = self.dim_ids(over);
                 let n = reduce(&mut self.graph, *how, x, &over);

@@ -7,8 +7,8 @@ use distributions::{Distribution, Event, Params, Truncated};
 use graph::ir::{Binary, DimId, Kind as NodeKind, NodeId, Op, Role as DimRole, Size, Unary, Varies};
 use graph::value::Value;
 use model::{
-    Carrier, Discrete, DrawError, Drawing, Elements, Generated, Named, Observed, Recipe, Role, Rows, Sampler,
-    Site, Stands, Uniforms, Variable,
+    Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Named, Observed, Recipe,
+    Role, Rows, Sampler, Site, Stands, Uniforms, Variable,
 };
 
 use crate::check::recurrence::{is_line, noise_of};
@@ -189,6 +189,23 @@ impl Lowering<'_> {
         (all, variables)
     }
 
+    /// The lets to report that depend on discrete variables: their values are those of the ones that are drawn.
+    pub(in crate::lower) fn made_of_discrete(&self) -> Vec<MadeOfDiscrete> {
+        let model = self.model;
+        let wanted = |name: &String| model.report.as_ref().is_none_or(|r| r.contains(name));
+        let mut out = Vec::new();
+        for (i, def) in model.lets.iter().enumerate() {
+            let Some(&value) = self.lets.get(&i) else { continue };
+            if def.is_reported && !def.discrete.is_empty() && wanted(&def.name) {
+                let dims = self.graph.canonical(self.dim_ids(&def.dims));
+                let law = Recipe::Computed { value, improper: None };
+                let variable = Variable { name: def.name.clone(), dims, event: Vec::new(), law };
+                out.push(MadeOfDiscrete { variable, labels: self.labels(&def.dims) });
+            }
+        }
+        out
+    }
+
     /// Latents, states, nulls and observed values with their laws, in the order of the file; every node
     /// that laws read has been made.
     fn variables(
@@ -302,7 +319,16 @@ impl Lowering<'_> {
             here.push((table, column));
         }
         let present = self.all_present(&here);
-        let possible = self.all_present(&others);
+        let lags: Vec<NodeId> = o
+            .dropped
+            .iter()
+            .filter_map(|gap| match *gap {
+                Gap::Lag(i) => Some(self.has_value(i)),
+                Gap::Column { .. } => None,
+            })
+            .collect();
+        let possible = self.all_present(&others).into_iter().chain(lags);
+        let possible = possible.reduce(|a, b| self.graph.mul(a, b));
         let censored = match &o.law.form {
             Form::Censored { left, right, interval, .. } => {
                 let mut any: Vec<NodeId> = left.iter().chain(right).map(|c| self.expr(c)).collect();
@@ -324,12 +350,7 @@ impl Lowering<'_> {
             (_, Some((table, columns))) => Stands::Columns { table, columns },
             (_, None) => Stands::Computed,
         };
-        // Rows whose lags have no value are left out, as by `where:`.
-        let lags = self.lags_are_there(o);
-        let within = match (o.mask.as_ref().map(|m| self.expr(m)), lags) {
-            (Some(mask), Some(lags)) => Some(self.graph.mul(mask, lags)),
-            (mask, lags) => mask.or(lags),
-        };
+        let within = o.mask.as_ref().map(|m| self.expr(m));
         Observed { value, present, possible, censored, within, stands }
     }
 

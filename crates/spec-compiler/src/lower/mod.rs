@@ -118,6 +118,8 @@ pub(crate) struct Lowering<'a> {
     is_prediction: bool,
     /// See [`Target::beyond`].
     beyond: BTreeMap<String, usize>,
+    /// See [`Target::bases`].
+    bases: Vec<(NodeId, NodeId)>,
     origins: Vec<String>,
     pub mistakes: Vec<Diagnostic>,
 }
@@ -172,6 +174,7 @@ impl<'a> Lowering<'a> {
             remembered: Remembered::default(),
             is_prediction: false,
             beyond: BTreeMap::new(),
+            bases: Vec::new(),
             origins: vec![String::new()],
             mistakes: Vec::new(),
         }
@@ -545,7 +548,7 @@ impl<'a> Lowering<'a> {
         }
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
-                && !def.data_only
+                && def.is_reported
                 && def.discrete.is_empty()
                 && wanted(&def.name)
             {
@@ -578,6 +581,7 @@ impl<'a> Lowering<'a> {
         let (states, laws) = self.filtered_states();
         let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
         let likelihoods = self.likelihoods(&terms, variables.len() - self.model.observes.len());
+        let made_of_discrete = self.made_of_discrete();
         let tables = self.rows();
         let factors = self.factors.clone();
         *remembered = self.remembered;
@@ -591,12 +595,14 @@ impl<'a> Lowering<'a> {
             likelihoods,
             variables,
             discrete,
+            made_of_discrete,
             states,
             noise: self.noises,
             tables,
             factors,
             drawn: self.model.drawn.clone(),
             beyond: self.beyond,
+            bases: self.bases,
             units: self.model.units_by_name(),
             bindings: self.bindings,
             origins: self.origins,

@@ -136,7 +136,7 @@ impl Builder<'_, '_> {
                 let (c, a, b) = (self.over(c, &t.dims), self.over(a, &t.dims), self.over(b, &t.dims));
                 c.into_iter().zip(a).zip(b).map(|((c, a), b)| self.graph.select(c, a, b)).collect()
             }
-            Kind::Reduce { how, over, arg } => {
+            Kind::Reduce { how, over, arg, .. } => {
                 let rest: Vec<DimRef> = arg.dims.iter().copied().filter(|d| !over.contains(d)).collect();
                 let inner = self.outer.sizes(over).iter().product();
                 let all = self.over(arg, &[rest, over.clone()].concat());

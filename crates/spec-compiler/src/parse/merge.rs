@@ -129,9 +129,18 @@ fn add_section(whole: &mut Map, Entry { key, value }: Entry, out: &mut Vec<Diagn
             }
         }
         (Node::Bad(_), _) => {}
-        // The reader says what is wrong with a section that is no mapping.
-        (known, value) if matches!(known, Node::Map(_)) => *known = value,
+        // The reader says what is wrong with the one that has not the shape of its section.
+        (known, value) if has_its_shape(&key.text, known) => *known = value,
         _ => {}
+    }
+}
+
+/// Is the section `key` what sections are, a mapping, or a list where it has names of units?
+fn has_its_shape(key: &str, node: &Node) -> bool {
+    match node {
+        Node::Map(_) => key != "units",
+        Node::Seq(_) => key == "units",
+        Node::Scalar(_) | Node::Bad(_) => false,
     }
 }
 

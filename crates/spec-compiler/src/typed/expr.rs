@@ -71,6 +71,8 @@ pub enum Kind {
     Reduce {
         how: Reducer,
         over: Vec<DimRef>,
+        /// Without `over=`: along all dimensions that there are.
+        bare: bool,
         arg: Box<Typed>,
     },
     /// Sum of products over one dimension, after renaming the right side's.
@@ -211,6 +213,23 @@ pub enum Reducer {
     Max,
     Min,
     LogSumExp,
+}
+
+impl Reducer {
+    pub const ALL: [Reducer; 6] =
+        [Reducer::Sum, Reducer::Mean, Reducer::Sd, Reducer::Max, Reducer::Min, Reducer::LogSumExp];
+
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reducer::Sum => "sum",
+            Reducer::Mean => "mean",
+            Reducer::Sd => "sd",
+            Reducer::Max => "max",
+            Reducer::Min => "min",
+            Reducer::LogSumExp => "logsumexp",
+        }
+    }
 }
 
 impl Typed {

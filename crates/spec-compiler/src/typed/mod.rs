@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::ast;
 use crate::core::Origin;
+use crate::diagnostic::Diagnostic;
 
 pub use dims::{DimRef, Labels, ModelDim, Positions};
 pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Reducer, SeriesRef, Typed, Variable};
@@ -79,6 +80,8 @@ pub struct LetDef {
     pub discrete: BTreeSet<Variable>,
     /// In whose nulls it has no value.
     pub dropped: BTreeSet<Gap>,
+    /// Can its values be told? Those of one that depends on discrete variables are drawn with them.
+    pub is_reported: bool,
     pub origin: Origin,
 }
 
@@ -214,6 +217,8 @@ pub struct Model {
     /// Names whose draws are wanted row by row.
     pub drawn: BTreeSet<String>,
     pub inference: ast::Inference,
+    /// What is no mistake of form, but seldom meant.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Model {

@@ -88,8 +88,26 @@ pub(super) fn explain(
     }
 }
 
+/// The name and the whole of the key `b[k, k']` whose bracket opens at `at`, where a colon follows on the same
+/// line.
+fn key_with_brackets(source: &Source, at: usize) -> Option<(Span, Span)> {
+    let (before, rest) = source.text().split_at_checked(at)?;
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let name = before.len() - before.trim_end_matches(is_name).len();
+    let inside = rest.lines().next()?.strip_prefix('[')?;
+    let close = inside.find(['[', ']', '{', '}']).filter(|&close| inside[close..].starts_with(']'))?;
+    let is_key = name > 0 && inside[close + 1..].trim_start().starts_with(':');
+    is_key.then(|| (Span::new(at - name, at), Span::new(at - name, at + close + 2)))
+}
+
 /// A syntax error inside `[ ]` or `{ }`.
 fn in_flow(source: &Source, kind: &ErrorKind, here: Span, open: Span, last: Option<Last>) -> Diagnostic {
+    let ends = [Some(here.start), last.map(|last| last.span.end)];
+    if let Some((name, key)) =
+        ends.into_iter().flatten().find_map(|at| key_with_brackets(source, at as usize))
+    {
+        return errors::key_in_flow(name, key, source);
+    }
     // `{rate: x[1], ...}`: the plain value `x` ended at the bracket.
     if let Some(last) = last.filter(|last| last.plain && !last.span.is_empty()) {
         let next = source.text()[last.span.end as usize..].chars().next();

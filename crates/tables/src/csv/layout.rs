@@ -33,8 +33,14 @@ pub(super) fn check(path: &Path, bytes: Vec<u8>, separator: Option<u8>) -> Resul
     scan.separator = separator.unwrap_or_else(|| guess_separator(scan.rest()));
     let header_at = scan.at;
     let expected = scan.record()?;
-    let header = names(&bytes[header_at..scan.at], scan.separator);
-    check_unique(path, header.iter().map(String::as_str))?;
+    let separator = scan.separator;
+    let header = names(&bytes[header_at..scan.at], separator);
+    // A name that was cut is behind what is wrong otherwise, and only then.
+    let cut_name = |error| match split_name(&header, separator) {
+        Some(name) => TableError::SplitName { path: path.to_path_buf(), name },
+        None => error,
+    };
+    check_unique(path, header.iter().map(String::as_str)).map_err(cut_name)?;
 
     let body = scan.at;
     scan.blank.clear();
@@ -49,11 +55,11 @@ pub(super) fn check(path: &Path, bytes: Vec<u8>, separator: Option<u8>) -> Resul
         lines.push(scan.line);
         let found = scan.record()?;
         if found != expected {
-            return Err(TableError::Ragged { path: path.to_path_buf(), place, expected, found });
+            let ragged = TableError::Ragged { path: path.to_path_buf(), place, expected, found };
+            return Err(if found < expected { cut_name(ragged) } else { ragged });
         }
     }
 
-    let separator = scan.separator;
     let blank = scan.blank;
     // Polars would count a blank line as a row of nulls.
     cut(&mut bytes, &blank);
@@ -67,6 +73,14 @@ pub(super) fn check(path: &Path, bytes: Vec<u8>, separator: Option<u8>) -> Resul
         n_rows,
         lines: if regular { Lines::Regular { first } } else { Lines::Listed(lines) },
     })
+}
+
+/// A name such as `w[1,1]` that commas have cut into several cells, the first of them.
+fn split_name(header: &[String], separator: u8) -> Option<String> {
+    let is_open = |name: &&String| name.rfind('[') > name.rfind(']');
+    let first = header.iter().position(|name| separator == b',' && is_open(&name))?;
+    let last = header[first + 1..].iter().position(|name| name.contains(']'))?;
+    Some(header[first..=first + 1 + last].join(","))
 }
 
 /// Removes ascending, disjoint ranges.

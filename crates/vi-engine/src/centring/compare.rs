@@ -57,7 +57,7 @@ pub fn trial(
     let dim = density.dim();
     let family = families::build(options.family_for(dim), dim);
     let lambda = state.lambda.clone();
-    let q = Proposal { family: &*family, coordinates: state.coordinates.clone(), lambda, dof: None };
+    let q = Proposal { family: &*family, coordinates: state.coordinates.clone(), lambda };
     let mut target = Target::new(density);
     let draws = q.draw(&mut target, options.seed, Purpose::Centring, DRAWS, false, observer);
     let ratios = draws.log_ratios();

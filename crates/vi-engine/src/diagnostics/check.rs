@@ -14,6 +14,11 @@ pub struct ParameterCheck {
     pub shift: f64,
     /// `(plain sd - weighted sd) / weighted sd`, with the same denominator.
     pub sd_shift: f64,
+    /// The largest difference between the distribution functions of the plain and of the weighted draws
+    /// (Kolmogorov's distance); NaN where there is nothing to compare.
+    pub gap: f64,
+    /// Does it vary by more than the accuracy asked for, as a probability near 0 or 1 may not?
+    pub matters: bool,
     /// Monte-Carlo standard error of the answer's mean.
     pub mcse: f64,
     /// `(sd / mcse)^2`.
@@ -22,6 +27,23 @@ pub struct ParameterCheck {
     /// weights (Vehtari et al. 2024, section 2.4). `+inf` where it has no tail that could be fitted, NaN
     /// of a constant.
     pub k_hat: f64,
+}
+
+impl ParameterCheck {
+    /// A quantity that does not vary.
+    pub fn constant(name: String, mean: f64, draws: usize) -> ParameterCheck {
+        let (sd, shift, sd_shift, gap, mcse) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        let (ess, k_hat, matters) = (draws as f64, f64::NAN, false);
+        ParameterCheck { name, mean, sd, shift, sd_shift, gap, matters, mcse, ess, k_hat }
+    }
+
+    /// Says how far it was off `before`.
+    pub fn moved_from(&mut self, before: &Moments) {
+        let after = Moments { mean: self.mean, sd: self.sd, mcse: self.mcse };
+        let same = before.same_constant(&after);
+        self.shift = if same { 0.0 } else { (self.mean - before.mean).abs() / self.sd };
+        self.sd_shift = if same { 0.0 } else { (before.sd - self.sd) / self.sd };
+    }
 }
 
 /// One parameter under its weights.
@@ -61,6 +83,22 @@ pub fn moments(x: &[f64], weights: &[f64]) -> Moments {
         error += w * w * d * d;
     }
     Moments { mean, sd: square.sqrt(), mcse: error.sqrt() }
+}
+
+/// The largest difference between the distribution functions of `x` under two sets of weights that each sum
+/// to one. Draws of both weights zero count for nothing.
+pub fn largest_gap(x: &[f64], a: &[f64], b: &[f64]) -> f64 {
+    let mut order: Vec<usize> = (0..x.len()).filter(|&i| a[i] > 0.0 || b[i] > 0.0).collect();
+    order.sort_unstable_by(|&i, &j| x[i].total_cmp(&x[j]));
+    let (mut apart, mut largest) = (0.0, 0.0f64);
+    for (k, &i) in order.iter().enumerate() {
+        apart += a[i] - b[i];
+        // Equal values are one step.
+        if order.get(k + 1).is_none_or(|&next| x[next] != x[i]) {
+            largest = largest.max(f64::abs(apart));
+        }
+    }
+    largest
 }
 
 /// Tail index of the terms of a weighted mean; see [`ParameterCheck::k_hat`].

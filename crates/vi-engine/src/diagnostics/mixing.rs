@@ -25,9 +25,12 @@ pub struct Mixing {
 
 /// Diagnoses one quantity from its chains (`[chain][draw]`; longer ones are cut to the shortest).
 ///
+/// Chains that are many and short are taken together for R-hat, `group` neighbours as one; for effective
+/// sample sizes they remain what they are.
+///
 /// `None` for a quantity that is the same number everywhere, but for rounding: it has nothing to mix. All values are NaN
 /// where a draw is not finite, or a chain has fewer than four.
-pub fn mixing(chains: &[&[f64]]) -> Option<Mixing> {
+pub fn mixing(chains: &[&[f64]], group: usize) -> Option<Mixing> {
     let length = chains.iter().map(|c| c.len()).min().unwrap_or(0);
     let halves: Vec<&[f64]> =
         chains.iter().flat_map(|c| [&c[..length / 2], &c[length - length / 2..length]]).collect();
@@ -52,11 +55,18 @@ pub fn mixing(chains: &[&[f64]]) -> Option<Mixing> {
         halves.iter().map(|half| half.iter().map(|x| f64::from(*x <= q)).collect()).collect()
     };
     Some(Mixing {
-        r_hat: r_hat(&scores).max(r_hat(&normal_scores(&slices(&distances)))),
+        r_hat: r_hat(&grouped(&scores, group))
+            .max(r_hat(&grouped(&normal_scores(&slices(&distances)), group))),
         ess_bulk: ess(&slices(&scores)),
         ess_tail: ess(&slices(&below(low))).min(ess(&slices(&below(high)))),
         ess_mean: ess(&halves),
     })
+}
+
+/// The first halves of each `group` chains as one, and their second halves; `halves` come chain by chain.
+fn grouped(halves: &[Vec<f64>], group: usize) -> Vec<Vec<f64>> {
+    let join = |of: &[Vec<f64>], first: usize| of.iter().skip(first).step_by(2).flatten().copied().collect();
+    halves.chunks(2 * group).flat_map(|of| [join(of, 0), join(of, 1)]).collect()
 }
 
 fn slices(chains: &[Vec<f64>]) -> Vec<&[f64]> {
@@ -178,7 +188,7 @@ mod tests {
 
     fn of(chains: &[Vec<f64>], f: impl Fn(f64) -> f64) -> Mixing {
         let mapped: Vec<Vec<f64>> = chains.iter().map(|c| c.iter().map(|x| f(*x)).collect()).collect();
-        mixing(&slices(&mapped)).expect("a quantity that varies")
+        mixing(&slices(&mapped), 1).expect("a quantity that varies")
     }
 
     /// Python arviz 0.23.4 (`rhat`, `ess` with `bulk`, `tail` and `mean`) on the same chains.
@@ -248,15 +258,15 @@ mod tests {
     #[test]
     fn constants_have_nothing_to_mix_and_non_finite_draws_no_diagnosis() {
         let constant = [vec![2.0; 100], vec![2.0; 100]];
-        assert_eq!(mixing(&slices(&constant)), None);
+        assert_eq!(mixing(&slices(&constant), 1), None);
         let stuck = [vec![1.0; 100], vec![2.0; 100]];
-        assert!(mixing(&slices(&stuck)).is_some_and(|m| m.r_hat > 1e9));
+        assert!(mixing(&slices(&stuck), 1).is_some_and(|m| m.r_hat > 1e9));
         for bad in [f64::NAN, f64::INFINITY] {
             let mut chains = chains(2, 100, 0.0, 0.0);
             chains[1][7] = bad;
-            assert!(mixing(&slices(&chains)).is_some_and(|m| m.r_hat.is_nan() && m.ess_tail.is_nan()));
+            assert!(mixing(&slices(&chains), 1).is_some_and(|m| m.r_hat.is_nan() && m.ess_tail.is_nan()));
         }
-        assert!(mixing(&[&[1.0, 2.0, 3.0]]).is_some_and(|m| m.r_hat.is_nan()));
-        assert!(mixing(&[]).is_some_and(|m| m.r_hat.is_nan()));
+        assert!(mixing(&[&[1.0, 2.0, 3.0]], 1).is_some_and(|m| m.r_hat.is_nan()));
+        assert!(mixing(&[], 1).is_some_and(|m| m.r_hat.is_nan()));
     }
 }

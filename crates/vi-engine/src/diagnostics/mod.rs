@@ -5,4 +5,3 @@ pub mod mixing;
 pub mod resample;
 pub mod score;
 pub mod verdict;
-pub mod walk;

@@ -1,9 +1,10 @@
 //! The verdict, and every threshold behind it.
 
+use super::check::ParameterCheck;
 use super::mixing::Mixing;
 use super::score::ScoreGap;
-use super::walk::{Drift, beyond};
 use crate::nuts::MAX_DEPTH;
+use crate::polish::Polished;
 use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
@@ -13,26 +14,30 @@ pub const K_HAT_CORRECTED: f64 = 0.7;
 /// Largest harmless difference between weighted and unweighted draws: of means, in standard
 /// deviations; of standard deviations, as a ratio.
 pub const SHIFT: f64 = 0.05;
+/// Largest harmless difference of the distribution function of one parameter (Kolmogorov's distance), of
+/// which 4,000 draws alone make 0.02.
+pub const GAP: f64 = 0.025;
 /// A probability of an outcome that moves by less has not moved.
 pub const PROBABILITY: f64 = 0.001;
-/// Importance effective sample size that corrected draws need.
+/// Importance effective sample size that corrected draws need; and, of all draws, the part at which nothing
+/// better is asked for.
 pub const ESS: f64 = 400.0;
+pub const ESS_FRACTION: f64 = 0.5;
+/// Effective sample size at which polished draws are not prolonged.
+pub const ESS_POLISHED: f64 = 1000.0;
+/// The reason of an interrupted fit.
+pub const INTERRUPTED: &str = "interrupted: this is the last good state";
 /// Largest harmless violation of the score identity, where it is beyond [`SCORE_ERRORS`] standard
 /// errors; and the draws it is evaluated on.
 pub const SCORE_GAP: f64 = 0.2;
 pub const SCORE_ERRORS: f64 = 4.0;
 pub const SCORE_DRAWS: usize = 4000;
-/// Largest harmless drift of a mean (in sd) or an sd (as a ratio) under the walk, where it is beyond
-/// [`DRIFT_ERRORS`] standard errors (from [`DRIFT_DOUBT`] on more chains are asked); and the most
-/// coordinates for which the walk is taken.
-pub const DRIFT: f64 = 0.1;
-pub const DRIFT_ERRORS: f64 = 4.0;
-pub const DRIFT_DOUBT: f64 = 2.5;
-pub const WALK_DIM: usize = 1000;
 /// A second mode matters from this share of the mass on, if its log weight exceeds
 /// [`RIVAL_LOG_WEIGHT`]: if the draws do not reach it.
 pub const RIVAL_SHARE: f64 = 0.01;
 pub const RIVAL_LOG_WEIGHT: f64 = 5.0;
+/// Standard error of a mode's share of the mass from which on the answer is no answer.
+pub const SHARE_ERROR: f64 = 0.05;
 /// Draws of the check.
 pub const CHECK_DRAWS: usize = 10_000;
 /// Part of the draws that may fail to evaluate.
@@ -91,19 +96,13 @@ impl std::fmt::Display for Verdict {
 /// What the verdict is reached from.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// Of q's own weights.
-    pub k_hat_q: f64,
-    /// Of the weights of the answer (q's own, or a wider proposal's), and what they are worth.
+    /// Of the weights, and what they are worth.
     pub k_hat: f64,
     pub ess: f64,
-    /// Name, shift of the mean in sd, ratio of sds less one: of every reported parameter.
-    pub shifts: &'a [(&'a str, f64, f64)],
-    /// Name and own k-hat (that of its mean) of every reported parameter.
-    pub tails: &'a [(&'a str, f64)],
+    /// Of every reported parameter.
+    pub parameters: &'a [ParameterCheck],
     /// Name and score gap of every unconstrained coordinate; empty where not evaluated.
     pub scores: &'a [(&'a str, ScoreGap)],
-    /// Name and drift of every reported parameter; empty where the walk was not taken.
-    pub drifts: &'a [(&'a str, Drift)],
     /// The largest share of the mass that is at a mode which the draws do not reach.
     pub rival_share: f64,
     /// Evaluations of the check alone: failures on the way to it harm nobody.
@@ -141,7 +140,7 @@ pub fn judge(evidence: Evidence) -> (Verdict, Vec<String>) {
 fn grave_reasons(evidence: &Evidence) -> Vec<String> {
     let mut reasons = Vec::new();
     if evidence.interrupted {
-        reasons.push("interrupted: this is the last good state".into());
+        reasons.push(INTERRUPTED.into());
     }
     let failed = evidence.tally.failed_fraction();
     if failed > FAILED_FRACTION {
@@ -159,12 +158,7 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
             evidence.k_hat
         ));
     }
-    if evidence.rival_share >= RIVAL_SHARE {
-        reasons.push(format!(
-            "another mode, with about {:.0} % of the mass, is out of the draws' reach",
-            100.0 * evidence.rival_share
-        ));
-    }
+    reasons.extend(another_mode(evidence.rival_share));
     let broken = evidence.scores.iter().filter_map(|(name, score)| {
         let size = score.gap.abs();
         let harmless = size <= SCORE_GAP.max(SCORE_ERRORS * score.mcse);
@@ -176,19 +170,14 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
         (!harmless).then_some((size, text))
     });
     reasons.extend(worst(broken));
-    let drifted = evidence.drifts.iter().flat_map(|(name, d)| {
-        let mean = (d.mean, d.mean_error, format!("moves its mean by {:+.2} sd", d.mean));
-        let sd = (d.sd, d.sd_error, format!("changes its sd by {:+.0} %", 100.0 * d.sd));
-        [mean, sd].into_iter().filter(|(x, error, _)| beyond(*x, *error, DRIFT, DRIFT_ERRORS)).map(
-            move |(x, _, what)| {
-                let text =
-                    format!("{name}: a short walk from the draws {what}: they miss part of the posterior");
-                (x.abs(), text)
-            },
-        )
-    });
-    reasons.extend(worst(drifted));
     reasons
+}
+
+/// That there is a mode with this share of the mass where no draw is; none if that is too small to matter.
+pub fn another_mode(share: f64) -> Option<String> {
+    (share >= RIVAL_SHARE).then(|| {
+        format!("another mode, with about {:.0} % of the mass, is out of the draws' reach", 100.0 * share)
+    })
 }
 
 /// What weights do mend; nothing, and nothing is learnt from them, where they are hopeless.
@@ -197,19 +186,19 @@ fn corrections(evidence: &Evidence) -> Vec<String> {
     if evidence.k_hat >= K_HAT_CORRECTED || evidence.k_hat.is_nan() {
         return reasons;
     }
-    if evidence.k_hat_q >= K_HAT_OK || evidence.k_hat_q.is_nan() {
-        let wider = if evidence.k_hat == evidence.k_hat_q {
-            String::new()
-        } else {
-            format!(", taken from a wider proposal with k-hat {:.2}", evidence.k_hat)
-        };
-        reasons.push(format!("k-hat {:.2}: the draws need weights{wider}", evidence.k_hat_q));
+    if evidence.k_hat >= K_HAT_OK || evidence.k_hat.is_nan() {
+        reasons.push(format!("k-hat {:.2}: the draws need weights", evidence.k_hat));
     }
-    let moved = evidence.shifts.iter().flat_map(|(name, shift, sd_shift)| {
-        let mean = (*shift, format!("{name}: weights move the mean by {shift:.2} sd"));
-        let percent = 100.0 * sd_shift;
-        let sd = (sd_shift.abs(), format!("{name}: the plain sd is off by {percent:+.0} %"));
-        [mean, sd].into_iter().filter(|(size, _)| size.is_nan() || *size >= SHIFT)
+    let moved = evidence.parameters.iter().flat_map(|p| {
+        let (name, shift, percent) = (&p.name, p.shift, 100.0 * p.sd_shift);
+        let mean = (shift, SHIFT, format!("{name}: weights move the mean by {shift:.2} sd"));
+        let sd = (p.sd_shift.abs(), SHIFT, format!("{name}: the plain sd is off by {percent:+.0} %"));
+        let gap = (p.gap, GAP, format!("{name}: the plain distribution function is off by {:.2}", p.gap));
+        let moved = |(size, limit, text): (f64, f64, String)| {
+            (size.is_nan() || size >= limit).then_some((size / limit, text))
+        };
+        // The plainest of the three.
+        [mean, sd, gap].into_iter().find_map(moved)
     });
     reasons.extend(worst(moved));
     reasons
@@ -282,11 +271,36 @@ pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
 
 /// Parameters whose mean the weights do not settle, though they settle the draws as a whole.
 fn heavy_tails(evidence: &Evidence) -> Vec<String> {
-    let heavy = evidence.tails.iter().filter(|(_, k_hat)| *k_hat >= K_HAT_CORRECTED);
-    worst(heavy.map(|(name, k_hat)| {
-        let text = format!("{name}: its own k-hat is {k_hat:.2}: trust its quantiles, not its mean and sd");
-        (*k_hat, text)
+    // The tails of what varies less than it is asked for concern nobody.
+    let heavy = evidence.parameters.iter().filter(|p| p.matters && p.k_hat >= K_HAT_CORRECTED);
+    worst(heavy.map(|p| {
+        let text =
+            format!("{}: its own k-hat is {:.2}: trust its quantiles, not its mean and sd", p.name, p.k_hat);
+        (p.k_hat, text)
     }))
+}
+
+/// Why a fit whose polish was good is a corrected one.
+pub fn polished(k_hat: f64, polished: &Polished) -> String {
+    let Polished { chains, rounds, shares, .. } = polished;
+    let draws = chains.draws.first().copied().unwrap_or(0);
+    let again = if *rounds > 1 { format!(", in {rounds} rounds") } else { String::new() };
+    let modes = if let [_] = shares.as_slice() {
+        String::new()
+    } else {
+        let percent: Vec<String> = shares.iter().map(|share| format!("{:.0} %", 100.0 * share)).collect();
+        format!("{} modes hold {} of the mass; ", shares.len(), percent.join(", "))
+    };
+    format!(
+        "{modes}k-hat {k_hat:.2}: polished by {} chains of {draws} draws{again}, which agree (R-hat at most {:.3})",
+        chains.draws.len(),
+        chains.worst_r_hat()
+    )
+}
+
+/// That it is not known how large modes are.
+pub fn unknown_shares(error: f64) -> String {
+    format!("the shares of the modes are known only to within {:.0} %", 100.0 * error)
 }
 
 /// Reasons of one kind at most; the rest are counted.
@@ -308,17 +322,24 @@ fn worst(reasons: impl Iterator<Item = (f64, String)>) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn parameter(name: &str, shift: f64, k_hat: f64) -> ParameterCheck {
+        ParameterCheck {
+            shift,
+            k_hat,
+            matters: true,
+            sd_shift: 0.01,
+            ..ParameterCheck::constant(name.into(), 0.0, 9)
+        }
+    }
+
     fn check(k_hat: f64, ess: f64, shift: f64, failed: u64, expected: Verdict) {
-        let tally = Tally { lanes: 1000, failed, reasons: Vec::new() };
-        let shifts = [("a", 0.0, 0.0), ("b", shift, 0.01)];
+        let tally = Tally { lanes: 1000, gradients: 0, failed, reasons: Vec::new() };
+        let parameters = [parameter("a", 0.0, 0.69), parameter("b", shift, 0.1)];
         let evidence = Evidence {
-            k_hat_q: k_hat,
             k_hat,
             ess,
-            shifts: &shifts,
-            tails: &[("a", 0.69)],
+            parameters: &parameters,
             scores: &[("a", ScoreGap { gap: 0.19, mcse: 0.01 })],
-            drifts: &[("a", Drift { mean: 0.09, mean_error: 0.01, sd: -0.3, sd_error: 0.1 })],
             rival_share: 0.009,
             tally: &tally,
             interrupted: false,
@@ -330,13 +351,10 @@ mod tests {
             verdict
         };
         assert_eq!(verdict(evidence), expected);
-        let still = Drift { mean: 0.0, mean_error: 0.01, sd: 0.0, sd_error: 0.01 };
         let grave = [
             Evidence { interrupted: true, ..evidence },
             Evidence { rival_share: 0.01, ..evidence },
             Evidence { scores: &[("a", ScoreGap { gap: -0.21, mcse: 0.05 })], ..evidence },
-            Evidence { drifts: &[("a", Drift { mean: -0.11, mean_error: 0.02, ..still })], ..evidence },
-            Evidence { drifts: &[("a", Drift { sd: 0.11, sd_error: 0.02, ..still })], ..evidence },
         ];
         for evidence in grave {
             assert_eq!(verdict(evidence), Verdict::Unreliable);
@@ -388,27 +406,22 @@ mod tests {
     }
 
     #[test]
-    fn a_good_wider_proposal_corrects_but_does_not_acquit() {
+    fn a_parameter_without_a_mean_is_told_and_does_not_condemn() {
         let tally = Tally::default();
-        let evidence = Evidence {
-            k_hat_q: 0.9,
-            k_hat: 0.2,
+        let parameters = [parameter("x", 0.0, 0.98), parameter("y", 0.0, 0.4)];
+        let (verdict, reasons) = judge(Evidence {
+            k_hat: 0.6,
             ess: 5000.0,
-            shifts: &[],
-            tails: &[],
+            parameters: &parameters,
             scores: &[],
-            drifts: &[],
             rival_share: 0.0,
             tally: &tally,
             interrupted: false,
             converged: true,
-        };
-        let wider = "k-hat 0.90: the draws need weights, taken from a wider proposal with k-hat 0.20";
-        assert_eq!(judge(evidence), (Verdict::Corrected, vec![wider.to_string()]));
+        });
         // A Cauchy's draws can be good although it has no mean.
-        let (verdict, reasons) = judge(Evidence { tails: &[("x", 0.98), ("y", 0.4)], ..evidence });
         assert_eq!(verdict, Verdict::Corrected);
         let heavy = "x: its own k-hat is 0.98: trust its quantiles, not its mean and sd";
-        assert_eq!(reasons, [wider, heavy]);
+        assert_eq!(reasons, ["k-hat 0.60: the draws need weights", heavy]);
     }
 }

@@ -71,6 +71,12 @@ impl Adaptation {
         }
     }
 
+    /// Nothing to learn: this step in such coordinates.
+    pub fn fixed(dim: usize, step: f64) -> Self {
+        let step = DualAverage { averaged: step.ln(), ..DualAverage::new(step) };
+        Adaptation { step, draws: WARMUP, ..Adaptation::new(dim) }
+    }
+
     pub fn is_over(&self) -> bool {
         self.draws >= WARMUP
     }

@@ -62,7 +62,7 @@ impl LogDensity for Outcomes {
 }
 
 fn judged(tiny: f64, are_probabilities: bool) -> Fit {
-    // Without a wider proposal, so that both are judged by the same draws.
+    // Not polished, so that both are judged by the same draws.
     let options = Options { method: Method::Vi, ..Options::default() };
     fit(&mut Outcomes::new(tiny, are_probabilities), &options, &mut Silent).expect("a fit")
 }

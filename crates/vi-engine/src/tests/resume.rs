@@ -47,7 +47,7 @@ impl Observer for StopAfter {
 fn bits(fit: &Fit) -> Vec<u64> {
     let lanes = (0..fit.draws.lanes()).flat_map(|l| fit.draws.lane(l));
     let numbers = fit.log_joint.iter().chain(&fit.log_q).copied();
-    let single = [fit.elbo, fit.k_hat, fit.k_hat_q, fit.ess];
+    let single = [fit.elbo, fit.k_hat, fit.ess];
     let parameters = fit.parameters.iter().flat_map(|p| [p.mean, p.shift, p.mcse, p.k_hat]);
     lanes.chain(numbers).chain(single).chain(parameters).map(f64::to_bits).collect()
 }
@@ -88,7 +88,7 @@ fn an_interrupted_fit_resumes_to_the_same_bits() {
     }
 }
 
-/// Stops a fit after so many blocks of the check.
+/// Stops a fit after so many blocks of the check, or evaluations of the polish that follows it.
 struct StopInCheck {
     blocks: u64,
     seen: u64,
@@ -96,7 +96,7 @@ struct StopInCheck {
 
 impl Observer for StopInCheck {
     fn progress(&mut self, progress: &Progress) {
-        self.seen += u64::from(progress.stage == Stage::Check);
+        self.seen += u64::from(matches!(progress.stage, Stage::Check | Stage::Polish));
     }
 
     fn cancelled(&self) -> bool {
@@ -108,8 +108,8 @@ impl Observer for StopInCheck {
 fn an_interrupt_in_the_check_stops_it_and_resumes_to_the_same_bits() {
     let options = Options::default();
     let whole = fit(&mut density(), &options, &mut Silent).unwrap();
-    // in the draws from q, and in those of a wider proposal
-    for blocks in [3, 140] {
+    // in the draws from q, and in the first and the last of the polish
+    for blocks in [3, 126, 300] {
         let part = fit(&mut density(), &options, &mut StopInCheck { blocks, seen: 0 }).unwrap();
         assert!(part.interrupted, "after {blocks} blocks");
         assert_eq!(part.verdict, Verdict::Unreliable);

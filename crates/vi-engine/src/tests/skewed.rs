@@ -76,14 +76,10 @@ fn eight_schools_for_many_seeds() {
     // analytic.md: E[mu] 4.396821 (3.317704), E[tau] 3.597705 (3.219958)
     assert!((truth[8].0 - 4.396821).abs() < 1e-3 && (truth[8].1 - 3.317704).abs() < 1e-3);
     assert!((truth[9].0 - 3.597705).abs() < 1e-2 && (truth[9].1 - 3.219958).abs() < 2e-2);
-    let mut drifted = 0;
     for seed in 1..=12 {
         let fit = fit_with_seed(&mut eight_schools(), seed);
         let sound = matches!(fit.verdict, Verdict::Ok | Verdict::Corrected);
-        // What is reported here is ln tau, whose long lower tail some draws cut short; tau forgives it.
-        let tail = fit.reasons.first().is_some_and(|r| r.starts_with("z9: a short walk"));
-        assert!(sound || tail, "seed {seed}: {:?}", fit.reasons);
-        drifted += usize::from(!sound);
+        assert!(sound, "seed {seed}: {:?}", fit.reasons);
         assert!(fit.elbo < -31.311347, "an ELBO above the evidence");
         assert!(fit.elbo > -31.7, "seed {seed}: {}", fit.elbo);
         assert!(fit.state.step < 8000, "seed {seed}: {} steps", fit.state.step);
@@ -94,7 +90,6 @@ fn eight_schools_for_many_seeds() {
         assert_near("mu", moments(&fit, |u| u[8]), truth[8].0, truth[8].1);
         assert_near("tau", moments(&fit, |u| u[9].exp()), truth[9].0, truth[9].1);
     }
-    assert!(drifted <= 3, "{drifted}");
 }
 
 #[test]

@@ -148,6 +148,10 @@ fn named_by<'e>(
     if let ExprKind::Index { base: named, indices } = &by.kind
         && let [Index::Lookup(of)] = &indices[..]
     {
+        if let Some(variable) = discrete_named(scope, named) {
+            let (name, dims) = (scope.name_of(variable), scope.dims.show(&scope.plates(variable)));
+            return scope.fail(errors::discrete_by_group(by.span, &name, &dims, &of.to_string()));
+        }
         let (table, column) = column_of_parent(scope, named)?;
         return Some(By::OfParent { table, column, by: of });
     }
@@ -208,6 +212,15 @@ fn named_by<'e>(
             let tables: Vec<String> = several.iter().map(|&(t, _)| scope.tables[t].name.clone()).collect();
             scope.fail(errors::ambiguous(by.span, name, &tables))
         }
+    }
+}
+
+/// The discrete latent or state that `e` names.
+fn discrete_named(scope: &Scope, e: &Expr) -> Option<Variable> {
+    match *scope.lookup(e.as_name()?) {
+        [Symbol::Latent(i)] if scope.is_discrete(i) => Some(Variable::Latent(i)),
+        [Symbol::Series(s)] if scope.is_discrete_state(s) => Some(Variable::State(s)),
+        _ => None,
     }
 }
 

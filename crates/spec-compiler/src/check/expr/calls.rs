@@ -15,7 +15,7 @@ use crate::typed::{DimRef, Kind, Reducer, Typed};
 
 pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context: &Context) -> Option<Typed> {
     let (name, span) = (function.name.as_str(), e.span);
-    if let Some(how) = reducer(name) {
+    if let Some(how) = Reducer::ALL.into_iter().find(|r| r.word() == name) {
         return reduce(scope, how, function, args, span, context);
     }
     if let Some((_, op, _)) = ELEMENTWISE.iter().find(|f| f.0 == name) {
@@ -97,18 +97,6 @@ pub fn over_of(
     must_not_vary_over_discrete(scope, x, &[d]).then_some(d)
 }
 
-fn reducer(name: &str) -> Option<Reducer> {
-    Some(match name {
-        "sum" => Reducer::Sum,
-        "mean" => Reducer::Mean,
-        "sd" => Reducer::Sd,
-        "max" => Reducer::Max,
-        "min" => Reducer::Min,
-        "logsumexp" => Reducer::LogSumExp,
-        _ => return None,
-    })
-}
-
 /// `sum(e)`, `sum(e, over=d)`
 fn reduce(
     scope: &mut Scope,
@@ -142,7 +130,7 @@ fn reduce(
         return None;
     }
     let dims = arg.dims.iter().copied().filter(|d| !over.contains(d)).collect();
-    Some(Typed { kind: Kind::Reduce { how, over, arg: Box::new(arg) }, dims, span })
+    Some(Typed { kind: Kind::Reduce { how, over, bare: written.is_none(), arg: Box::new(arg) }, dims, span })
 }
 
 /// `dot(a, b, over=d)`

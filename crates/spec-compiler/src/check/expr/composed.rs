@@ -115,7 +115,7 @@ impl Maker {
     }
     fn reduced(self, how: Reducer, x: Typed, over: Vec<DimRef>) -> Typed {
         let dims = x.dims.iter().copied().filter(|d| !over.contains(d)).collect();
-        Typed { kind: Kind::Reduce { how, over, arg: Box::new(x) }, dims, span: self.span }
+        Typed { kind: Kind::Reduce { how, over, bare: false, arg: Box::new(x) }, dims, span: self.span }
     }
 }
 

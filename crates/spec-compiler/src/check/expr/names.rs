@@ -5,7 +5,7 @@ use crate::check::expr::{Context, is_data};
 use crate::check::functions;
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
-use crate::expr::{Arg, Declaration, DimName, Expr, ExprKind, Ident};
+use crate::expr::{Arg, CONSTANT, Declaration, DimName, Expr, ExprKind, Ident};
 use crate::source::Span;
 use crate::typed::{Kind, SeriesRef, Typed};
 
@@ -20,8 +20,12 @@ pub fn name(scope: &mut Scope, name: &DimName, context: &Context) -> Option<Type
         return stepping;
     }
     match *scope.lookup(&name.name) {
+        [Symbol::Column { table, .. }] if name.name == CONSTANT => {
+            let table = scope.tables[table].name.clone();
+            scope.fail(errors::column_or_constant(name.span, &name.name, &table))
+        }
         [only] => symbol(scope, only, name.span),
-        [] if name.name == "pi" => {
+        [] if name.name == CONSTANT => {
             Some(Typed { kind: Kind::Const(std::f64::consts::PI), dims: vec![], span: name.span })
         }
         [] if scope.dims.find(&name.name).is_some() => {

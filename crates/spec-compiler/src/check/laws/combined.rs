@@ -76,6 +76,9 @@ pub fn mixture(scope: &mut Scope, e: &Expr, args: &[Arg], context: &Context) -> 
         let form = Form::MixtureOver { weights, component, over };
         return Some(Law { form, support, varies, event, span: e.span });
     }
+    if let [_] = components {
+        return scope.fail(errors::mixture_of_one(e.span, form_of("mixture").0));
+    }
     let laws: Vec<Option<Law>> = components.iter().map(|a| law(scope, &a.value, context)).collect();
     let weights = self::weights(scope, &weights.value, components.len(), context);
     let laws: Vec<Law> = laws.into_iter().collect::<Option<_>>()?;
