@@ -760,7 +760,8 @@ mod tests {
     #[test]
     fn ranks_are_weighed_by_the_smoothed_ratios() {
         let ratios: Vec<f64> = (0..1000).map(|s| 0.4 * ((s * 617 % 1000) as f64 / 1000.0).sin()).collect();
-        let rank = |s: usize| if s % 2 == 0 { f64::from(u8::from(s % 4 == 0)) } else { f64::NAN };
+        let rank =
+            |s: usize| if s.is_multiple_of(2) { f64::from(u8::from(s.is_multiple_of(4))) } else { f64::NAN };
         let weights = numerics::psis::psis(&ratios).log_weights;
         let (mut total, mut below) = (0.0, 0.0);
         for s in (0..1000).step_by(2) {

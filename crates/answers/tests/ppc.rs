@@ -99,7 +99,7 @@ fn what_a_model_does_not_make_stands_out() {
         let names: Vec<String> = checks.extreme.into_iter().map(|(name, _)| name).collect();
         (names, folder.table("ppc.parquet"))
     };
-    let by = |i: usize| if i % 2 == 0 { "a" } else { "b" };
+    let by = |i: usize| if i.is_multiple_of(2) { "a" } else { "b" };
     let (none, _) = of(&normal_csv(200, by, |_, x| 1.0 + 2.0 * x), [1.0, 0.0, 0.0]);
     assert_eq!(none, Vec::<String>::new());
     let (spread, _) = of(&normal_csv(200, by, |_, x| 1.0 + 4.0 * x), [1.0, 0.0, 0.0]);
@@ -108,7 +108,7 @@ fn what_a_model_does_not_make_stands_out() {
         "{spread:?}"
     );
     // Each group is off, by as much in either direction: the whole looks well.
-    let shifted = normal_csv(200, by, |i, x| 1.0 + 2.0 * x + if i % 2 == 0 { 0.8 } else { -0.8 });
+    let shifted = normal_csv(200, by, |i, x| 1.0 + 2.0 * x + if i.is_multiple_of(2) { 0.8 } else { -0.8 });
     let (whole, t) = of(&shifted, [1.0, 0.0, 0.0]);
     assert!(!whole.contains(&"mean of y".to_string()), "{whole:?}");
     let p = |level: &str| real(&t, "p")[row(&t, "y", "g", level, "mean").unwrap()];
@@ -134,7 +134,7 @@ observe:
     for i in 0..40 {
         // A slow wave, out of order in the file; five zeros for each three.
         let time = (i * 7) % 40;
-        let n = if i == 0 { String::new() } else { if i % 6 == 0 { "3" } else { "0" }.to_string() };
+        let n = if i == 0 { String::new() } else { if i.is_multiple_of(6) { "3" } else { "0" }.to_string() };
         let kind = ["left", "right", "right", "up"][i % 4];
         csv.push_str(&format!("{time},{n},{},{kind},1.5,{i}\n", (f64::from(time as i32) / 6.0).sin()));
     }

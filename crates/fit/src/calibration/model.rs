@@ -136,7 +136,8 @@ impl Generator {
         };
         let options = options(&compiled.spec.inference, Some(seed("fit")));
         let mut watch = cancelled;
-        let chosen = match centring::choose(&mut compiled, &options, &self.machine, &mut watch) {
+        let chosen = match centring::choose(&self.source, &mut compiled, &options, &self.machine, &mut watch)
+        {
             Ok(chosen) => chosen,
             Err(_) if cancelled.load(std::sync::atomic::Ordering::Relaxed) => return None,
             Err(e) => return nothing(FAILED, e.to_string()),
