@@ -131,12 +131,12 @@ observe:
 "
     .replace("p[kind]:", "'p[kind]':");
     let mut csv = String::from("time,n,y,kind,a,b\n");
-    for i in 0..40 {
+    for i in 0..40_usize {
         // A slow wave, out of order in the file; five zeros for each three.
         let time = (i * 7) % 40;
         let n = if i == 0 { String::new() } else { if i.is_multiple_of(6) { "3" } else { "0" }.to_string() };
         let kind = ["left", "right", "right", "up"][i % 4];
-        csv.push_str(&format!("{time},{n},{},{kind},1.5,{i}\n", (f64::from(time as i32) / 6.0).sin()));
+        csv.push_str(&format!("{time},{n},{},{kind},1.5,{i}\n", ((time as f64) / 6.0).sin()));
     }
     let target = compile(&spec, &[("t.csv", &csv)]);
     let folder = Scratch::new("ppc-many");

@@ -158,17 +158,15 @@ impl Run<'_> {
             real("k_hat", |r| r.k_hat),
             real("shift", |r| r.shift),
         ];
-        if let Some(chains) = &fit.chains {
-            // A constant has nothing to mix.
-            let of = |name: &str, f: fn(&Mixing) -> f64| {
-                let values = chains.mixing.iter().map(|m| m.as_ref().map_or(f64::NAN, f));
-                let unjudged = made_of_discrete.iter().map(|_| f64::NAN);
-                Output::whole(name, ColumnData::Real(values.chain(unjudged).collect()))
-            };
-            table.push(of("r_hat", |m| m.r_hat));
-            table.push(of("ess_bulk", |m| m.ess_bulk));
-            table.push(of("ess_tail", |m| m.ess_tail));
-        }
+        // The same columns, whether there were chains or not; a constant has nothing to mix.
+        let mixing = |row: usize| fit.chains.as_ref().and_then(|chains| *chains.mixing.get(row)?);
+        let of = |name: &str, f: fn(&Mixing) -> f64| {
+            let values = (0..rows.len()).map(|row| mixing(row).as_ref().map_or(f64::NAN, f));
+            Output::whole(name, ColumnData::Real(values.collect()))
+        };
+        table.push(of("r_hat", |m| m.r_hat));
+        table.push(of("ess_bulk", |m| m.ess_bulk));
+        table.push(of("ess_tail", |m| m.ess_tail));
         write_table(folder.join("summary.parquet"), &table)?;
 
         let t = &fit.state.trace;

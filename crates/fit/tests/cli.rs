@@ -74,7 +74,10 @@ fn a_run_is_a_folder_of_tables() {
     }
     assert_eq!(
         columns(&table(&run.join("summary.parquet"))),
-        ["name", "unit", "mean", "sd", "q05", "q50", "q95", "mcse", "ess", "k_hat", "shift"]
+        [
+            "name", "unit", "mean", "sd", "q05", "q50", "q95", "mcse", "ess", "k_hat", "shift", "r_hat",
+            "ess_bulk", "ess_tail"
+        ]
     );
     assert_eq!(columns(&table(&run.join("trace.parquet"))), ["step", "elbo", "elbo_mcse", "grad_var"]);
 
