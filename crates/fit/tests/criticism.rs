@@ -248,3 +248,37 @@ fn outcomes_that_are_censored_or_computed_are_simulated() {
     // Five values of sd 1: the posterior of m has variance 1/6.
     assert!((real(&t, "shrinkage")[0] - 5.0 / 6.0).abs() < 0.1, "{:?}", real(&t, "shrinkage"));
 }
+
+/// x ~ normal(0, 1) and twelve values of sd 0.5: the posterior has variance 1/49.
+#[test]
+fn what_the_data_added_to_the_prior() {
+    let conjugate = fit("conjugate");
+    let t = conjugate.table("prior.parquet");
+    assert_eq!(texts(&t, "name"), ["x"]);
+    let of = |column: &str| real(&t, column)[0];
+    // 4,000 draws.
+    assert!(of("mean").abs() < 0.08 && (of("sd") - 1.0).abs() < 0.06, "{} {}", of("mean"), of("sd"));
+    assert!((of("q95") - 1.645).abs() < 0.15, "{}", of("q95"));
+    let (mean, sd) = conjugate.moments("x");
+    assert!((of("z") - (mean - of("mean")) / of("sd")).abs() < 1e-9);
+    assert!((of("shrinkage") - (1.0 - (sd / of("sd")).powi(2))).abs() < 1e-9);
+    // What a normal of sd 1 has within the narrow one.
+    assert!((0.05..0.3).contains(&of("overlap")), "{}", of("overlap"));
+
+    let wide = FLAT.replace("normal(5, 5)", "flat()");
+    let narrow = FLAT.replace("normal(5, 5)", "normal(-9, 1)").replace("normal(a, 5)", "normal(a, 0.5)");
+    let folder = models("prior", Y, &[("wide", &wide), ("narrow", &narrow)]);
+    let dir = folder.path();
+    let json = |run: &str| -> serde_json::Value {
+        serde_json::from_str(&fs::read_to_string(dir.join(run).join("fit.json")).unwrap()).unwrap()
+    };
+    ran(dir, &["wide.yaml", "--quiet", "--out", "wide"], 0);
+    assert!(!dir.join("wide/prior.parquet").exists());
+    assert!(json("wide")["prior"]["left_out"].as_str().unwrap().contains("`a` cannot be drawn: flat"));
+    let out = ran(dir, &["narrow.yaml", "--out", "narrow"], 0);
+    let said = stdout(&out);
+    assert!(said.contains("far from the prior: a (+1"), "{said}");
+    assert!(said.contains("the model does not reproduce: ") && said.contains("sd of y (p 0.000)"), "{said}");
+    assert_eq!(json("narrow")["prior"]["far"][0]["name"], "a");
+    assert!(json("narrow")["ppc"]["extreme"].as_array().unwrap().iter().any(|e| e["quantity"] == "sd of y"));
+}
