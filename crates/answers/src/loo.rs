@@ -65,7 +65,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { kept: 1 << 24, work: 1 << 25, least_draws: 500 }
+        Budget { kept: 1 << 24, work: 1 << 25, least_draws: 250 }
     }
 }
 
