@@ -39,9 +39,19 @@ impl Distribution for Beta {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (a, b) = (params.at(0), params.at(1));
-        let norm = emit::ln_beta(g, a, b);
         let y = emit::complement(g, x);
         let (ln_x, ln_y) = (emit::ln(g, x), emit::ln(g, y));
+        if emit::follows_mean(g, x, &[a, b]) {
+            let sum = g.add(a, b);
+            let left = emit::about_mean(g, (x, ln_x), a, sum);
+            let right = emit::about_mean(g, (y, ln_y), b, sum);
+            let [root_a, root_b, root] = [a, b, sum].map(|shape| emit::ln_root(g, shape));
+            let (kernel, roots) = (g.add(left, right), g.add(root_a, root_b));
+            let roots = g.sub(roots, root);
+            let density = g.add(kernel, roots);
+            return Ok(emit::within(g, x, Support::UNIT, density));
+        }
+        let norm = emit::ln_beta(g, a, b);
         let (a1, b1) = (g.add_const(a, -1.0), g.add_const(b, -1.0));
         let (left, right) = (g.mul(a1, ln_x), g.mul(b1, ln_y));
         let kernel = g.add(left, right);

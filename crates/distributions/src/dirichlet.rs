@@ -52,11 +52,17 @@ impl Distribution for Dirichlet {
     ) -> Result<NodeId, DistributionError> {
         let (alpha, along) = (params.at(0), [params.event()[0]]);
         let total = g.sum(alpha, &along);
-        let (each, all) = (g.lgamma(alpha), g.lgamma(total));
-        let each = g.sum(each, &along);
-        let norm = g.sub(all, each);
-        let (less, ln_x) = (g.add_const(alpha, -1.0), g.ln(x));
-        let terms = g.mul(less, ln_x);
+        let ln_x = g.ln(x);
+        let (terms, norm) = if emit::follows_mean(g, x, &[alpha]) {
+            let (each, all) = (emit::ln_root(g, alpha), emit::ln_root(g, total));
+            let each = g.sum(each, &along);
+            (emit::about_mean(g, (x, ln_x), alpha, total), g.sub(each, all))
+        } else {
+            let (each, all) = (g.lgamma(alpha), g.lgamma(total));
+            let each = g.sum(each, &along);
+            let less = g.add_const(alpha, -1.0);
+            (g.mul(less, ln_x), g.sub(all, each))
+        };
         let kernel = g.sum(terms, &along);
         let density = g.add(kernel, norm);
         // An element of zero has no density, rather than an infinite one.

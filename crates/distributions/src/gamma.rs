@@ -39,6 +39,12 @@ impl Distribution for Gamma {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (shape, rate) = (params.at(0), params.at(1));
+        if emit::follows_mean(g, x, &[shape]) {
+            let ln_x = emit::ln(g, x);
+            let (kernel, root) = (emit::about_mean(g, (x, ln_x), shape, rate), emit::ln_root(g, shape));
+            let density = g.add(kernel, root);
+            return Ok(emit::within(g, x, Support::POSITIVE, density));
+        }
         let ln_rate = g.ln(rate);
         let scaled = g.mul(shape, ln_rate);
         let lg = g.lgamma(shape);

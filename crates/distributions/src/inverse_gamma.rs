@@ -38,6 +38,16 @@ impl Distribution for InverseGamma {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (shape, scale) = (params.at(0), params.at(1));
+        if emit::follows_mean(g, x, &[shape]) {
+            // 1/x is a gamma number.
+            let (inverse, ln_x) = (g.recip(x), emit::ln(g, x));
+            let ln_inverse = g.neg(ln_x);
+            let kernel = emit::about_mean(g, (inverse, ln_inverse), shape, scale);
+            let (root, jacobian) = (emit::ln_root(g, shape), g.scale(-2.0, ln_x));
+            let density = g.add(kernel, root);
+            let density = g.add(density, jacobian);
+            return Ok(emit::above_zero(g, x, density));
+        }
         let ln_scale = g.ln(scale);
         let scaled = g.mul(shape, ln_scale);
         let lg = g.lgamma(shape);

@@ -113,8 +113,8 @@ enum Tail {
 fn fit_pareto(x: &[f64]) -> Tail {
     let n = x.len();
     let (first, last) = (x[0], x[n - 1]);
-    // A spread at rounding level is no spread.
-    if last - first <= 1e-12 * last.abs().max(1e-300) || last <= 1e-14 {
+    // A spread at rounding level is no spread; ratios are exponentials of sums of many terms.
+    if last - first <= 1e-12 * last.abs().max(1e-300) || last <= 1e-9 {
         return Tail::Constant;
     }
     let quartile = x[(n as f64 / 4.0 + 0.5).floor() as usize - 1];

@@ -190,6 +190,7 @@ pub struct Inference {
     pub method: Option<Spanned<Method>>,
     pub family: Option<Spanned<Family>>,
     pub gradient: Option<Spanned<Gradient>>,
+    pub noise: Option<Spanned<DrawNoise>>,
     /// Monte-Carlo draws a step, at least one.
     pub draws: Option<Spanned<u64>>,
     /// At least one.
@@ -288,7 +289,18 @@ choice! {
     Gradient in "gradient" {
         "reparameterized" => Reparameterized,
         "sticking_the_landing" => StickingTheLanding,
-    } later ["doubly_reparameterized", "score_function", "closed_form", "pathwise"]
+        "doubly_reparameterized" => DoublyReparameterized,
+        "score_function" => ScoreFunction,
+    } later ["closed_form", "pathwise"]
+}
+
+choice! {
+    /// `inference: {noise: ...}`
+    DrawNoise in "noise" {
+        "independent" => Independent,
+        "antithetic" => Antithetic,
+        "sobol" => Sobol,
+    } later []
 }
 
 /// `inference: {family: ...}`
@@ -298,4 +310,9 @@ pub enum Family {
     FullRank,
     /// With its rank, at least one.
     LowRank(u64),
+    Structured,
+    /// With the number of its components, at least one.
+    Mixture(u64),
+    /// With the number of its layers, at least one.
+    Flow(u64),
 }

@@ -142,6 +142,7 @@ pub static INFERENCE: Block = Block {
         optional("method"),
         optional("family"),
         optional("gradient"),
+        optional("noise"),
         optional("draws"),
         optional("posterior_draws"),
         optional("seed"),

@@ -121,7 +121,7 @@ fn polished(
     }
     let mut modes = vec![polish::polish(target, &source(Vec::new()), options, observer)?];
     for (mode, rival) in (1..).zip(&rivals) {
-        let coordinates = whiten(target, rival, family.affine());
+        let coordinates = whiten(target, rival, family.scale());
         let normal = Proposal { family, coordinates, lambda: family.standard() };
         let purpose = Purpose::Mode(mode);
         let weighed = Weighed::new(normal, target, options.seed, purpose, MODE_DRAWS, true, observer);

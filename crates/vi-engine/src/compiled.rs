@@ -1,7 +1,10 @@
 //! From a [`Target`] to the narrow waist: the compiled log density and what it reports.
 
+use std::collections::BTreeSet;
+
 use graph::derivative::AdError;
 use graph::foreign::Failure;
+use graph::ir::DimId;
 use graph::program::{Options, PlanError, Program, Workspace};
 use graph::vjp::value_and_grad;
 use model::{Named, Target};
@@ -48,6 +51,7 @@ pub struct CompiledDensity {
     reported: Vec<String>,
     /// Those of them that are probabilities.
     probabilities: Vec<bool>,
+    plates: Vec<Vec<Option<usize>>>,
     gradient: Runner,
     value: Runner,
     report: Runner,
@@ -57,6 +61,19 @@ pub struct CompiledDensity {
 /// table's rows.
 pub fn per_draw(target: &Target) -> impl Iterator<Item = &Named> {
     target.generate.iter().filter(|n| !n.by_row)
+}
+
+/// A plate for every dimension of a site's coordinates.
+fn plates(target: &Target) -> Vec<Vec<Option<usize>>> {
+    let shapes: Vec<&[DimId]> =
+        target.sites.iter().map(|site| target.graph.ty(site.unconstrained).dims.as_slice()).collect();
+    let every: BTreeSet<DimId> = shapes.iter().copied().flatten().copied().collect();
+    let levels = |plate: DimId, dims: &[DimId]| -> Vec<Option<usize>> {
+        let Some(at) = dims.iter().position(|&d| d == plate) else { return vec![None; target.count(dims)] };
+        let stride = target.count(&dims[at + 1..]);
+        (0..target.count(dims)).map(|i| Some(i / stride % target.size(plate))).collect()
+    };
+    every.iter().map(|&plate| shapes.iter().flat_map(|dims| levels(plate, dims)).collect()).collect()
 }
 
 /// The graph that a fit runs: the unconstrained log density, then its gradient, site by site.
@@ -94,6 +111,7 @@ impl CompiledDensity {
                 .iter()
                 .flat_map(|n| n.columns().into_iter().map(|_| n.outcome_of.is_some()))
                 .collect(),
+            plates: plates(target),
             gradient: Runner::new(gradient),
             value: Runner::new(value),
             report: Runner::new(report),
@@ -113,6 +131,10 @@ impl LogDensity for CompiledDensity {
 
     fn names(&self) -> &[String] {
         &self.names
+    }
+
+    fn plates(&self) -> Vec<Vec<Option<usize>>> {
+        self.plates.clone()
     }
 
     fn reported_names(&self) -> &[String] {

@@ -2,15 +2,17 @@
 
 use numerics::lanes::Lanes;
 
+use crate::coordinates::Coordinates;
+use crate::curvature::whiten;
 use crate::diagnostics::check::ParameterCheck;
 use crate::diagnostics::verdict::Verdict;
 use crate::error::{FitError, StateError};
-use crate::estimator::{Estimator, mean_and_mcse};
+use crate::estimator::{Estimator, bound, mean_and_mcse};
 use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Method, Objective, Options};
+use crate::options::{Gradient, Method, Objective, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
@@ -132,7 +134,7 @@ pub(crate) fn begun(
         None => begin(&mut target, family, options, observer)?,
         Some((draws, found)) => {
             let (coordinates, report) = start::from_draws(&mut target, family, draws, found)?;
-            State::begin(family, options, coordinates, report, target.tally.clone())
+            started(&mut target, family, options, coordinates, report)
         }
     };
     let mut until = Until { observer, steps };
@@ -142,7 +144,7 @@ pub(crate) fn begun(
 }
 
 /// The family that fits `density`, if the two and the options are sound.
-fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
+fn family(density: &mut dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
     options.validate()?;
     let dim = density.dim();
     if dim == 0 {
@@ -151,7 +153,7 @@ fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>
     if density.names().len() != dim {
         return Err(FitError::Names { dim, names: density.names().len() });
     }
-    Ok(families::build(options.family_for(dim), dim))
+    Ok(families::of(options.family_for(dim), density, dim))
 }
 
 /// The state before the first step.
@@ -162,7 +164,35 @@ fn begin(
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
     let (coordinates, start) = start::find(target, family, options.seed, observer)?;
-    Ok(State::begin(family, options, coordinates, start, target.tally.clone()))
+    Ok(started(target, family, options, coordinates, start))
+}
+
+/// A mode whose mass is less than that of the best by so many nats is none to start from.
+const NEGLIGIBLE: f64 = 10.0;
+
+/// The state before the first step, from what a search for a start found: over all its modes, where the
+/// family has room for them.
+fn started(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    coordinates: Coordinates,
+    start: StartReport,
+) -> State {
+    let member = family.strata().map(|_| {
+        let mut modes = vec![(start.elbo, coordinates.seen_from(&coordinates)?)];
+        let rivals = start.rivals.iter().filter(|rival| rival.elbo > start.elbo - NEGLIGIBLE);
+        for rival in rivals {
+            let there = whiten(target, &rival.point, family.scale());
+            modes.extend(coordinates.seen_from(&there).map(|there| (rival.elbo, there)));
+        }
+        family.over_modes(&modes)
+    });
+    let mut state = State::begin(family, options, coordinates, start, target.tally.clone());
+    if let Some(member) = member.flatten() {
+        state.lambda = member;
+    }
+    state
 }
 
 /// Cancels after a number of steps.
@@ -237,11 +267,20 @@ fn worse_than_start(target: &mut Target, family: &dyn Family, options: &Options,
     let noise = Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), COMPARED);
     noise.fill(u64::MAX, 0, &mut eps);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), COMPARED);
+    let mut estimator = Estimator::new(Gradient::default(), family.dim(), COMPARED);
     let mut terms = |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
     let (start, end) = (terms(&standard), terms(&state.lambda));
     let good = |terms: &[f64]| terms.iter().filter(|t| t.is_finite()).count();
+    let goods = (good(&start), good(&end));
+    // in what was climbed
+    let (start, end) = match options.gradient {
+        Gradient::DoublyReparameterized => {
+            let bounds = |terms: Vec<f64>| terms.chunks(options.draws).map(bound).collect();
+            (bounds(start), bounds(end))
+        }
+        _ => (start, end),
+    };
     let differences = start.iter().zip(&end).map(|(s, e)| s - e);
     let (gain, mcse, _) = mean_and_mcse(differences);
-    gain > 3.0 * mcse && good(&start) >= good(&end)
+    gain > 3.0 * mcse && goods.0 >= goods.1
 }

@@ -50,8 +50,8 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
-//! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
-//! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
+//! | start | `start`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
+//! | climb | `refine` or `fixed_draws`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
 //! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
@@ -59,18 +59,20 @@
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
 //! `diagnostics::mixing`.
 //!
-//! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
+//! Normals and whitened coordinates alike are triangles of a `pattern`. `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
 //! and [`Options`] give the same bits, through any interruption ([`resume`]).
 //!
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+mod blocks;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;
 pub mod diagnostics;
+mod draws;
 mod error;
 mod estimator;
 pub mod families;
@@ -83,9 +85,11 @@ mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+mod pattern;
 mod polish;
 mod proposal;
 mod refine;
+mod sobol;
 mod start;
 mod state;
 mod stream;
@@ -105,7 +109,7 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
+pub use options::{DrawNoise, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

@@ -77,7 +77,7 @@ pub(crate) fn sample(
         return Err(FitError::InterruptedAtStart);
     }
     let sample = Sample::of(target, &state.coordinates, &chains, 1);
-    let (verdict, reasons) = judge(target, &sample, interrupted);
+    let (verdict, reasons) = judge(target, &sample, verdict::DIVERGENT_FRACTION, interrupted);
     Ok(Fit {
         verdict,
         reasons,
@@ -104,8 +104,13 @@ pub(crate) fn sample(
     })
 }
 
-/// The verdict on chains, and its reasons.
-pub(crate) fn judge(target: &mut Target, sample: &Sample, interrupted: bool) -> (Verdict, Vec<String>) {
+/// The verdict on chains, of whose draws a part may diverge, and its reasons.
+pub(crate) fn judge(
+    target: &mut Target,
+    sample: &Sample,
+    divergent: f64,
+    interrupted: bool,
+) -> (Verdict, Vec<String>) {
     let failure = target.tally.commonest();
     let names = target.density().reported_names();
     let mixing: Vec<(&str, Option<Mixing>)> =
@@ -113,6 +118,7 @@ pub(crate) fn judge(target: &mut Target, sample: &Sample, interrupted: bool) -> 
     verdict::judge_chains(ChainEvidence {
         mixing: &mixing,
         divergences: sample.divergences,
+        divergent,
         saturated: sample.saturated,
         draws: sample.z.lanes() as u64,
         failure,

@@ -7,11 +7,12 @@
 //! far out, so that agreement of the two halves means that all have forgotten where they began. A round whose
 //! draws do not agree, or are worth too little, is followed by one twice as long, in coordinates that the
 //! round's draws whiten and with smaller steps where trajectories diverged, until the evaluations allowed are
-//! spent.
+//! spent. Divergences are forgiven, up to a few in a hundred, where smaller steps have changed nothing.
 
 use numerics::lanes::Lanes;
 
 use crate::coordinates::{Coordinates, Scale};
+use crate::diagnostics::check;
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::verdict::{self, Verdict};
 use crate::nuts::adapt::Adaptation;
@@ -20,6 +21,7 @@ use crate::nuts::trajectory::Point;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Options;
+use crate::pattern::Pattern;
 use crate::proposal::moment_match;
 use crate::stream::Purpose;
 use crate::target::Target;
@@ -44,7 +46,9 @@ const ACCEPTANCES: [f64; 3] = [0.8, 0.9, 0.97];
 /// Draws of a chain in the first round at least: fewer say nothing of how they mix.
 const SHORTEST: usize = 32;
 /// Evaluations at which no further round begins that would go beyond.
-const EVALUATIONS: u64 = 600_000;
+const EVALUATIONS: u64 = 1_000_000;
+/// Numbers that the draws of a round may be, which is 1.6 GB.
+const NUMBERS: u64 = 200_000_000;
 /// Draws that each coordinate must have for covariances to be learned from them, and the most coordinates of
 /// which they are.
 const DRAWS_EACH: usize = 8;
@@ -82,7 +86,7 @@ pub fn polish(
     observer: &mut dyn Observer,
 ) -> Option<Polished> {
     let dim = target.dim();
-    let coordinates = moment_match(source.z, source.weights, is_dense(dim, source.z.lanes()))?;
+    let coordinates = moment_match(source.z, source.weights, &Pattern::of(is_dense(dim, source.z.lanes())))?;
     let places = places(target, source, &coordinates);
     let mut round = Round {
         coordinates,
@@ -94,17 +98,27 @@ pub fn polish(
         mode: source.mode,
     };
     let mut spent = 0;
+    // Of the round before, with its aim.
+    let mut before: Option<(Sample, usize)> = None;
     loop {
         let chains = round.run(target, options.seed, observer)?;
         let sample = Sample::of(target, &round.coordinates, &chains, GROUP);
-        let (verdict, reasons) = nuts::judge(target, &sample, false);
+        let divergent = match &before {
+            Some((larger, aim)) if *aim < round.aim && agree(larger, &sample) => {
+                verdict::DIVERGENT_FRACTION_AGREED
+            }
+            _ => verdict::DIVERGENT_FRACTION,
+        };
+        let (verdict, reasons) = nuts::judge(target, &sample, divergent, false);
         let wanted = verdict::ESS_POLISHED.min(0.25 * options.posterior_draws as f64);
         // One chain that came in late hardly shows in ranks.
         let of_means = sample.mixing.iter().flatten().map(|m| m.ess_mean).fold(f64::INFINITY, f64::min);
         let is_good = verdict == Verdict::Ok && nuts::least_ess(&sample).min(of_means) >= wanted;
         let evaluations: u64 = chains.iter().map(|chain| chain.evaluations).sum();
         spent += evaluations;
-        if is_good || spent + 2 * evaluations > EVALUATIONS {
+        let is_last = spent + 2 * evaluations > EVALUATIONS
+            || 2 * round.length * (CHAINS * target.dim()) as u64 > NUMBERS;
+        if is_good || is_last {
             let chains = Chains {
                 draws: sample.lengths.clone(),
                 warmup: TUNING,
@@ -123,8 +137,22 @@ pub fn polish(
                 shares: vec![1.0],
             });
         }
+        let aim = round.aim;
         round = round.next(target, &chains, &sample);
+        before = Some((sample, aim));
     }
+}
+
+/// Are the draws of two rounds of one distribution, in everything that is reported, as far as divergences
+/// ask for?
+fn agree(one: &Sample, other: &Sample) -> bool {
+    let (n, m) = (one.z.lanes(), other.z.lanes());
+    let weights = |first: f64, second: f64| [vec![first; n], vec![second; m]].concat();
+    let (a, b) = (weights(1.0 / n as f64, 0.0), weights(0.0, 1.0 / m as f64));
+    let mut both = one.columns.iter().zip(&other.columns).zip(&other.mixing);
+    both.all(|((x, y), mixing)| {
+        mixing.is_none() || check::largest_gap(&[x.as_slice(), y].concat(), &a, &b) < verdict::STEPS_GAP
+    })
 }
 
 /// A round of all chains.
@@ -190,8 +218,8 @@ impl Round {
         let weights = vec![1.0 / sample.z.lanes() as f64; sample.z.lanes()];
         let dense = is_dense(dim, sample.z.lanes());
         // Too few draws would teach less than is known.
-        let knows_more = matches!(self.coordinates.scale, Scale::Lower(_)) && !dense;
-        let learned = if knows_more { None } else { moment_match(&sample.z, &weights, dense) };
+        let knows_more = !matches!(self.coordinates.scale, Scale::Diagonal(_)) && !dense;
+        let learned = if knows_more { None } else { moment_match(&sample.z, &weights, &Pattern::of(dense)) };
         let coordinates = learned.unwrap_or(self.coordinates);
         let positions: Vec<Vec<f64>> = (0..CHAINS).map(|k| coordinates.inverse(&z.lane(k))).collect();
         Round {

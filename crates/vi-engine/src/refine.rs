@@ -20,6 +20,7 @@
 
 use numerics::lanes::Lanes;
 
+use crate::draws::{Layout, StepNoise};
 use crate::estimator::Estimator;
 use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage, TraceRow};
@@ -66,6 +67,21 @@ pub(crate) fn accuracy(family: &dyn Family) -> f64 {
     (ACCURACY_EACH * family.n_params() as f64).min(all)
 }
 
+/// The largest squared distance of one coordinate of two members' centres, in whitened coordinates: what
+/// a thousand coordinates may contribute together none may alone, for it would still be on its way. Zero for
+/// mixtures, which have no centre.
+fn farthest(family: &dyn Family, a: &[f64], b: &[f64]) -> f64 {
+    if family.strata().is_some() {
+        return 0.0;
+    }
+    let centre = |lambda: &[f64]| {
+        let mut z = Lanes::zeros(family.dim(), 1);
+        family.rsample(lambda, &Lanes::zeros(family.n_base(), 1), &mut z);
+        z.lane(0)
+    };
+    centre(a).iter().zip(centre(b)).map(|(a, b)| (a - b) * (a - b)).fold(0.0, f64::max)
+}
+
 /// Climbs until the stop rule, the step limit, or the observer says so.
 pub fn climb(
     target: &mut Target,
@@ -76,15 +92,17 @@ pub fn climb(
 ) -> Climb {
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(family.n_base(), options.draws);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws);
+    let layout = Layout::of(options, family);
+    let noise = StepNoise::new(noise, options.noise, layout);
+    let mut eps = Lanes::zeros(family.n_base(), layout.lanes);
+    let mut estimator = Estimator::with(options.gradient, family.dim(), layout);
     let mut gradient = vec![0.0; family.n_params()];
     let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
         }
-        noise.fill(state.step, 0, &mut eps);
+        noise.fill(state.step, &mut eps);
         let estimate =
             estimator.gradient(target, &state.coordinates, family, &state.lambda, &eps, &mut gradient);
         let sound = estimate.good > 0 && gradient.iter().all(|g| g.is_finite());
@@ -157,11 +175,13 @@ impl State {
             let last: Vec<f64> = self.last_quarter.iter().map(|s| s / quarter).collect();
             self.third_quarter.fill(0.0);
             self.last_quarter.fill(0.0);
-            let settled = family.symmetric_kl(&third, &last) <= accuracy;
+            let near = |a: &[f64], b: &[f64]| {
+                family.symmetric_kl(a, b) <= accuracy && farthest(family, a, b) <= ACCURACY
+            };
+            let settled = near(&third, &last);
             if settled || self.check_at >= self.shortest_phase() << DOUBLINGS {
                 let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
-                let gained =
-                    !self.previous.is_empty() && family.symmetric_kl(&average, &self.previous) > accuracy;
+                let gained = !self.previous.is_empty() && !near(&average, &self.previous);
                 if settled && !self.previous.is_empty() && !gained && steps.is_none() {
                     self.finished = true;
                     self.converged = true;

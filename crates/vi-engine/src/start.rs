@@ -137,7 +137,7 @@ pub fn find(
 /// Draws without a spread in every direction.
 pub fn whitened(draws: &Lanes, family: &dyn Family) -> Result<Coordinates, FitError> {
     let weights = vec![1.0 / draws.lanes() as f64; draws.lanes()];
-    moment_match(draws, &weights, family.affine()).ok_or(FitError::NoSpread)
+    moment_match(draws, &weights, family.scale()).ok_or(FitError::NoSpread)
 }
 
 /// A start from draws of an approximation instead of a search. `found` is what the search for that one
@@ -245,7 +245,7 @@ struct Candidate {
 impl Candidate {
     /// The normal at the end of a descent.
     fn judge(target: &mut Target, family: &dyn Family, seed: u64, minimum: Minimum) -> Self {
-        let coordinates = whiten(target, &minimum.x, family.affine());
+        let coordinates = whiten(target, &minimum.x, family.scale());
         let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
         Candidate {
             coordinates,
@@ -276,7 +276,7 @@ impl Candidate {
         let trail = std::mem::take(&mut best.trail);
         let stride = trail.len().div_ceil(ALONG).max(1);
         for (x, value) in trail.iter().rev().skip(1).step_by(stride) {
-            let coordinates = whiten(target, x, family.affine());
+            let coordinates = whiten(target, x, family.scale());
             let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
             if elbo > best.elbo {
                 best.coordinates = coordinates;

@@ -1,11 +1,14 @@
 //! Everything a fit remembers between two gradient steps, as plain numbers: what `--resume` needs
 //! to go on to the same bits.
 
-use crate::coordinates::{Coordinates, Scale, row};
+use std::sync::Arc;
+
+use crate::coordinates::{Coordinates, Scale};
 use crate::error::StateError;
 use crate::families::Family;
 use crate::observe::TraceRow;
 use crate::options::Options;
+use crate::pattern::{Arrow, Pattern};
 use crate::refine;
 use crate::start::{Rival, StartReport};
 use crate::target::Tally;
@@ -98,6 +101,13 @@ impl State {
                 out.word(1);
                 out.numbers(l);
             }
+            Scale::Arrow(arrow, l) => {
+                out.word(2);
+                out.word(arrow.blocks().len() as u64);
+                // a global is block 0, the others follow
+                arrow.blocks().iter().for_each(|block| out.word(block.map_or(0, |b| b as u64 + 1)));
+                out.numbers(l);
+            }
         }
         let s = &self.start;
         out.numbers(&[s.log_prob, s.elbo, s.elbo_mcse]);
@@ -161,13 +171,17 @@ impl State {
         let scale = match input.word()? {
             0 => Scale::Diagonal(input.numbers()?),
             1 => Scale::Lower(input.numbers()?),
+            2 => {
+                let n = input.word()?;
+                let block = |input: &mut Reader| Ok(input.word()?.checked_sub(1).map(|b| b as usize));
+                let blocks = (0..n).map(|_| block(&mut input)).collect::<Result<Vec<_>, StateError>>()?;
+                Scale::Arrow(Arc::new(Arrow::new(blocks)), input.numbers()?)
+            }
             _ => return Err(StateError::Corrupt { at: input.at }),
         };
-        let expected = match &scale {
-            Scale::Diagonal(d) => (d.len(), centre.len()),
-            Scale::Lower(l) => (l.len(), row(centre.len())),
-        };
-        if expected.0 != expected.1 {
+        let (pattern, l) = scale.parts();
+        let same_dim = !matches!(&pattern, Pattern::Arrow(arrow) if arrow.blocks().len() != centre.len());
+        if !same_dim || l.len() != pattern.size(centre.len()) {
             return Err(StateError::Corrupt { at: input.at });
         }
         let [log_prob, elbo, elbo_mcse] = input.array()?;
@@ -341,6 +355,19 @@ mod tests {
         assert_eq!(back.to_bytes(), bytes);
         assert_eq!(back.coordinates, state().coordinates);
         assert_eq!(back.tally, state().tally);
+    }
+
+    #[test]
+    fn an_arrow_keeps_its_blocks() {
+        let arrow = Arc::new(Arrow::new(vec![Some(4), None]));
+        let coordinates =
+            Coordinates { centre: vec![1.0, -0.1], scale: Scale::Arrow(arrow, vec![0.5, 0.2, 0.1]) };
+        let state = State { coordinates, ..state() };
+        let bytes = state.to_bytes();
+        assert_eq!(State::from_bytes(&bytes).unwrap().coordinates, state.coordinates);
+        for length in 0..bytes.len() {
+            assert!(State::from_bytes(&bytes[..length]).is_err(), "cut at {length}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Purpose {
     Bridge(u8),
     /// Draws and directions that tell centred from non-centred.
     Centring,
+    /// The point and the moves that tell which coordinates are independent.
+    Blocks,
     /// Starting points of the chains of a sampler.
     ChainStart,
     /// Momenta and choices of the chains.
@@ -48,6 +50,7 @@ impl Purpose {
             Purpose::Mode(mode) => format!("mode {mode}"),
             Purpose::Bridge(mode) => format!("bridge {mode}"),
             Purpose::Centring => "centring".into(),
+            Purpose::Blocks => "blocks".into(),
             Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),
         }
@@ -71,6 +74,11 @@ impl Noise {
     /// A stream for each of `names`.
     pub fn new<'a>(seed: u64, purpose: Purpose, names: impl IntoIterator<Item = &'a str>) -> Self {
         Noise { keys: names.into_iter().map(|name| purpose.key(seed, name)).collect() }
+    }
+
+    /// The key of each element.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     /// Fills `eps` (`[names]` x lanes) with the draws `first_draw ..` of `step`; padding lanes get

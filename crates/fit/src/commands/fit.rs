@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{FamilyChoice, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{DrawNoise, FamilyChoice, FitError, Gradient, Method, State, Verdict};
 
 use crate::centring;
 use crate::cli;
@@ -126,10 +126,20 @@ pub fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Opti
             ast::Family::MeanField => FamilyChoice::MeanField,
             ast::Family::FullRank => FamilyChoice::FullRank,
             ast::Family::LowRank(k) => FamilyChoice::LowRank(k as usize),
+            ast::Family::Structured => FamilyChoice::Structured,
+            ast::Family::Mixture(k) => FamilyChoice::Mixture(k as usize),
+            ast::Family::Flow(k) => FamilyChoice::Flow(k as usize),
         }),
         gradient: inference.gradient.as_ref().map_or(d.gradient, |g| match g.value {
             ast::Gradient::Reparameterized => Gradient::Reparameterized,
             ast::Gradient::StickingTheLanding => Gradient::StickingTheLanding,
+            ast::Gradient::DoublyReparameterized => Gradient::DoublyReparameterized,
+            ast::Gradient::ScoreFunction => Gradient::ScoreFunction,
+        }),
+        noise: inference.noise.as_ref().map_or(d.noise, |n| match n.value {
+            ast::DrawNoise::Independent => DrawNoise::Independent,
+            ast::DrawNoise::Antithetic => DrawNoise::Antithetic,
+            ast::DrawNoise::Sobol => DrawNoise::Sobol,
         }),
         draws: inference.draws.as_ref().map_or(d.draws, |n| n.value as usize),
         posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::read::Reader;
-use crate::ast::{Family, Inference, Output, Spanned};
+use crate::ast::{Choice, DrawNoise, Family, Gradient, Inference, Output, Spanned};
 use crate::errors;
 use crate::expr::Ident;
 use crate::expr::{Arg, ExprKind, constant};
@@ -14,6 +14,38 @@ use crate::yaml::Node;
 const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
 const MAX_STEPS: u64 = 1_000_000_000;
+
+/// A family with a number: its word, what the number is, an example and the largest; more components or
+/// layers are a slip of the pen.
+struct Numbered {
+    word: &'static str,
+    number: &'static str,
+    example: u64,
+    largest: u64,
+    make: fn(u64) -> Family,
+}
+
+const NUMBERED: [Numbered; 3] = [
+    Numbered { word: "low_rank", number: "its rank", example: 8, largest: 1 << 53, make: Family::LowRank },
+    Numbered {
+        word: "mixture",
+        number: "the number of its components",
+        example: 3,
+        largest: 100,
+        make: Family::Mixture,
+    },
+    Numbered {
+        word: "flow",
+        number: "the number of its layers",
+        example: 4,
+        largest: 100,
+        make: Family::Flow,
+    },
+];
+
+/// Those without.
+const PLAIN: [(&str, Family); 3] =
+    [("mean_field", Family::MeanField), ("full_rank", Family::FullRank), ("structured", Family::Structured)];
 
 pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let Some(node) = node.filter(|node| !is_empty(node)) else {
@@ -30,7 +62,7 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
     let seed = count("seed", 0..=u64::MAX);
     let steps = count("steps", 1..=MAX_STEPS);
-    Inference {
+    let inference = Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),
         gradient: fields.get("gradient").and_then(|node| match (node, fields.key_span("gradient")) {
@@ -40,11 +72,32 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
             }
             _ => reader.choice(node),
         }),
+        noise: fields.get("noise").and_then(|node| reader.choice(node)),
         draws,
         posterior_draws,
         seed,
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
+    };
+    exclusions(reader, &inference);
+    inference
+}
+
+/// What the doubly reparameterised gradient excludes.
+fn exclusions(reader: &mut Reader, inference: &Inference) {
+    let Some(gradient) =
+        inference.gradient.as_ref().filter(|gradient| gradient.value == Gradient::DoublyReparameterized)
+    else {
+        return;
+    };
+    let first = (gradient.span, gradient.value.word());
+    if let Some(Spanned { value: Family::Mixture(_), span }) = inference.family {
+        let why = "which component a draw is of does not change smoothly: take `sticking_the_landing`";
+        reader.report(errors::exclude_each_other(first, (span, "mixture"), why));
+    }
+    if let Some(noise) = inference.noise.as_ref().filter(|noise| noise.value != DrawNoise::Independent) {
+        let why = "its bound is one of independent draws: leave out `noise:`";
+        reader.report(errors::exclude_each_other(first, (noise.span, noise.value.word()), why));
     }
 }
 
@@ -56,31 +109,28 @@ fn family(reader: &mut Reader, node: &Node) -> Option<Spanned<Family>> {
         ExprKind::Call { function, args } => (&function.name, args),
         _ => (expr.as_name().unwrap_or(""), &[]),
     };
-    let value = match (word, args) {
-        ("mean_field", []) => Family::MeanField,
-        ("full_rank", []) => Family::FullRank,
-        ("low_rank", [Arg { name: None, value }]) => match constant(value) {
-            Ok(rank) if rank >= 1.0 && rank.fract() == 0.0 && rank <= 2f64.powi(53) => {
-                Family::LowRank(rank as u64)
-            }
-            _ => {
-                let expected = "low_rank with a whole number of at least 1";
-                reader.report(errors::number_out_of_range(value.span, "family", expected));
-                return None;
-            }
-        },
-        ("low_rank", _) => {
-            reader.report(errors::low_rank_needs_rank(span));
-            return None;
-        }
-        ("mixture" | "flow", _) => {
-            reader.report(errors::later_version(span, &format!("`family: {word}`")));
-            return None;
-        }
+    if let Some((_, value)) = PLAIN.iter().find(|(plain, _)| *plain == word).filter(|_| args.is_empty()) {
+        return Some(Spanned { value: *value, span });
+    }
+    let Some(numbered) = NUMBERED.iter().find(|numbered| numbered.word == word) else {
+        let words: Vec<&str> = PLAIN.iter().map(|(word, _)| *word).chain(NUMBERED.map(|n| n.word)).collect();
+        let found = expr.to_string();
+        reader.report(errors::unknown_choice(span, "family", &found, &words));
+        return None;
+    };
+    let [Arg { name: None, value }] = args else {
+        reader.report(errors::family_needs_number(span, word, numbered.number, numbered.example));
+        return None;
+    };
+    let value = match constant(value) {
+        Ok(n) if n >= 1.0 && n.fract() == 0.0 && n <= numbered.largest as f64 => (numbered.make)(n as u64),
         _ => {
-            let words = ["mean_field", "full_rank", "low_rank"];
-            let found = expr.to_string();
-            reader.report(errors::unknown_choice(span, "family", &found, &words));
+            let range = match numbered.largest {
+                0..=1000 => format!("from 1 to {}", numbered.largest),
+                _ => "of at least 1".to_string(),
+            };
+            let expected = format!("{word} with a whole number {range}");
+            reader.report(errors::number_out_of_range(value.span, "family", &expected));
             return None;
         }
     };

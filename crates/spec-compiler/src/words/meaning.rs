@@ -247,8 +247,17 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 Shape::Choice(words_of::<ast::Method>),
                 "`auto` fits, checks and corrects; `nuts` samples.",
             ),
-            key("family", Shape::Text, "`mean_field`, `full_rank` or `low_rank(8)`."),
+            key(
+                "family",
+                Shape::Text,
+                "`mean_field`, `low_rank(8)`, `structured`, `full_rank`, `mixture(3)` or `flow(4)`.",
+            ),
             key("gradient", Shape::Choice(words_of::<ast::Gradient>), "The estimator of the gradient."),
+            key(
+                "noise",
+                Shape::Choice(words_of::<ast::DrawNoise>),
+                "How the draws of a step relate to each other; `independent` by default.",
+            ),
             key("draws", Shape::Whole(1), "Monte-Carlo draws a step; 8 by default."),
             key("posterior_draws", Shape::Whole(1), "Rows of `posterior.parquet`; 4000 by default."),
             key("seed", Shape::Whole(0), "The seed of all random numbers; 1 by default."),

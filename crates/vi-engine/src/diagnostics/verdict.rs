@@ -47,8 +47,12 @@ pub const FAILED_FRACTION: f64 = 0.03;
 /// size on, in the middle and in the tails: 100 for each of four chains.
 pub const R_HAT: f64 = 1.01;
 pub const ESS_CHAINS: f64 = 400.0;
-/// Part of the draws of chains that may diverge.
+/// Part of the draws of chains that may diverge; and where draws of larger and of smaller steps are apart by
+/// less than [`STEPS_GAP`] (Kolmogorov's distance) in every parameter: what a divergence hides is a neck that
+/// smaller steps enter farther, so that it has hardly any mass.
 pub const DIVERGENT_FRACTION: f64 = 0.001;
+pub const DIVERGENT_FRACTION_AGREED: f64 = 0.03;
+pub const STEPS_GAP: f64 = 0.06;
 
 /// What shifts and drifts of a reported quantity are measured in, at least: nothing but its sd, or, of a
 /// probability, so much that [`PROBABILITY`] is a [`SHIFT`].
@@ -212,6 +216,8 @@ pub struct ChainEvidence<'a> {
     /// Draws, and how many of them diverged.
     pub draws: u64,
     pub divergences: u64,
+    /// Part of them that may.
+    pub divergent: f64,
     /// Draws whose trajectories did not turn within [`MAX_DEPTH`] doublings.
     pub saturated: u64,
     /// Why the density could most often not be evaluated.
@@ -226,7 +232,7 @@ pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
         reasons.push("interrupted: these are the draws so far".into());
     }
     let divergent = evidence.divergences as f64 / evidence.draws as f64;
-    if divergent >= DIVERGENT_FRACTION {
+    if divergent >= evidence.divergent {
         let most = evidence.failure.map(|reason| format!("; evaluations fail most often by: {reason}"));
         reasons.push(format!(
             "{} of {} draws diverged: part of the posterior is too curved for the step size{}",
@@ -291,8 +297,15 @@ pub fn polished(k_hat: f64, polished: &Polished) -> String {
         let percent: Vec<String> = shares.iter().map(|share| format!("{:.0} %", 100.0 * share)).collect();
         format!("{} modes hold {} of the mass; ", shares.len(), percent.join(", "))
     };
+    let all: usize = chains.draws.iter().sum();
+    let divergent = if chains.divergences as f64 >= DIVERGENT_FRACTION * all as f64 {
+        format!("; {} of {all} draws diverged, but those of larger steps agree", chains.divergences)
+    } else {
+        String::new()
+    };
     format!(
-        "{modes}k-hat {k_hat:.2}: polished by {} chains of {draws} draws{again}, which agree (R-hat at most {:.3})",
+        "{modes}k-hat {k_hat:.2}: polished by {} chains of {draws} draws{again}, which agree (R-hat at most \
+         {:.3}){divergent}",
         chains.draws.len(),
         chains.worst_r_hat()
     )
@@ -384,7 +397,16 @@ mod tests {
         let judged = |r_hat, saturated| {
             let (draws, divergences, failure) = (4000, 0, None);
             let mixing = &[("a", mixed(r_hat))];
-            judge_chains(ChainEvidence { mixing, draws, divergences, saturated, failure, interrupted: false })
+            let divergent = DIVERGENT_FRACTION;
+            judge_chains(ChainEvidence {
+                mixing,
+                draws,
+                divergences,
+                divergent,
+                saturated,
+                failure,
+                interrupted: false,
+            })
         };
         assert_eq!(judged(1.0, 40), (Verdict::Ok, Vec::new()));
         let (verdict, reasons) = judged(1.02, 40);

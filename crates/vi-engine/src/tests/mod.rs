@@ -1,6 +1,7 @@
 //! Whole fits against known truth.
 
 mod estimators;
+mod families;
 mod gaussian;
 mod hard;
 mod nuts;
