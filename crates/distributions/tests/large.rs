@@ -149,7 +149,8 @@ fn a_beta_binomial_far_out_is_no_mode() {
             let (a, b) = ((f64::from(k) + shift).exp(), f64::from(k).exp());
             let mut total = 0.0;
             for (n, x) in rats {
-                let (value, grads) = by_logs("beta_binomial", &[("n", n), ("a", a), ("b", b)], &["a", "b"], x);
+                let (value, grads) =
+                    by_logs("beta_binomial", &[("n", n), ("a", a), ("b", b)], &["a", "b"], x);
                 assert!(value < 0.0, "{value} at ({a:e}, {b:e})");
                 // The score by the common size vanishes.
                 assert!((grads[0] + grads[1]).abs() < n * n * f64::from(-k + 7).exp() + 1e-12 * n);

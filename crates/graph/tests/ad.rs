@@ -29,7 +29,11 @@ fn examples() -> Vec<Small> {
         }
         let order = match e.smooth {
             // Near the poles of lgamma differences are poor.
-            true if ["unary Digamma", "unary DigammaRest", "unary of negative numbers"].contains(&e.name.as_str()) => Order::Once,
+            true if ["unary Digamma", "unary DigammaRest", "unary of negative numbers"]
+                .contains(&e.name.as_str()) =>
+            {
+                Order::Once
+            }
             true => Order::Twice,
             false => Order::Declared,
         };
