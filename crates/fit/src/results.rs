@@ -1,6 +1,7 @@
 //! The folder of a run: every table and `fit.json`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,10 @@ use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options, Verdict};
 
 use crate::centring::Recentred;
+use crate::criticism::{self, Said};
 use crate::data::digest as sha;
+use crate::outcome::Problem;
+use crate::prior;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
@@ -94,13 +98,13 @@ impl Run<'_> {
         Cow::Owned(repeated)
     }
 
-    /// Writes everything into `folder`, and returns the summary.
+    /// Writes everything into `folder`, and returns the summary, and what data say of the model.
     pub fn write(
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
         mut timings: Timings,
-    ) -> Result<Vec<Row>, WriteError> {
+    ) -> Result<(Vec<Row>, Said), WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
         // A row each: of a point there is one.
@@ -204,7 +208,11 @@ impl Run<'_> {
         let seed = self.options.seed;
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
+        let loo = answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?;
+        let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
+        let prior = prior::write(target, density, &columns, seed, self.machine, folder)?;
         timings.answers = begun.elapsed();
+        let said = Said { loo, checks, prior };
 
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
@@ -213,9 +221,9 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings, &written));
+        let text = format!("{:#}\n", self.json(&timings, &written, &said));
         write(MARKER, text.as_bytes())?;
-        Ok(rows)
+        Ok((rows, said))
     }
 
     /// Does an optimizer move a family?
@@ -223,7 +231,7 @@ impl Run<'_> {
         matches!(self.options.method, Method::Auto | Method::Vi)
     }
 
-    fn json(&self, timings: &Timings, written: &Written) -> Value {
+    fn json(&self, timings: &Timings, written: &Written, said: &Said) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         // The folder of a spec that is named without one is the working folder.
         let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
@@ -262,6 +270,10 @@ impl Run<'_> {
             "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
+            "loo": said.loo.as_ref().map(criticism::loo_json),
+            "loo_left_out": answers::loo::left_out(&self.compiled.target).into_iter().collect::<BTreeMap<_, _>>(),
+            "prior": criticism::prior_json(&said.prior),
+            "ppc": criticism::ppc_json(&said.checks),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "ended_by": ended_by(fit, self.options),
@@ -315,7 +327,25 @@ fn chains(chains: &Chains) -> Value {
     })
 }
 
+/// The [`MARKER`] of the run in `folder`.
+pub fn read_json(folder: &Path) -> Result<Value, Problem> {
+    let file = folder.join(MARKER);
+    let wrong = |why: String| Problem::input(format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Problem::input(format!("{} is not the folder of a finished run", folder.display()))
+        }
+        _ => wrong(e.to_string()),
+    })?;
+    let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let (version, ours) = (json["versions"]["fit"].as_str().unwrap_or("?"), env!("CARGO_PKG_VERSION"));
+    if version != ours {
+        return Err(wrong(format!("the run is of fit {version}, this is {ours}; fit again")));
+    }
+    Ok(json)
+}
+
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.
-fn number(x: f64) -> Value {
+pub fn number(x: f64) -> Value {
     if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }

@@ -52,8 +52,14 @@ fn a_run_is_a_folder_of_tables() {
     let mut files: Vec<String> =
         fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    let expected =
-        ["fit.json", "posterior.parquet", "summary.parquet", "trace.parquet", "unconstrained.parquet"];
+    let expected = [
+        "fit.json",
+        "posterior.parquet",
+        "prior.parquet",
+        "summary.parquet",
+        "trace.parquet",
+        "unconstrained.parquet",
+    ];
     assert_eq!(files, expected);
 
     let posterior = table(&run.join("posterior.parquet"));

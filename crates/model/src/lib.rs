@@ -16,4 +16,4 @@ pub use generate::{
     Observed, Recipe, Role, Rows, Sampler, Stands, State, Uniforms, Variable,
 };
 pub use support::{Bijector, Support};
-pub use target::{Named, Site, Target, element_names};
+pub use target::{Likelihood, Named, Site, Target, Terms, Whole, element_names};

@@ -2,10 +2,10 @@
 //! they are not good as they are and weights do not mend them.
 
 use numerics::lanes::{LANES, Lanes};
+use numerics::psis::{Psis, log_sum_exp, psis};
 
 use crate::curvature::whiten;
 use crate::diagnostics::check::{self, ParameterCheck};
-use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::score::{ScoreGap, score_gaps};
 use crate::diagnostics::verdict::{self, Evidence, Verdict};

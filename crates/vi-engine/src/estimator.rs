@@ -27,11 +27,11 @@ use std::ops::Range;
 use numerics::lanes::Lanes;
 
 use crate::coordinates::Coordinates;
-use crate::diagnostics::psis::log_sum_exp;
 use crate::draws::{Layout, middle};
 use crate::families::{Family, Strata};
 use crate::options::Gradient;
 use crate::target::Target;
+use numerics::psis::log_sum_exp;
 
 /// One estimate of the objective. Its draws that could not be evaluated are left out of every average.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,6 +10,7 @@ use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method,
 use crate::centring;
 use crate::cli;
 use crate::commands::compile;
+use crate::criticism;
 use crate::outcome::{self, Problem};
 use crate::progress::Watch;
 use crate::results::{self, Run};
@@ -69,7 +70,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         fit: begun.elapsed() - compiled_at,
         answers: Duration::ZERO,
     };
-    let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
+    let (rows, said) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
     out.commit().map_err(Problem::failed)?;
     let from = interrupted_folder(&folder);
     if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
@@ -78,6 +79,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     }
     if !args.quiet {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
+        text.push_str(&criticism::lines(&said));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
             text.push_str(&how_to_go_on(args, spec, options.method));
@@ -112,7 +114,7 @@ fn how_to_go_on(args: &cli::Fit, spec: &Path, method: Method) -> String {
 }
 
 /// What the spec and the command line choose, the rest by default.
-fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
+pub fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
     let d = vi_engine::Options::default();
     vi_engine::Options {
         method: inference.method.as_ref().map_or(d.method, |m| match m.value {

@@ -1,6 +1,8 @@
 //! One file a command.
 
+pub mod calibrate;
 pub mod check;
+pub mod compare;
 pub mod explain;
 pub mod fit;
 pub mod logdensity;

@@ -150,7 +150,7 @@ fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> 
 }
 
 /// Overwrites the rows that were drawn; whole numbers and truth values stay what they are.
-fn fill(cells: &mut Cells, s: &Simulated) {
+pub fn fill(cells: &mut Cells, s: &Simulated) {
     let rows = (0..s.drawn.len()).filter(|&r| s.drawn[r]);
     let whole = |v: &[f64]| v.iter().zip(&s.drawn).all(|(x, drawn)| !drawn || x.fract() == 0.0);
     match (&mut *cells, &s.values) {

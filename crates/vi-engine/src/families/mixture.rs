@@ -9,10 +9,10 @@
 use super::triangular::Triangular;
 use super::{Family, Strata};
 use crate::coordinates::Coordinates;
-use crate::diagnostics::psis::log_sum_exp;
 use crate::options::FULL_RANK_LIMIT;
 use crate::pattern::Pattern;
 use numerics::lanes::Lanes;
+use numerics::psis::log_sum_exp;
 use numerics::special::ndtr;
 
 /// How far apart the means of the standard member are: without a difference the components would move

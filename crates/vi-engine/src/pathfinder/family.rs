@@ -5,7 +5,7 @@ use numerics::lanes::Lanes;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::normal::PathNormal;
-use crate::diagnostics::psis::log_sum_exp;
+use numerics::psis::log_sum_exp;
 use crate::families::Family;
 use crate::pattern::Pattern;
 

@@ -1,12 +1,12 @@
 //! Normal targets: exact posteriors, exact evidence, exact gaps.
 
 use super::*;
-use crate::diagnostics::psis::psis;
 use crate::stream::Purpose;
 use crate::target::Target;
 use crate::testing::Gaussian;
 use crate::{FamilyChoice, Gradient, Method, Optimizer, Verdict};
 use nalgebra::{DMatrix, DVector};
+use numerics::psis::psis;
 
 /// A dense covariance with scales from 0.01 to 100 and correlations up to 0.9 or so.
 pub(super) fn covariance(dim: usize) -> DMatrix<f64> {
