@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::read::Reader;
-use crate::ast::{Choice, DrawNoise, Family, Gradient, Inference, Output, Spanned};
+use crate::ast::{Family, Inference, Output, Spanned};
 use crate::errors;
 use crate::expr::Ident;
 use crate::expr::{Arg, ExprKind, constant};
