@@ -15,12 +15,15 @@ use spec_compiler::{Compiled, Diagnostic};
 use tables::AtomicDir;
 
 use crate::cli;
+use crate::commands::commit;
 use crate::data::Files;
 use crate::outcome::{self, Problem};
 use crate::saved::SavedRun;
 
 /// The file that marks a folder as predictions of ours.
-const MARKER: &str = "predict.json";
+pub const MARKER: &str = "predict.json";
+/// Where predictions go in the folder of their run.
+pub const FOLDER: &str = "predict";
 /// New levels told by name.
 const SHOWN: usize = 8;
 
@@ -47,7 +50,7 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
         tell(&saved, &new);
         tell_of_rows(&compiled, &replaced);
     }
-    let folder = args.out.clone().unwrap_or_else(|| args.run.join("predict"));
+    let folder = args.out.clone().unwrap_or_else(|| args.run.join(FOLDER));
     let out = AtomicDir::create(&folder, MARKER).map_err(Problem::input)?;
     let seed = args.seed.unwrap_or(saved.seed);
     let budget = match args.draws {
@@ -94,7 +97,7 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let file = out.path().join(MARKER);
     std::fs::write(&file, format!("{text:#}\n"))
         .map_err(|e| Problem::failed(format!("{}: {e}", file.display())))?;
-    out.commit().map_err(Problem::failed)?;
+    commit(out)?;
     if !args.quiet {
         let (n, place, time) = (written.draws, folder.display(), begun.elapsed().as_secs_f64());
         let files =
