@@ -118,14 +118,11 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// `x` with the decimals that show `sd` to three digits; very large numbers by powers of ten.
+/// `x` with the decimals that show `sd` to three digits; very large and very small numbers by powers of ten.
 fn shown(x: f64, sd: f64) -> String {
-    if x.abs() < 1e9 {
-        let n = digits(sd);
-        format!("{x:.n$}")
-    } else {
-        format!("{x:.2e}")
-    }
+    let n = digits(sd);
+    let is_small = n > 6 && x != 0.0 && x.abs() < 1e-3;
+    if x.abs() < 1e9 && !is_small { format!("{x:.n$}") } else { format!("{x:.2e}") }
 }
 
 /// Decimals that show an sd to three digits.
@@ -162,6 +159,10 @@ mod tests {
     #[test]
     fn decimals_follow_the_sd() {
         assert_eq!([shown(3.0, 0.416), shown(-1.5e38, 1e38)], ["3.000", "-1.50e38"]);
+        assert_eq!(
+            [shown(1e-300, 2e-300), shown(1.5e-9, 1e-9), shown(2.0, 1e-7)],
+            ["1.00e-300", "1.50e-9", "2.000000000"]
+        );
         assert_eq!([digits(8.3), digits(0.0101), digits(123.0), digits(0.0)], [2, 4, 0, 4]);
     }
 }

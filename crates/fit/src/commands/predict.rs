@@ -218,6 +218,13 @@ fn replace<'a>(
             return Err(Problem::input(format!("--data gives `{table}` twice")));
         }
         let path = std::path::absolute(file).map_err(|e| Problem::input(format!("{file}: {e}")))?;
+        if !path.is_file() {
+            let help = match spec_compiler::nearest::file_near(&path) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "paths of the command line are relative to the working folder".to_string(),
+            };
+            return Err(Problem::input(format!("--data {given}: there is no file {file}\n  help: {help}")));
+        }
         ast.file.value = path.display().to_string();
         let needless = needless(&spec.observe, &table);
         let schema = saved.table(&table).map(|t| t.schema.clone()).unwrap_or_default();
@@ -325,7 +332,7 @@ impl DataSource for PredictFiles<'_> {
                 _ => Cells::Real(vec![0.0; n]),
             };
             let nulls = if *is_null { (0..n).collect() } else { Vec::new() };
-            table.columns.push(Column { name: name.clone(), cells, nulls });
+            table.columns.push(Column { name: name.clone(), cells, nulls, written: None });
         }
         Ok(table)
     }
