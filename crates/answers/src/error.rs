@@ -44,7 +44,7 @@ pub enum AnswerError {
     Circle { name: String, value: String, on: String },
     /// Trials that are counted from outcomes, in another way than one column beside them.
     #[error(
-        "the trials of `{name}` are made of its own values, and no one column has the rest of them: it is not known what they would be with other values; give the trials a column of their own"
+        "the trials of `{name}` are made of its own values, and no one column that nothing else reads has the rest of them: it is not known what they would be with other values; give the trials a column of their own"
     )]
     Trials { name: String },
     /// A law reads data that draws of a let do not change.

@@ -2,6 +2,7 @@
 
 mod plan;
 mod rows;
+mod trials;
 
 use std::collections::BTreeSet;
 
