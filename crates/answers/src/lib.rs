@@ -13,7 +13,7 @@
 //! struct Rows;
 //! impl DataSource for Rows {
 //!     fn read(&self, _: &Path) -> Result<Table, DataError> {
-//!         let column = |name: &str, cells| Column { name: name.into(), cells, nulls: vec![] };
+//!         let column = |name: &str, cells| Column { name: name.into(), cells, nulls: vec![], written: None };
 //!         let columns = vec![
 //!             column("g", Cells::Text(["a", "a", "b", "b"].map(String::from).to_vec())),
 //!             column("y", Cells::Real(vec![0.5; 4])),

@@ -130,9 +130,14 @@ impl SavedRun {
             let n = target.count(&d.dims);
             let rows = d.dims.iter().any(|&x| target.graph.is_row(x));
             if rows {
-                // The states of a recurrence are drawn given what is seen of them.
+                // The states of a recurrence are drawn given what is seen of them alone; what new values depend
+                // on is drawn before these, and then again given what is seen.
                 let is_new = is_new_row(&d.dims) && matches!(d.back, Back::LogWeights(_));
-                discrete.push(DiscreteKnown { is_new: vec![is_new; n], kept: vec![None; n] });
+                discrete.push(DiscreteKnown {
+                    is_new: vec![is_new; n],
+                    kept: vec![None; n],
+                    given_data: is_new,
+                });
                 continue;
             }
             let kept: Vec<Option<Vec<u32>>> = d
@@ -143,7 +148,8 @@ impl SavedRun {
                     Some(values.iter().map(|x| (x - d.first) as u32).collect())
                 })
                 .collect();
-            discrete.push(DiscreteKnown { is_new: kept.iter().map(Option::is_none).collect(), kept });
+            let is_new = kept.iter().map(Option::is_none).collect();
+            discrete.push(DiscreteKnown { is_new, kept, given_data: false });
         }
         (Known::of(&self.z, columns, discrete), new)
     }

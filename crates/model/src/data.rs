@@ -41,6 +41,22 @@ pub struct Column {
     pub cells: Cells,
     /// Zero-based rows without a value, ascending.
     pub nulls: Vec<usize>,
+    /// Whole numbers as they are written, where that tells more of them as labels: `01001`.
+    pub written: Option<Vec<String>>,
+}
+
+impl Column {
+    /// Texts, whole numbers and truth values as labels; `None` for reals.
+    pub fn labels(&self) -> Option<Vec<String>> {
+        match &self.cells {
+            Cells::Text(v) => Some(v.clone()),
+            Cells::Integer(v) => {
+                Some(self.written.clone().unwrap_or_else(|| v.iter().map(i64::to_string).collect()))
+            }
+            Cells::Bool(v) => Some(v.iter().map(bool::to_string).collect()),
+            Cells::Real(_) => None,
+        }
+    }
 }
 
 /// A whole table, in memory.

@@ -16,7 +16,7 @@ use crate::source::Source;
 use crate::words;
 use crate::yaml;
 pub use merge::LANGUAGE_VERSION;
-pub use one_file::one_file;
+pub use one_file::{Edits, one_file};
 use read::Reader;
 
 /// Parses a spec: its file, those it includes, and its overrides.

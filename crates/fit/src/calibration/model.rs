@@ -74,6 +74,7 @@ impl Generator {
                 name: s.column.clone(),
                 cells: Cells::Real(values.clone()),
                 nulls,
+                written: None,
             });
             lets.push((s.column.clone(), table));
         }

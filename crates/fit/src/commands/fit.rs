@@ -9,7 +9,7 @@ use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method,
 
 use crate::centring;
 use crate::cli;
-use crate::commands::compile;
+use crate::commands::{commit, compile, predict};
 use crate::criticism;
 use crate::outcome::{self, Problem};
 use crate::progress::Watch;
@@ -26,7 +26,8 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
     let saved = if args.resume { state(&folder, &source, &compiled)? } else { None };
     // Before the work: a folder that may not be replaced is told at once.
-    let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
+    let create = |place: &Path| AtomicDir::create(place, results::MARKER).map_err(Problem::input);
+    let mut out = create(&folder)?;
     let compiled_at = begun.elapsed();
     let centring::Chosen { mut density, recentred, begun: trial, is_undecided } =
         centring::choose(&source, &mut compiled, &options, &machine, &mut watch)?;
@@ -52,7 +53,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let mut place = folder.clone();
     if fit.interrupted && finished {
         place = interrupted_folder(&folder);
-        out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
+        out = create(&place)?;
     }
     let base = spec.parent().unwrap_or(Path::new(""));
     let run = Run {
@@ -71,11 +72,19 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         answers: Duration::ZERO,
     };
     let (rows, said) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
-    out.commit().map_err(Problem::failed)?;
+    let had_predictions = place.join(predict::FOLDER).join(predict::MARKER).exists();
+    commit(out.with_dependent(predict::FOLDER))?;
+    if had_predictions && !args.quiet {
+        let folder = place.join(predict::FOLDER);
+        outcome::tell(format!(
+            "note: the predictions in {} were of the earlier fit: they are gone",
+            folder.display()
+        ));
+    }
     let from = interrupted_folder(&folder);
     if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
         // What it went on from is part of the whole run now; its name says what it is if it stays.
-        let _ = std::fs::remove_dir_all(from);
+        let _ = tables::remove_result(&from, results::MARKER);
     }
     if !args.quiet {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use model::Cells;
 
-use crate::check::data::{LoadedTable, cell_labels};
+use crate::check::data::LoadedTable;
 use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -84,8 +84,8 @@ pub fn series(t: &LoadedTable, by: Option<usize>, span: Span) -> Result<Series, 
                 let place = t.data.locate(row);
                 return Err(Box::new(errors::null(span, &c.name, &t.name, &place, c.nulls.len())));
             }
-            let labels = cell_labels(&c.cells)
-                .ok_or_else(|| Box::new(errors::not_labels(span, &c.name, c.cells.kind())))?;
+            let labels =
+                c.labels().ok_or_else(|| Box::new(errors::not_labels(span, &c.name, c.cells.kind())))?;
             let mut seen: HashMap<String, usize> = HashMap::new();
             labels
                 .into_iter()

@@ -68,7 +68,7 @@ pub fn csv(text: &str) -> Table {
         } else {
             Cells::Text(cells.iter().map(|c| c.to_string()).collect())
         };
-        Column { name: name.to_string(), cells, nulls }
+        Column { name: name.to_string(), cells, nulls, written: None }
     });
     let columns = columns.collect();
     let lines = Some((0..rows.len()).map(|r| r + 2).collect());

@@ -46,6 +46,13 @@ fn is_whole(cell: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The cells of a column of whole numbers as they are written, where one has zeros before it: `01001` and
+/// `1001` are one number and two labels.
+pub(super) fn as_written(cells: &[Option<&str>]) -> Option<Vec<String>> {
+    let has_zeros = |cell: &&str| is_whole(cell) && cell.len() > 1 && cell.starts_with('0');
+    cells.iter().flatten().any(has_zeros).then(|| cells.iter().map(|c| c.unwrap_or("").to_owned()).collect())
+}
+
 // `T` and `F` are not read as truth values: `F` is as often a sex.
 fn truth(cell: &str) -> Option<bool> {
     if cell.eq_ignore_ascii_case("true") {

@@ -5,9 +5,9 @@ use numerics::lanes::Lanes;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::normal::PathNormal;
-use numerics::psis::log_sum_exp;
 use crate::families::Family;
 use crate::pattern::Pattern;
+use numerics::psis::log_sum_exp;
 
 /// Normals of any covariance, so that whitening is of no concern.
 static SCALE: Pattern = Pattern::Lower;

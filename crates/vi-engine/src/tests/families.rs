@@ -4,7 +4,7 @@ use super::*;
 use crate::families::{self, Family};
 use crate::pattern::{Arrow, Pattern};
 use crate::testing::{Gaussian, Plated};
-use crate::{DrawNoise, FamilyChoice, Gradient, Method, Objective, Verdict};
+use crate::{DrawNoise, FamilyChoice, Gradient, Method, Optimizer, Verdict};
 use nalgebra::{DMatrix, DVector};
 use numerics::lanes::Lanes;
 
@@ -215,7 +215,7 @@ fn fixed_draws_climb_with_blocks_and_mixtures() {
         let gaussian = Gaussian::new(&[1.0, -2.0, 3.0], super::gaussian::covariance(3));
         let plates = vec![vec![Some(0), None, Some(1)]];
         let mut density = Plated { density: gaussian, plates };
-        let options = Options { objective: Objective::FixedDraws, ..options(choice) };
+        let options = Options { optimizer: Some(Optimizer::FixedDraws), ..options(choice) };
         let fit = fit(&mut density, &options, &mut Silent).unwrap();
         // blocks are not independent here; the others hold the target
         let least = if choice == FamilyChoice::Structured { -1.0 } else { -0.05 };
