@@ -19,7 +19,7 @@ fn main() {
     let (positive, real): (Vec<f64>, Vec<f64>) =
         (0..N).map(|i| (i as f64 + 0.5) / N as f64).map(|u| (20.0 * u, 20.0 * u - 10.0)).unzip();
     let (mut first, mut second) = (vec![0.0; N], vec![0.0; N]);
-    let unary: [(&str, Unary, &[f64]); 13] = [
+    let unary: [(&str, Unary, &[f64]); 15] = [
         ("exp", exp_slice, &real),
         ("expm1", expm1_slice, &real),
         ("ln", ln_slice, &positive),
@@ -33,6 +33,8 @@ fn main() {
         ("lgamma", lgamma_slice, &positive),
         ("digamma", digamma_slice, &positive),
         ("trigamma", trigamma_slice, &positive),
+        ("lgamma_rest", lgamma_rest_slice, &positive),
+        ("digamma_rest", digamma_rest_slice, &positive),
     ];
     let twins: [(&str, Twin); 3] = [
         ("softplus_sigmoid", softplus_sigmoid_slice),

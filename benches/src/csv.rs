@@ -50,6 +50,7 @@ pub fn parse(text: &str) -> Result<Table, String> {
         name: name.trim().to_string(),
         cells: typed(cells),
         nulls: Vec::new(),
+        written: None,
     });
     Ok(Table {
         n_rows,

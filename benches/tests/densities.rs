@@ -28,7 +28,7 @@ impl DataSource for Memory {
 
 fn table(columns: Vec<(String, Cells)>) -> Table {
     let n_rows = columns[0].1.len();
-    let column = |(name, cells)| Column { name, cells, nulls: Vec::new() };
+    let column = |(name, cells)| Column { name, cells, nulls: Vec::new(), written: None };
     Table { n_rows, columns: columns.into_iter().map(column).collect(), ..Table::default() }
 }
 

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use graph::ir::NodeId;
+use graph::ir::{NodeId, Op};
 use graph::program::Options;
-use model::{Back, NoiseLaw, Role, Target};
+use model::{Back, NoiseLaw, Recipe, Role, Target};
 use numerics::lanes::Lanes;
 use numerics::random::{Counter, Key};
 
@@ -86,7 +86,10 @@ impl<'t> Ancestry<'t> {
                 && !is_given(target, of, &values, given)
             {
                 let (name, law) = (of.variable.name.clone(), law.to_string());
-                return Err(AnswerError::Improper { name, law });
+                return Err(match is_between_bounds(target, &of.variable.law) {
+                    true => AnswerError::Unnormalised { name, law },
+                    false => AnswerError::Improper { name, law },
+                });
             }
             wanted.push(Draw { of, values });
         }
@@ -101,14 +104,15 @@ impl<'t> Ancestry<'t> {
         let back: Vec<usize> = (0..target.discrete.len())
             .filter(|&k| {
                 let d = known.discrete(k);
-                (0..d.is_new.len()).any(|e| !d.is_new[e] && d.kept[e].is_none())
+                (0..d.is_new.len()).any(|e| d.is_drawn_back(e))
             })
             .collect();
         let given_data = known.states() == StatesFrom::Data;
-        let levels = levels(target, wanted, &back, given_data)?;
+        let only_back: Vec<usize> = back.iter().copied().filter(|&k| !known.discrete(k).given_data).collect();
+        let levels = levels(target, wanted, &only_back, given_data)?;
         let levels = levels
             .into_iter()
-            .map(|draws| Level::new(target, draws, options))
+            .map(|draws| Level::new(target, draws, given, options))
             .collect::<Result<Vec<_>, AnswerError>>()?;
         let states: Vec<NodeId> = target.states.iter().filter(|_| given_data).map(|s| s.given_data).collect();
         let states = Nodes::new(&target.graph, &states, &target.bindings, options)?;
@@ -191,7 +195,7 @@ impl<'t> Ancestry<'t> {
             let key = Key::new(self.seed, "discrete", &d.name, "");
             let known = self.known.discrete(k);
             for e in 0..known.is_new.len() {
-                if known.is_new[e] || known.kept[e].is_some() {
+                if !known.is_drawn_back(e) {
                     continue;
                 }
                 let (mut rest, mut at) = (e, vec![0; sizes.len()]);
@@ -219,6 +223,18 @@ impl<'t> Ancestry<'t> {
                 }
             }
         }
+    }
+}
+
+/// Does a law without draws have two bounds, as `flat(lower=0, upper=1 - a)`?
+fn is_between_bounds(target: &Target, law: &Recipe) -> bool {
+    let is_bound = |n: &NodeId| !matches!(target.graph.node(*n).op, Op::Const(x) if x.0.is_infinite());
+    match law {
+        Recipe::Law { params, .. } => params.len() == 2 && params.iter().all(is_bound),
+        Recipe::Truncated { lower, upper, .. } => {
+            lower.as_ref().is_some_and(is_bound) && upper.as_ref().is_some_and(is_bound)
+        }
+        _ => false,
     }
 }
 

@@ -12,6 +12,11 @@ pub enum AnswerError {
     /// A law that is no probability law.
     #[error("`{name}` cannot be drawn: {law} has no finite integral; give it a proper prior, or a value")]
     Improper { name: String, law: String },
+    /// A law with a window that is not normalised.
+    #[error(
+        "`{name}` cannot be drawn: {law} between bounds is not normalised, so it says how likely the bounds are too; write `uniform(lower, upper)`, or give it a value"
+    )]
+    Unnormalised { name: String, law: String },
     #[error("`{name}` cannot be drawn: {why}")]
     Draw { name: String, why: String },
     /// A part of a vector is known, and the rest would have to be drawn given it.
@@ -36,7 +41,12 @@ pub enum AnswerError {
     BeforeData { name: String, column: String },
     /// Values that wait for each other.
     #[error("{value} depends on {on}: the model has no order to draw in")]
-    Circle { value: String, on: String },
+    Circle { name: String, value: String, on: String },
+    /// Trials that are counted from outcomes, in another way than one column beside them.
+    #[error(
+        "the trials of `{name}` are made of its own values, and no one column that nothing else reads has the rest of them: it is not known what they would be with other values; give the trials a column of their own"
+    )]
+    Trials { name: String },
     /// A law reads data that draws of a let do not change.
     #[error(
         "`{name}` reads `{column}`, which would stay as it was: what is drawn is `{computed}`, a let computed from it; write the law of `{name}` with `{computed}`, or observe `{column}` itself"
@@ -53,6 +63,36 @@ pub enum AnswerError {
     Factor { name: String },
     #[error("there is no latent `{name}` to give a value to; there are {}", known.join(", "))]
     UnknownLatent { name: String, known: Vec<String> },
-    #[error("`{name}` cannot be {value}: it must be {support}")]
+    #[error("`{name}` cannot be {}: it must be {support}", model::rounded(*value))]
     OutsideSupport { name: String, value: f64, support: String },
+    /// A bound that depends on what else is drawn.
+    #[error(
+        "`{name}` cannot be {}: it lies outside its bounds, which depend on other latents, in draw {draw}", model::rounded(*value)
+    )]
+    BeyondBound { name: String, value: f64, draw: u32 },
+    /// Elements that are no value together.
+    #[error("`{name}` cannot have the values given: it must be {support}")]
+    NoSuchValue { name: String, support: String },
+    /// Some elements of a value that has a law as a whole.
+    #[error("`{name}` needs all its elements given, or none: it must be {support}")]
+    PartGiven { name: String, support: String },
+    #[error("`{name}` is given twice")]
+    GivenTwice { name: String },
+}
+
+impl AnswerError {
+    /// The variable whose law is in the way of a draw.
+    pub fn law(&self) -> Option<&str> {
+        match self {
+            AnswerError::Improper { name, .. }
+            | AnswerError::Unnormalised { name, .. }
+            | AnswerError::Draw { name, .. }
+            | AnswerError::BeforeData { name, .. }
+            | AnswerError::Circle { name, .. }
+            | AnswerError::Trials { name }
+            | AnswerError::NotPutBack { name, .. }
+            | AnswerError::Basis { name, .. } => Some(name),
+            _ => None,
+        }
+    }
 }

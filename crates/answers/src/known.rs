@@ -13,6 +13,15 @@ pub struct DiscreteKnown {
     /// `[element]`: the positions of its values, draw by draw, where they are kept. Elements that are
     /// neither new nor kept are drawn back, given everything else.
     pub kept: Vec<Option<Vec<u32>>>,
+    /// New elements are drawn back too, when everything else is drawn: data may tell of them.
+    pub given_data: bool,
+}
+
+impl DiscreteKnown {
+    /// Is an element drawn given everything else?
+    pub fn is_drawn_back(&self, element: usize) -> bool {
+        self.kept[element].is_none() && (self.given_data || !self.is_new[element])
+    }
 }
 
 /// Where the values of continuous states come from that the density sums out.
@@ -42,7 +51,7 @@ impl<'a> Known<'a> {
     pub fn all(target: &Target, z: &'a Lanes) -> Known<'a> {
         let discrete = |d: &model::Discrete| {
             let n = target.count(&d.dims);
-            DiscreteKnown { is_new: vec![false; n], kept: vec![None; n] }
+            DiscreteKnown { is_new: vec![false; n], kept: vec![None; n], given_data: false }
         };
         Known {
             z,
@@ -56,7 +65,7 @@ impl<'a> Known<'a> {
     pub fn none(target: &Target, nothing: &'a Lanes) -> Known<'a> {
         let discrete = |d: &model::Discrete| {
             let n = target.count(&d.dims);
-            DiscreteKnown { is_new: vec![true; n], kept: vec![None; n] }
+            DiscreteKnown { is_new: vec![true; n], kept: vec![None; n], given_data: false }
         };
         Known {
             z: nothing,

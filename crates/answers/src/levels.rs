@@ -40,6 +40,8 @@ pub struct Level<'t> {
     nodes: Nodes,
     draws: Vec<Draw<'t>>,
     inverse: Option<Program>,
+    /// The values of sites of which some are given, as the maps onto their supports leave them.
+    settled: Nodes,
 }
 
 /// What a set of nodes depends on, beyond data.
@@ -249,8 +251,25 @@ impl<'t> Level<'t> {
     pub fn new(
         target: &'t Target,
         draws: Vec<Draw<'t>>,
+        given: &Given,
         options: &Options,
     ) -> Result<Level<'t>, AnswerError> {
+        let mut settled = Vec::new();
+        for d in &draws {
+            let Some(site) = d.site().map(|s| &target.sites[s]) else { continue };
+            let is_given = |e: &usize| given.contains_key(&(site.name.clone(), *e));
+            for value in &d.values {
+                let n = value.elements.iter().filter(|e| is_given(e)).count();
+                if n > 0 && n < value.elements.len() && !site.support.is_elementwise() {
+                    let (name, support) = (site.name.clone(), site.support.to_string());
+                    return Err(AnswerError::PartGiven { name, support });
+                }
+                if n > 0 {
+                    settled.push(site.value);
+                }
+            }
+        }
+        let settled = Nodes::new(&target.graph, &settled, &target.bindings, options)?;
         let params: Vec<NodeId> = draws.iter().flat_map(|d| d.of.variable.law.nodes()).collect();
         let nodes = Nodes::new(&target.graph, &params, &target.bindings, options)?;
         let mut g = target.graph.clone();
@@ -264,7 +283,7 @@ impl<'t> Level<'t> {
             true => None,
             false => Some(Program::compile(&g, &outputs, &target.bindings, options)?),
         };
-        Ok(Level { nodes, draws, inverse })
+        Ok(Level { nodes, draws, inverse, settled })
     }
 
     pub fn draw(&mut self, target: &'t Target, given: &Given, world: &mut World) -> Result<(), AnswerError> {
@@ -324,13 +343,51 @@ impl<'t> Level<'t> {
         for (k, d) in self.draws.iter().filter(|d| d.site().is_some()).enumerate() {
             let from = inverse.output_range(k).start;
             let base = first_of_site(target, d.site().unwrap_or(0));
-            for c in d.values.iter().flat_map(|v| &v.coordinates) {
-                for lane in 0..lanes {
-                    world.z.set(*c, lane, off_the_edge(u.get(from + c - base, lane)));
+            let site = &target.sites[d.site().unwrap_or(0)];
+            for v in &d.values {
+                let is_given = |e: &usize| given.contains_key(&(site.name.clone(), *e));
+                let is_whole = !site.support.is_elementwise() && v.elements.iter().any(is_given);
+                for c in &v.coordinates {
+                    for lane in 0..lanes {
+                        let x = u.get(from + c - base, lane);
+                        if is_whole && !x.is_finite() {
+                            let (name, support) = (site.name.clone(), site.support.to_string());
+                            return Err(AnswerError::NoSuchValue { name, support });
+                        }
+                        world.z.set(*c, lane, off_the_edge(x));
+                    }
                 }
             }
         }
         world.z.pad();
+        self.given_is_kept(target, given, world)
+    }
+
+    /// A given value outside its support is moved by the map onto it.
+    fn given_is_kept(&mut self, target: &Target, given: &Given, world: &World) -> Result<(), AnswerError> {
+        let values = self.settled.eval(&world.z);
+        for d in &self.draws {
+            let Some(site) = d.site().map(|s| &target.sites[s]) else { continue };
+            // A value that is the same throughout has fewer elements than the site.
+            let n = target.count(&target.graph.ty(site.value).dims).max(1);
+            for &e in d.values.iter().flat_map(|v| &v.elements) {
+                let Some(&x) = given.get(&(site.name.clone(), e)) else { continue };
+                for lane in 0..world.draws.len() {
+                    let kept = values.lane(lane).get(values.place(site.value), e % n);
+                    if model::is_kept(x, kept) {
+                        continue;
+                    }
+                    let name = site.columns()[e].clone();
+                    return Err(match site.support.is_elementwise() {
+                        true => AnswerError::BeyondBound { name, value: x, draw: world.draws[lane] + 1 },
+                        false => {
+                            let (name, support) = (site.name.clone(), site.support.to_string());
+                            AnswerError::NoSuchValue { name, support }
+                        }
+                    });
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@
 //! struct Rows;
 //! impl DataSource for Rows {
 //!     fn read(&self, _: &Path) -> Result<Table, DataError> {
-//!         let column = |name: &str, cells| Column { name: name.into(), cells, nulls: vec![] };
+//!         let column = |name: &str, cells| Column { name: name.into(), cells, nulls: vec![], written: None };
 //!         let columns = vec![
 //!             column("g", Cells::Text(["a", "a", "b", "b"].map(String::from).to_vec())),
 //!             column("y", Cells::Real(vec![0.5; 4])),
@@ -47,7 +47,8 @@
 //! blocks of lanes, as they do in a fit: [`ancestral`] completes the unknowns of a block, parents
 //! before children, and draws back what the density sums out; [`predictive`] evaluates the parameters of
 //! the observed variables and whatever varies by row, draws, and writes summaries; [`simulate`] makes
-//! whole data sets from the prior.
+//! whole data sets from the prior. What data say of the model itself is in
+//! [`loo`], [`compare`] and [`ppc`].
 //!
 //! Random numbers belong to (seed, purpose, name, level or row, draw), so a level's draws are the same
 //! wherever it stands, in any block, on any number of threads. Memory does not grow with draws times
@@ -56,16 +57,21 @@
 //! The crate knows nothing of specifications, distributions by name, or how a posterior came about.
 
 pub mod ancestral;
+pub mod compare;
 mod coordinates;
 mod drawer;
 mod error;
 pub mod known;
 mod levels;
+pub mod loo;
 pub mod moments;
 mod nodes;
+pub mod ppc;
 pub mod predictive;
+mod rows;
 pub mod simulate;
 mod tabulate;
+pub mod uniformity;
 
 pub use ancestral::Given;
 pub use error::AnswerError;

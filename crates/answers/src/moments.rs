@@ -17,6 +17,15 @@ pub fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[low] + part * (sorted[high] - sorted[low])
 }
 
+/// [`quantile`] of numbers in any order, which they lose: in linear time.
+pub fn quantile_of(x: &mut [f64], p: f64) -> f64 {
+    let Some(last) = x.len().checked_sub(1) else { return f64::NAN };
+    let at = p * last as f64;
+    let (_, low, above) = x.select_nth_unstable_by(at.floor() as usize, f64::total_cmp);
+    let next = above.iter().copied().fold(f64::INFINITY, f64::min);
+    if at.fract() == 0.0 { *low } else { *low + at.fract() * (next - *low) }
+}
+
 /// What a table says of one quantity.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Moments {
@@ -57,6 +66,12 @@ mod tests {
         assert_eq!(quantile(&x, 0.5), 2.5);
         assert_eq!(quantile(&x, 0.0), 1.0);
         assert_eq!(quantile(&x, 1.0), 4.0);
+        let any = [2.5, -1.0, 7.0, 3.0, 3.0, 0.5, 9.0];
+        let mut sorted = any;
+        sorted.sort_unstable_by(f64::total_cmp);
+        for p in [0.0, 0.1, 0.25, 0.5, 0.77, 1.0] {
+            assert_eq!(quantile_of(&mut any.clone(), p), quantile(&sorted, p));
+        }
         let (mean, sd) = mean_and_sd(&x);
         assert!((mean - 2.5).abs() < 1e-15 && (sd - (5.0_f64 / 3.0).sqrt()).abs() < 1e-15);
     }

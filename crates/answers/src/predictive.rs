@@ -176,7 +176,7 @@ pub fn discrete_draws(
 }
 
 /// At most about `n` of `all` draws, evenly spaced: neighbours may be alike.
-fn evenly(all: usize, n: usize) -> Vec<u32> {
+pub(crate) fn evenly(all: usize, n: usize) -> Vec<u32> {
     let n = n.min(all);
     (0..n).map(|i| (i * all / n) as u32).collect()
 }

@@ -43,6 +43,21 @@ pub fn seen(target: &Target, v: usize, o: &Observed) -> Result<Seen, AnswerError
     Ok(Seen { observed, censored, possible })
 }
 
+/// Which values the likelihood is of: those that are seen, with all that their law needs, and that it
+/// speaks of.
+pub fn counted(target: &Target, v: usize, o: &Observed, seen: &Seen) -> Result<Vec<bool>, AnswerError> {
+    let dims = &target.variables[v].variable.dims;
+    let mut out: Vec<bool> =
+        seen.observed.iter().zip(&seen.possible).map(|(x, p)| !x.is_nan() && *p).collect();
+    if let Some(node) = o.within.filter(|&n| target.graph.varies(n) == Varies::Data) {
+        let nodes = Values::new(&target.graph, &[node], &target.bindings)?;
+        let (reader, place) = (nodes.lane(0), nodes.place(node));
+        let element = element_of(target, dims, &target.graph.ty(node).dims);
+        out.iter_mut().enumerate().for_each(|(e, counts)| *counts &= reader.get(place, element(e)) != 0.0);
+    }
+    Ok(out)
+}
+
 /// The tables of the results, each made with its first rows.
 pub struct Files<'a> {
     folder: &'a Path,
@@ -58,7 +73,7 @@ impl<'a> Files<'a> {
         Files { folder, open: BTreeMap::new(), unpredicted: BTreeMap::new(), undrawn: BTreeMap::new() }
     }
 
-    fn write(&mut self, name: &str, columns: &[Output]) -> Result<(), AnswerError> {
+    pub fn write(&mut self, name: &str, columns: &[Output]) -> Result<(), AnswerError> {
         let new = || ParquetBlocks::new(self.folder.join(name));
         Ok(self.open.entry(name.to_string()).or_insert_with(new).write(columns)?)
     }
@@ -159,6 +174,54 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// Where the elements of an observed variable stand.
+pub struct Columns<'a> {
+    elements: Elements<'a>,
+    stands: &'a Stands,
+}
+
+impl<'a> Columns<'a> {
+    /// `name` is the variable's; `dims` may lack some of its dimensions.
+    pub fn of(
+        target: &'a Target,
+        name: &'a str,
+        dims: &[graph::ir::DimId],
+        stands: &'a Stands,
+    ) -> Columns<'a> {
+        // The table that holds the column stands beside it.
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        Columns { elements: Elements::of(target, bare, dims, &[]), stands }
+    }
+
+    pub fn bare(&self) -> &str {
+        self.elements.name
+    }
+
+    /// Empty where there is none.
+    pub fn table(&self) -> &str {
+        self.elements.table.map_or("", |t| &t.name)
+    }
+
+    /// From 1; 0 where there is no table.
+    pub fn row(&self, e: usize) -> i64 {
+        self.elements.row(e)
+    }
+
+    /// Among those of one row, from 0.
+    pub fn beside(&self, e: usize) -> usize {
+        self.elements.beside(e)
+    }
+
+    pub fn name(&self, e: usize) -> String {
+        match (self.stands, self.elements.table) {
+            (Stands::Columns { columns, .. }, Some(table)) if columns.len() > 1 && !self.elements.alone => {
+                table.columns[columns[self.elements.beside(e)]].clone()
+            }
+            _ => self.elements.name(e),
+        }
+    }
+}
+
 fn real(moments: &[Moments], f: fn(&Moments) -> f64) -> ColumnData {
     ColumnData::Real(moments.iter().map(f).collect())
 }
@@ -190,17 +253,11 @@ fn predictions(
     let Role::Observed(o) = &of.role else { unreachable!("items are made of observed ones") };
     let n_outcomes = outcomes(o);
     let seen = seen(target, v, o)?;
-    // The table that holds the column stands beside it.
-    let bare = of.variable.name.rsplit('.').next().unwrap_or(&of.variable.name);
-    let elements = Elements::of(target, bare, &of.variable.dims, &[]);
+    let columns = Columns::of(target, &of.variable.name, &of.variable.dims, &o.stands);
     let column = |at: usize| -> String {
-        let e = at / n_outcomes;
-        match (&o.stands, elements.table) {
-            (Stands::Outcomes { labels, .. }, _) => format!("{bare}={}", labels[at % n_outcomes]),
-            (Stands::Columns { columns, .. }, Some(table)) if columns.len() > 1 => {
-                table.columns[columns[elements.beside(e)]].clone()
-            }
-            _ => elements.name(e),
+        match &o.stands {
+            Stands::Outcomes { labels, .. } => format!("{}={}", columns.bare(), labels[at % n_outcomes]),
+            _ => columns.name(at / n_outcomes),
         }
     };
     let (mut moments, mut pit, mut observed) = (Vec::new(), Vec::new(), Vec::new());
@@ -224,11 +281,10 @@ fn predictions(
         observed.push(x);
         moments.push(m);
     }
-    let table = elements.table.map_or("", |t| &t.name);
     let n = own.len();
-    let row = own.clone().map(|at| elements.row(at / n_outcomes));
+    let row = own.clone().map(|at| columns.row(at / n_outcomes));
     let mut columns = vec![
-        Output::whole("table", ColumnData::Text(vec![table.to_string(); n])),
+        Output::whole("table", ColumnData::Text(vec![columns.table().to_string(); n])),
         Output::whole("row", ColumnData::Integer(row.collect())),
         Output::whole("column", ColumnData::Text(own.map(column).collect())),
         unit_column(target, &of.variable.name, n),

@@ -292,9 +292,9 @@ fn new_rows_have_new_discrete_latents() {
     let discrete = |d: &model::Discrete| match d.name.as_str() {
         "top" => {
             let kept = (0..N as u32).map(|d| u32::from(d % 4 == 0)).collect();
-            DiscreteKnown { is_new: vec![false], kept: vec![Some(kept)] }
+            DiscreteKnown { is_new: vec![false], kept: vec![Some(kept)], given_data: false }
         }
-        _ => DiscreteKnown { is_new: vec![true], kept: vec![None] },
+        _ => DiscreteKnown { is_new: vec![true], kept: vec![None], given_data: false },
     };
     let known = Known::of(&z, vec![Some(0)], target.discrete.iter().map(discrete).collect());
     let folder = Scratch::new("new-discrete");

@@ -38,7 +38,8 @@ impl Distribution for BetaBinomial {
         Ok(Support::Integers { lower: 0.0, upper })
     }
 
-    /// ln C(n, x) + ln B(x + a, n - x + b) - ln B(a, b).
+    /// ln C(n, x) + ln B(x + a, n - x + b) - ln B(a, b), which is the binomial of p = a / (a + b) and what is left
+    /// of three rising factorials: (a)_x (b)_(n - x) / (a + b)_n.
     fn log_prob(
         &self,
         g: &mut Graph,
@@ -49,19 +50,16 @@ impl Distribution for BetaBinomial {
         let checked = g.as_const(n).is_some() || emit::checked_before(g, x, n);
         let rest = g.sub(n, x);
         let rest = if checked { rest } else { emit::not_negative(g, rest) };
-        let (all, taken, left) =
-            (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
-        let split = g.add(taken, left);
-        let choose = g.sub(all, split);
-        let (yes, no) = (g.add(x, a), g.add(rest, b));
-        let (yes, no) = (g.lgamma(yes), g.lgamma(no));
+        let choose = emit::ln_choose(g, n, x, rest);
         let together = g.add(a, b);
-        let total = g.add(n, together);
-        let total = g.lgamma(total);
-        let kernel = g.add(yes, no);
-        let kernel = g.sub(kernel, total);
-        let norm = emit::ln_beta(g, a, b);
-        let kernel = g.sub(kernel, norm);
+        let (ln_p, ln_q) = (emit::ln_share(g, a, b), emit::ln_share(g, b, a));
+        let (yes, no) = (g.mul(x, ln_p), g.mul(rest, ln_q));
+        let binomial = g.add(yes, no);
+        let (yes, no) = (emit::ln_rising_excess(g, a, x), emit::ln_rising_excess(g, b, rest));
+        let total = emit::ln_rising_excess(g, together, n);
+        let excess = g.add(yes, no);
+        let excess = g.sub(excess, total);
+        let kernel = g.add(binomial, excess);
         let density = g.add(choose, kernel);
         if let Some(upper) = g.as_const(n) {
             return Ok(emit::within(g, x, Support::Integers { lower: 0.0, upper }, density));

@@ -52,17 +52,14 @@ impl Distribution for Binomial {
         let checked = g.as_const(n).is_some() || emit::checked_before(g, x, n);
         let rest = g.sub(n, x);
         let rest = if checked { rest } else { emit::not_negative(g, rest) };
-        let (all, taken, left) =
-            (emit::ln_factorial(g, n), emit::ln_factorial(g, x), emit::ln_factorial(g, rest));
-        let split = g.add(taken, left);
-        let choose = g.sub(all, split);
+        let choose = emit::ln_choose(g, n, x, rest);
         let kernel = if given.alternative == 1 {
             let (taken, norm) = (g.mul(x, given.value), g.softplus(given.value));
             let norm = g.mul(n, norm);
             g.sub(taken, norm)
         } else {
-            let q = emit::complement(g, given.value);
-            let (yes, no) = (emit::x_ln_y(g, x, given.value), emit::x_ln_y(g, rest, q));
+            let yes = emit::x_ln_y(g, x, given.value);
+            let no = emit::x_ln_complement(g, rest, given.value);
             g.add(yes, no)
         };
         let density = g.add(choose, kernel);

@@ -135,6 +135,21 @@ pub fn impossible_where(g: &mut Graph, out: NodeId, inside: NodeId) -> NodeId {
 /// leaves the sum over rows.
 pub fn x_ln_y(g: &mut Graph, x: NodeId, y: NodeId) -> NodeId {
     let ln_y = ln_or_never(g, y);
+    x_times_ln(g, x, y, ln_y)
+}
+
+/// `x ln(1 - p)`, 0 where `x` is 0 (as [`x_ln_y`]), for p in [0, 1].
+pub fn x_ln_complement(g: &mut Graph, x: NodeId, p: NodeId) -> NodeId {
+    let q = complement(g, p);
+    // Of a constant near 0 the difference would be rounded before its logarithm is taken.
+    let ln_q = match g.as_const(p) {
+        Some(p) => g.constant((-p).ln_1p()),
+        None => ln_or_never(g, q),
+    };
+    x_times_ln(g, x, q, ln_q)
+}
+
+fn x_times_ln(g: &mut Graph, x: NodeId, y: NodeId, ln_y: NodeId) -> NodeId {
     let scalar = g.varies(y) != Varies::Data && g.ty(y).dims.is_empty() && !takes_single_values(g, y);
     let product = g.mul(x, ln_y);
     if scalar || is_positive(g, y) || g.as_const(x).is_some_and(|x| x != 0.0) {
@@ -251,13 +266,63 @@ pub fn ln_factorial(g: &mut Graph, a: NodeId) -> NodeId {
     g.lgamma(a)
 }
 
-/// ln of the beta function.
+/// ln Gamma(a + n) - ln Gamma(a) - n ln a for a > 0, n >= 0: about n (n - 1) / (2a) far out, and exactly 0 where n
+/// is. Nothing in it cancels, nor in its derivatives, whatever the sizes of a and n:
+///
+/// `(a + n - 1/2) (ln(1 + n/a) - n/(a + n)) - n/(2 (a + n)) + rest(a + n) - rest(a)`,
+///
+/// by ln Gamma(a) = (a - 1/2) ln a - a + ln(2 pi)/2 + rest(a) (NIST DLMF 5.11.1).
+pub fn ln_rising_excess(g: &mut Graph, a: NodeId, n: NodeId) -> NodeId {
+    let sum = g.add(a, n);
+    let gap = g.binary(Binary::Log1pGap, n, a);
+    let less = g.add_const(sum, -0.5);
+    // The derivatives of the gap have the same quotient.
+    let (gaps, share) = (g.mul(less, gap), g.div(n, sum));
+    let half = g.scale(0.5, share);
+    let (above, below) = (g.unary(Unary::LgammaRest, sum), g.unary(Unary::LgammaRest, a));
+    let gaps = g.sub(gaps, half);
+    let rests = g.sub(above, below);
+    g.add(gaps, rests)
+}
+
+/// ln of the number of ways to choose x of n, `rest` = n - x: exactly 0 where it is one way. Of two large
+/// numbers it keeps its relative digits.
+pub fn ln_choose(g: &mut Graph, n: NodeId, x: NodeId, rest: NodeId) -> NodeId {
+    let fewer = g.binary(Binary::Min, x, rest);
+    let more = g.sub(n, fewer);
+    let more = g.add_const(more, 1.0);
+    let (excess, ln_more) = (ln_rising_excess(g, more, fewer), g.ln(more));
+    let power = g.mul(fewer, ln_more);
+    let rising = g.add(excess, power);
+    let orders = ln_factorial(g, fewer);
+    g.sub(rising, orders)
+}
+
+/// ln(a / (a + b)) for positive a and b, with its digits whatever their sizes, and those of its derivatives.
+pub fn ln_share(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+    let sum = g.add(a, b);
+    let (gap, other) = (g.binary(Binary::Log1pGap, b, a), g.div(b, sum));
+    let ln = g.add(gap, other);
+    g.neg(ln)
+}
+
+/// ln of the beta function: `a ln p + b ln q + (ln(a + b) - ln a - ln b + ln(2 pi)) / 2 + rest(a) + rest(b) -
+/// rest(a + b)`, p = a / (a + b) = 1 - q.
 pub fn ln_beta(g: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
-    let (la, lb) = (g.lgamma(a), g.lgamma(b));
-    let s = g.add(a, b);
-    let ls = g.lgamma(s);
-    let l = g.add(la, lb);
-    g.sub(l, ls)
+    let sum = g.add(a, b);
+    let (ln_p, ln_q) = (ln_share(g, a, b), ln_share(g, b, a));
+    let (left, right) = (g.mul(a, ln_p), g.mul(b, ln_q));
+    let shares = g.add(left, right);
+    let (ln_a, ln_b, ln_sum) = (g.ln(a), g.ln(b), g.ln(sum));
+    let both = g.add(ln_a, ln_b);
+    let root = g.sub(ln_sum, both);
+    let root = g.scale(0.5, root);
+    let root = g.add_const(root, HALF_LN_2PI);
+    let rests = [a, b, sum].map(|x| g.unary(Unary::LgammaRest, x));
+    let own = g.add(rests[0], rests[1]);
+    let own = g.sub(own, rests[2]);
+    let root = g.add(root, own);
+    g.add(shares, root)
 }
 
 /// A tail that has no closed form: its shapes, then the point.

@@ -60,8 +60,10 @@
 //!   ten digits at shapes from 1e-4 to 1e6.
 //! - Samplers are exact, take uniform numbers one by one, and stay inside the support: a number that
 //!   underflows becomes the smallest positive one.
-//! - lgamma of large arguments cancels: a beta, binomial, beta-binomial, negative binomial, Poisson or
-//!   Student's t with parameters near n keeps about 1e-16 n ln n absolutely.
+//! - Gamma functions of large arguments are not subtracted, but what remains of them is: a beta-binomial,
+//!   negative binomial or Student's t has its digits at parameters of any size, 1e-300 or 1e300.
+//! - Other terms still cancel: a Poisson, binomial or multinomial count of n, and a beta, gamma or Dirichlet number
+//!   whose shape is n, keep about 1e-16 n ln n absolutely.
 //!
 //! The crate knows nothing of specifications, inference or tables.
 

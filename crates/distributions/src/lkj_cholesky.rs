@@ -67,12 +67,14 @@ impl Distribution for LkjCholesky {
         let terms = g.mul(power, ln);
         let kernel = g.sum(terms, &[row]);
 
-        let (half_left, half_last) = (g.scale(0.5, left), g.scale(0.5, last));
-        let (each, all) = (g.add(eta, half_left), g.add(eta, half_last));
-        let (each, all) = (g.lgamma(each), g.lgamma(all));
-        let each = g.sum(each, &[row]);
-        let all = g.mul(n, all);
-        let gammas = g.sub(each, all);
+        let half_left = g.scale(0.5, left);
+        let each = g.add(eta, half_left);
+        let half_steps = g.scale(0.5, steps);
+        let (excess, ln_each) = (emit::ln_rising_excess(g, each, half_steps), g.ln(each));
+        let rising = g.mul(half_steps, ln_each);
+        let rising = g.add(excess, rising);
+        let all = g.sum(rising, &[row]);
+        let gammas = g.neg(all);
         let pairs = g.mul(n, last);
         let pis = g.scale(0.25 * std::f64::consts::PI.ln(), pairs);
         let norm = g.add(gammas, pis);

@@ -29,8 +29,8 @@ impl Distribution for NegativeBinomial {
         SUPPORT
     }
 
-    /// ln G(x + r) - ln G(r) - ln x! + x ln(mean / r) - (x + r) ln(1 + mean / r), r the dispersion. No
-    /// events at mean 0 is certain.
+    /// ln G(x + r) - ln G(r) - ln x! + x ln(mean / r) - (x + r) ln(1 + mean / r), r the dispersion: the Poisson
+    /// law and what is left of a rising factorial, (r)_x. No events at mean 0 is certain.
     fn log_prob(
         &self,
         g: &mut Graph,
@@ -38,22 +38,19 @@ impl Distribution for NegativeBinomial {
         x: NodeId,
     ) -> Result<NodeId, DistributionError> {
         let (given, r) = (params.given(0).expect("required"), params.at(1));
-        let ln_r = g.ln(r);
         let (taken, norm) = if given.alternative == 1 {
+            let ln_r = g.ln(r);
             let odds = g.sub(given.value, ln_r);
             (g.mul(x, given.value), g.softplus(odds))
         } else {
             let odds = g.div(given.value, r);
             (emit::x_ln_y(g, x, given.value), g.log1p(odds))
         };
-        let scaled = g.mul(x, ln_r);
-        let taken = g.sub(taken, scaled);
         let all = g.add(x, r);
         let spent = g.mul(all, norm);
         let kernel = g.sub(taken, spent);
-        let (above, below, ln_x) = (g.lgamma(all), g.lgamma(r), emit::ln_factorial(g, x));
-        let split = g.add(below, ln_x);
-        let ways = g.sub(above, split);
+        let (rising, ln_x) = (emit::ln_rising_excess(g, r, x), emit::ln_factorial(g, x));
+        let ways = g.sub(rising, ln_x);
         let density = g.add(ways, kernel);
         Ok(emit::within(g, x, SUPPORT, density))
     }

@@ -93,7 +93,8 @@ fn bounds(g: &Graph, n: NodeId, data: &dyn Fn(&Graph, NodeId) -> (f64, f64), dep
                 Binary::Max => (a.max(c), b.max(d)),
                 Binary::Min => (a.min(c), b.min(d)),
                 Binary::Lt | Binary::Le | Binary::Eq => (0.0, 1.0),
-                Binary::Div | Binary::Pow => UNKNOWN,
+                Binary::Log1pGap if a >= 0.0 && c >= 0.0 => (0.0, f64::INFINITY),
+                Binary::Div | Binary::Pow | Binary::Log1pGap => UNKNOWN,
             }
         }
         Op::Select => {

@@ -3,7 +3,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use graph::log_tail::Law;
-use numerics::incomplete::student_t::implicit;
+use numerics::incomplete::student_t::{implicit, ln_half_rising};
 
 use crate::prelude::*;
 
@@ -126,8 +126,8 @@ impl Distribution for HalfStudentT {
     fn mean(&self, params: &Params<f64>) -> Option<f64> {
         let (df, scale) = (params.at(0), params.at(1));
         // E|T| = 2 sqrt(df) G((df+1)/2) / (sqrt(pi) G(df/2) (df-1))
-        let ln = numerics::special::lgamma(0.5 * (df + 1.0)) - numerics::special::lgamma(0.5 * df);
-        (df > 1.0).then(|| 2.0 * scale * (df / PI).sqrt() * ln.exp() / (df - 1.0))
+        let ratio = ln_half_rising(0.5 * df).exp();
+        (df > 1.0).then(|| 2.0 * scale * (df / PI).sqrt() * ratio / (df - 1.0))
     }
     fn variance(&self, params: &Params<f64>) -> Option<f64> {
         let mean = self.mean(params)?;
@@ -135,18 +135,15 @@ impl Distribution for HalfStudentT {
     }
 }
 
-/// ln G((df+1)/2) - ln G(df/2) - ln(df pi)/2 - ln scale - (df+1)/2 ln(1 + z^2/df). The difference of
-/// the gamma functions keeps `1e-16 df ln df` absolutely.
+/// ln G((df+1)/2) - ln G(df/2) - ln(df pi)/2 - ln scale - (df+1)/2 ln(1 + z^2/df).
 fn log_density(g: &mut Graph, x: NodeId, df: NodeId, loc: NodeId, scale: NodeId) -> NodeId {
     let half_df = g.scale(0.5, df);
     let half_more = g.add_const(half_df, 0.5);
-    let (above, below) = (g.lgamma(half_more), g.lgamma(half_df));
-    let ratio = g.sub(above, below);
-    let ln_df = g.ln(df);
-    let root = g.scale(0.5, ln_df);
+    // Of the gamma functions and the root of df remains what tends to 0, less ln(2 pi) / 2.
+    let half = g.constant(0.5);
+    let ratio = emit::ln_rising_excess(g, half_df, half);
     let ln_scale = g.ln(scale);
-    let taken = g.add(root, ln_scale);
-    let taken = g.add_const(taken, 0.5 * PI.ln());
+    let taken = g.add_const(ln_scale, emit::HALF_LN_2PI);
     let norm = g.sub(ratio, taken);
 
     let z = emit::standardise(g, x, loc, scale);

@@ -12,7 +12,7 @@ use spec_compiler::ast;
 use spec_compiler::lower::{CENTRING, Centring};
 use spec_compiler::{Compiled, Source};
 use vi_engine::centring::Trial;
-use vi_engine::{CompileError, CompiledDensity, FitError, Observer, Options, State};
+use vi_engine::{CompileError, CompiledDensity, FitError, Method, Observer, Options, State};
 
 use crate::commands::not_planned;
 use crate::outcome::Problem;
@@ -47,11 +47,15 @@ pub fn choose(
 ) -> Result<Chosen, Problem> {
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
     let written = |compiled: &Compiled| {
-        let density =
-            CompiledDensity::new(&compiled.target, machine).map_err(|e| not_planned(source, compiled, e))?;
+        let density = match options.method {
+            Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine),
+            _ => CompiledDensity::new(&compiled.target, machine),
+        };
+        let density = density.map_err(|e| not_planned(source, compiled, e))?;
         Ok(Chosen { density, recentred: None, begun: None, is_undecided: false })
     };
-    if !compiled.target.sites.iter().any(|s| s.centring) {
+    // The mode on the user's scale is the same in all of them.
+    if options.method == Method::Map || !compiled.target.sites.iter().any(|s| s.centring) {
         return written(compiled);
     }
     let hierarchies = Hierarchies { compiled, options, machine };

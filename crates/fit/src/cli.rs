@@ -8,7 +8,7 @@ use numerics::simd::Isa;
 /// Fits the model of a YAML file and says how far the answer can be trusted.
 ///
 /// Results go to runs/<model>/: posterior.parquet, summary.parquet, predictive.parquet, rows_<table>.parquet,
-/// trace.parquet, unconstrained.parquet, fit.json.
+/// loo.parquet, ppc.parquet, prior.parquet, trace.parquet, unconstrained.parquet, fit.json.
 ///
 /// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
 /// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).
@@ -33,6 +33,10 @@ pub enum Command {
     Simulate(Simulate),
     /// Predict rows, new ones or those of the fit, from a finished run
     Predict(Predict),
+    /// Test whether fits of a model find again what it made itself
+    Calibrate(Calibrate),
+    /// Compare finished runs by what they predict of values that are left out
+    Compare(Compare),
     /// Write a commented spec with a small table to start from
     New(New),
     /// Print the language as a JSON Schema, for editors
@@ -155,6 +159,56 @@ pub struct Predict {
     pub quiet: bool,
     #[command(flatten)]
     pub machine: Machine,
+}
+
+/// Draws data sets from the model, fits each, and ranks the true latents among the draws of their posterior.
+///
+/// Where fits are right, ranks are uniform, and 90 % of the central 90 % intervals hold the truth. Each fit is on one
+/// thread; any number of threads gives the same. Ctrl-C keeps the simulations that are done. DIR gets
+/// calibration.parquet (a row a simulation and quantity), fits.parquet, summary.parquet.
+///
+/// Exit codes: 0 calibrated; 1 no answer; 2 the spec or the data is wrong, or a prior is improper; 3 ranks are not
+/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (go on with --resume).
+#[derive(Args, Debug)]
+pub struct Calibrate {
+    /// The model, a YAML file
+    pub spec: PathBuf,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The same for the model that is fitted alone: what another family, or a wrong prior, makes of the data
+    #[arg(long = "fit-set", value_name = "SECTION.NAME=VALUE")]
+    pub fitted: Vec<String>,
+    /// How many data sets
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub simulations: u32,
+    /// Folder of the results [default: calibrations/<model>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Seed of all random numbers [default: the spec's, else 1]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+    /// Go on with the simulations of DIR, up to a number that may be larger
+    #[arg(long)]
+    pub resume: bool,
+    #[command(flatten)]
+    pub machine: Machine,
+}
+
+/// Compares models of the same data by leave-one-out cross-validation.
+///
+/// elpd_loo is the log density of each value given all others, summed; the best model comes first, diff is how far
+/// another falls behind, se diff its standard error. Stacking weights are those of the best mixture of the models.
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// The folders of finished runs
+    #[arg(required = true, num_args = 2..)]
+    pub runs: Vec<PathBuf>,
+    /// Write the table too: a .csv or .parquet file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `mu=3`

@@ -26,6 +26,7 @@ impl DataSource for Files {
             .map(|c| Column {
                 name: c.name,
                 nulls: c.nulls,
+                written: c.written,
                 cells: match c.data {
                     ColumnData::Real(v) => Cells::Real(v),
                     ColumnData::Integer(v) => Cells::Integer(v),

@@ -1,10 +1,13 @@
 //! `fit`: one YAML file in, a posterior out. The command line, thin: a driver to read aloud.
 
+mod calibration;
 mod centring;
 mod cli;
 mod commands;
+mod criticism;
 mod data;
 mod outcome;
+mod prior;
 mod progress;
 mod results;
 mod saved;
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
     };
     let done = match cli.command {
         Some(cli::Command::Check(args)) => commands::check::run(&args),
+        Some(cli::Command::Calibrate(args)) => commands::calibrate::run(&args),
+        Some(cli::Command::Compare(args)) => commands::compare::run(&args),
         Some(cli::Command::Explain(args)) => commands::explain::run(&args),
         Some(cli::Command::Logdensity(args)) => commands::logdensity::run(&args),
         Some(cli::Command::Simulate(args)) => commands::simulate::run(&args),

@@ -74,7 +74,18 @@ pub fn no_command(word: &Path) -> Option<Problem> {
     let name = word.to_string_lossy();
     let is_bare =
         word.extension().is_none() && !name.contains(std::path::MAIN_SEPARATOR) && !name.starts_with('-');
-    let commands = ["check", "explain", "logdensity", "new", "predict", "schema", "simulate", "help"];
+    let commands = [
+        "calibrate",
+        "check",
+        "compare",
+        "explain",
+        "logdensity",
+        "new",
+        "predict",
+        "schema",
+        "simulate",
+        "help",
+    ];
     if word.exists() || !is_bare || commands.contains(&&*name) {
         return None;
     }

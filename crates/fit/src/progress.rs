@@ -9,21 +9,63 @@ use vi_engine::{Observer, Progress, Stage};
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
+/// Whether Ctrl-C was pressed.
+pub fn cancelled() -> &'static AtomicBool {
+    &CANCELLED
+}
+
+/// A second Ctrl-C ends the process at once.
+fn handle_ctrl_c() {
+    let handler = || {
+        if CANCELLED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(crate::outcome::INTERRUPTED));
+        }
+    };
+    // Without a handler Ctrl-C still ends the process; the fit itself is not affected.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Counts what is done on a terminal's standard error; silent elsewhere.
+pub struct Count {
+    bar: ProgressBar,
+}
+
+impl Count {
+    /// Installs the handler of Ctrl-C.
+    pub fn new(quiet: bool, what: &str, of: u64, done: u64) -> Count {
+        handle_ctrl_c();
+        let bar = if quiet || !std::io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            let style = ProgressStyle::with_template("{prefix:>8} {bar:30} {pos} of {len} {eta}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(of).with_style(style)
+        };
+        bar.set_prefix(what.to_string());
+        bar.set_position(done);
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Count { bar }
+    }
+
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Draws a line on a terminal's standard error; silent elsewhere.
 pub struct Watch {
     bar: ProgressBar,
 }
 
 impl Watch {
-    /// Installs the handler of Ctrl-C. A second Ctrl-C ends the process at once.
+    /// Installs the handler of Ctrl-C.
     pub fn new(quiet: bool) -> Watch {
-        let handler = || {
-            if CANCELLED.swap(true, Ordering::Relaxed) {
-                std::process::exit(i32::from(crate::outcome::INTERRUPTED));
-            }
-        };
-        // Without a handler Ctrl-C still ends the process; the fit itself is not affected.
-        let _ = ctrlc::set_handler(handler);
+        handle_ctrl_c();
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {

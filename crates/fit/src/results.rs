@@ -1,5 +1,7 @@
 //! The folder of a run: every table and `fit.json`.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,10 @@ use vi_engine::nuts::Chains;
 use vi_engine::{CompiledDensity, Fit, LogDensity, Method, Mixing, Options, Verdict};
 
 use crate::centring::Recentred;
+use crate::criticism::{self, Said};
 use crate::data::digest as sha;
+use crate::outcome::Problem;
+use crate::prior;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
@@ -75,48 +80,71 @@ pub fn digest(source: &Source, compiled: &Compiled) -> String {
 }
 
 impl Run<'_> {
-    /// Writes everything into `folder`, and returns the summary.
+    /// Is the result a point, without a spread?
+    pub fn is_point(&self) -> bool {
+        self.options.method == Method::Map
+    }
+
+    /// The draws that predictions are made from. Of a point it is that point again and again: their spread
+    /// is that of the laws.
+    fn draws(&self) -> Cow<'_, Lanes> {
+        let z = &self.fit.draws;
+        if !self.is_point() {
+            return Cow::Borrowed(z);
+        }
+        let mut repeated = Lanes::zeros(z.n(), self.options.posterior_draws);
+        (0..repeated.lanes()).for_each(|lane| repeated.set_lane(lane, &z.lane(0)));
+        repeated.pad();
+        Cow::Owned(repeated)
+    }
+
+    /// Writes everything into `folder`, and returns the summary, and what data say of the model.
     pub fn write(
         &self,
         folder: &Path,
         density: &mut CompiledDensity,
         mut timings: Timings,
-    ) -> Result<Vec<Row>, WriteError> {
+    ) -> Result<(Vec<Row>, Said), WriteError> {
         let fit = self.fit;
         let target = &self.compiled.target;
-        let z = &fit.draws;
+        // A row each: of a point there is one.
+        let rows = &fit.draws;
+        let n_rows = rows.lanes();
         let names = density.reported_names().to_vec();
-        let mut reported = Lanes::zeros(names.len(), z.lanes());
-        density.report(z, &mut reported);
+        let mut reported = Lanes::zeros(names.len(), n_rows);
+        density.report(rows, &mut reported);
         let columns: Vec<Vec<f64>> =
-            (0..names.len()).map(|k| (0..z.lanes()).map(|d| reported.get(k, d)).collect()).collect();
+            (0..names.len()).map(|k| (0..n_rows).map(|d| reported.get(k, d)).collect()).collect();
 
-        // Densities on the user's scale: without the bijectors' Jacobians.
-        let jacobian = graph::program::Program::compile(
-            &target.graph,
-            &[target.log_det_jac],
-            &target.bindings,
-            self.machine,
-        )?;
-        let mut log_det = Lanes::zeros(1, z.lanes());
-        jacobian.eval(&mut jacobian.workspace(), &[], z, &mut log_det, &mut Vec::new());
+        // Densities on the user's scale: without the bijectors' Jacobians, which that of a mode never had.
+        let mut log_det = Lanes::zeros(1, n_rows);
+        if !self.is_point() {
+            let jacobian = graph::program::Program::compile(
+                &target.graph,
+                &[target.log_det_jac],
+                &target.bindings,
+                self.machine,
+            )?;
+            jacobian.eval(&mut jacobian.workspace(), &[], rows, &mut log_det, &mut Vec::new());
+        }
         let less = |x: &[f64]| x.iter().enumerate().map(|(d, v)| v - log_det.get(0, d)).collect::<Vec<f64>>();
         let mut posterior = vec![
             ("log_joint".to_string(), ColumnData::Real(less(&fit.log_joint))),
             ("log_q".to_string(), ColumnData::Real(less(&fit.log_q))),
         ];
         posterior.extend(names.iter().cloned().zip(columns.iter().cloned().map(ColumnData::Real)));
+        let z = &*self.draws();
         let known = Known::all(target, z);
         let discrete = answers::predictive::discrete_draws(target, &known, self.options.seed, self.machine)?;
         let made_of_discrete = discrete.made_of_them;
-        let real = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x.clone()));
-        posterior.extend(made_of_discrete.iter().map(real));
-        let discrete: Vec<(String, ColumnData)> = discrete.latents.iter().map(real).collect();
+        let of_rows = |(name, x): &(String, Vec<f64>)| (name.clone(), ColumnData::Real(x[..n_rows].to_vec()));
+        posterior.extend(made_of_discrete.iter().map(of_rows));
+        let discrete: Vec<(String, Vec<f64>)> = discrete.latents;
         let of = |column: &str, name: &str| column == name || column.starts_with(&format!("{name}["));
-        let reported = |(column, _): &&(String, ColumnData)| {
+        let reported = |(column, _): &&(String, Vec<f64>)| {
             target.discrete.iter().any(|d| d.reported && of(column, &d.name))
         };
-        posterior.extend(discrete.iter().filter(reported).cloned());
+        posterior.extend(discrete.iter().filter(reported).map(of_rows));
         write_parquet(folder.join("posterior.parquet"), &posterior)?;
 
         let written = match self.recentred {
@@ -133,10 +161,12 @@ impl Run<'_> {
         write_parquet(folder.join(UNCONSTRAINED), &unconstrained)?;
 
         if !discrete.is_empty() {
-            write_parquet(folder.join(DISCRETE), &discrete)?;
+            let all: Vec<(String, ColumnData)> =
+                discrete.into_iter().map(|(name, x)| (name, ColumnData::Real(x))).collect();
+            write_parquet(folder.join(DISCRETE), &all)?;
         }
 
-        let mut rows = summary::rows(fit, &columns, target);
+        let mut rows = summary::rows(fit, &columns, target, self.is_point());
         rows.extend(summary::unjudged(&made_of_discrete, target));
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
@@ -178,7 +208,11 @@ impl Run<'_> {
         let seed = self.options.seed;
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
+        let loo = answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?;
+        let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
+        let prior = prior::write(target, density, &columns, seed, self.machine, folder)?;
         timings.answers = begun.elapsed();
+        let said = Said { loo, checks, prior };
 
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
@@ -187,12 +221,17 @@ impl Run<'_> {
         if fit.interrupted {
             write(STATE, &fit.state.to_bytes())?;
         }
-        let text = format!("{:#}\n", self.json(&timings, &written));
+        let text = format!("{:#}\n", self.json(&timings, &written, &said));
         write(MARKER, text.as_bytes())?;
-        Ok(rows)
+        Ok((rows, said))
     }
 
-    fn json(&self, timings: &Timings, written: &Written) -> Value {
+    /// Does an optimizer move a family?
+    fn climbs(&self) -> bool {
+        matches!(self.options.method, Method::Auto | Method::Vi)
+    }
+
+    fn json(&self, timings: &Timings, written: &Written, said: &Said) -> Value {
         let (fit, model) = (self.fit, &self.compiled.model);
         // The folder of a spec that is named without one is the working folder.
         let base = if self.base.as_os_str().is_empty() { Path::new(".") } else { self.base };
@@ -214,7 +253,7 @@ impl Run<'_> {
                 json!({"table": t.name, "file": t.file, "digest": t.data.digest, "n_rows": t.data.n_rows, "schema": schema, "units": units})
             })
             .collect();
-        let approximates = self.options.method != Method::Nuts;
+        let is_weighed = self.options.method != Method::Nuts && !self.is_point();
         let warnings: Vec<String> =
             model.warnings.iter().map(|w| w.clone().on(self.source).to_string()).collect();
         let mut json = json!({
@@ -231,14 +270,19 @@ impl Run<'_> {
             "base": std::path::absolute(base).unwrap_or_else(|_| base.to_path_buf()),
             "remembered": self.compiled.remembered,
             "answers": {"files": written.files, "draws": written.draws},
+            "loo": said.loo.as_ref().map(criticism::loo_json),
+            "loo_left_out": answers::loo::left_out(&self.compiled.target).into_iter().collect::<BTreeMap<_, _>>(),
+            "prior": criticism::prior_json(&said.prior),
+            "ppc": criticism::ppc_json(&said.checks),
             "seed": self.options.seed,
             "method": format!("{:?}", self.options.method).to_lowercase(),
             "ended_by": ended_by(fit, self.options),
-            "family": approximates.then_some(&fit.state.family),
+            "optimizer": self.climbs().then(|| self.options.optimizer().word()),
+            "family": is_weighed.then_some(&fit.state.family),
             "chains": fit.chains.as_ref().map(chains),
             "elbo": fit.elbo,
             "elbo_mcse": fit.elbo_mcse,
-            "k_hat": approximates.then(|| number(fit.k_hat)),
+            "k_hat": is_weighed.then(|| number(fit.k_hat)),
             "ess": fit.ess,
             "steps": fit.state.step,
             "evaluations": fit.tally.lanes,
@@ -263,6 +307,7 @@ fn ended_by(fit: &Fit, options: &Options) -> &'static str {
     match (&fit.chains, options.method) {
         (Some(_), Method::Nuts) => "nuts",
         (Some(_), _) => "polish",
+        (None, Method::Map) => "mode",
         (None, _) if fit.verdict == Verdict::Corrected => "weights",
         (None, _) => "approximation",
     }
@@ -282,7 +327,25 @@ fn chains(chains: &Chains) -> Value {
     })
 }
 
+/// The [`MARKER`] of the run in `folder`.
+pub fn read_json(folder: &Path) -> Result<Value, Problem> {
+    let file = folder.join(MARKER);
+    let wrong = |why: String| Problem::input(format!("{}: {why}", file.display()));
+    let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            Problem::input(format!("{} is not the folder of a finished run", folder.display()))
+        }
+        _ => wrong(e.to_string()),
+    })?;
+    let json: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let (version, ours) = (json["versions"]["fit"].as_str().unwrap_or("?"), env!("CARGO_PKG_VERSION"));
+    if version != ours {
+        return Err(wrong(format!("the run is of fit {version}, this is {ours}; fit again")));
+    }
+    Ok(json)
+}
+
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.
-fn number(x: f64) -> Value {
+pub fn number(x: f64) -> Value {
     if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }

@@ -45,17 +45,7 @@ impl SavedRun {
     pub fn read(folder: &Path) -> Result<SavedRun, Problem> {
         let file = folder.join(results::MARKER);
         let wrong = |why: String| Problem::input(format!("{}: {why}", file.display()));
-        let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-                Problem::input(format!("{} is not the folder of a finished run", folder.display()))
-            }
-            _ => wrong(e.to_string()),
-        })?;
-        let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        let (version, ours) = (json["versions"]["fit"].as_str().unwrap_or("?"), env!("CARGO_PKG_VERSION"));
-        if version != ours {
-            return Err(wrong(format!("the run is of fit {version}, this is {ours}; fit again")));
-        }
+        let json = results::read_json(folder)?;
         let damaged = |what: &str| wrong(format!("`{what}` is not as it was written; fit again"));
         let word = |what: &str| json[what].as_str().map(String::from).ok_or_else(|| damaged(what));
         let parsed = |what: &str| serde_json::from_value(json[what].clone()).map_err(|_| damaged(what));
@@ -140,9 +130,14 @@ impl SavedRun {
             let n = target.count(&d.dims);
             let rows = d.dims.iter().any(|&x| target.graph.is_row(x));
             if rows {
-                // The states of a recurrence are drawn given what is seen of them.
+                // The states of a recurrence are drawn given what is seen of them alone; what new values depend
+                // on is drawn before these, and then again given what is seen.
                 let is_new = is_new_row(&d.dims) && matches!(d.back, Back::LogWeights(_));
-                discrete.push(DiscreteKnown { is_new: vec![is_new; n], kept: vec![None; n] });
+                discrete.push(DiscreteKnown {
+                    is_new: vec![is_new; n],
+                    kept: vec![None; n],
+                    given_data: is_new,
+                });
                 continue;
             }
             let kept: Vec<Option<Vec<u32>>> = d
@@ -153,7 +148,8 @@ impl SavedRun {
                     Some(values.iter().map(|x| (x - d.first) as u32).collect())
                 })
                 .collect();
-            discrete.push(DiscreteKnown { is_new: kept.iter().map(Option::is_none).collect(), kept });
+            let is_new = kept.iter().map(Option::is_none).collect();
+            discrete.push(DiscreteKnown { is_new, kept, given_data: false });
         }
         (Known::of(&self.z, columns, discrete), new)
     }

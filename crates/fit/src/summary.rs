@@ -25,15 +25,21 @@ pub struct Row {
     pub shift: f64,
 }
 
-/// A row for each reported column; `columns` are its draws, in the order of the fit's parameters.
-pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target) -> Vec<Row> {
+/// A row for each reported column; `columns` are its draws, in the order of the fit's parameters. A point
+/// has a mean, which is itself, and nothing else.
+pub fn rows(fit: &Fit, columns: &[Vec<f64>], target: &Target, is_point: bool) -> Vec<Row> {
     let outcomes = vi_engine::per_draw(target).flat_map(Named::outcomes);
     fit.parameters
         .iter()
         .zip(columns)
         .zip(outcomes)
         .map(|((p, draws), outcome_of)| {
-            let Moments { mean, sd, q05, q50, q95 } = Moments::of(&mut draws.clone());
+            let mut moments = Moments::of(&mut draws.clone());
+            if is_point {
+                let none = f64::NAN;
+                moments = Moments { sd: none, q05: none, q50: none, q95: none, ..moments };
+            }
+            let Moments { mean, sd, q05, q50, q95 } = moments;
             Row {
                 name: p.name.clone(),
                 outcome_of,
@@ -118,14 +124,16 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
-/// `x` with the decimals that show `sd` to three digits; very large numbers by powers of ten.
+/// `x` with the decimals that show `sd` to three digits, or five of its own where there is none; very large
+/// and very small numbers by powers of ten; what is not known is left blank.
 fn shown(x: f64, sd: f64) -> String {
-    if x.abs() < 1e9 {
-        let n = digits(sd);
-        format!("{x:.n$}")
-    } else {
-        format!("{x:.2e}")
+    if x.is_nan() {
+        return String::new();
     }
+    let sd = if sd.is_nan() { 0.01 * x.abs() } else { sd };
+    let n = digits(sd);
+    let is_small = n > 6 && x != 0.0 && x.abs() < 1e-3;
+    if x.abs() < 1e9 && !is_small { format!("{x:.n$}") } else { format!("{x:.2e}") }
 }
 
 /// Decimals that show an sd to three digits.
@@ -162,6 +170,11 @@ mod tests {
     #[test]
     fn decimals_follow_the_sd() {
         assert_eq!([shown(3.0, 0.416), shown(-1.5e38, 1e38)], ["3.000", "-1.50e38"]);
+        assert_eq!([shown(0.0123456, f64::NAN), shown(f64::NAN, f64::NAN)], ["0.012346", ""]);
+        assert_eq!(
+            [shown(1e-300, 2e-300), shown(1.5e-9, 1e-9), shown(2.0, 1e-7)],
+            ["1.00e-300", "1.50e-9", "2.000000000"]
+        );
         assert_eq!([digits(8.3), digits(0.0101), digits(123.0), digits(0.0)], [2, 4, 0, 4]);
     }
 }

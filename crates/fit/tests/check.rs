@@ -18,7 +18,12 @@ fn check_tries_the_prior() {
     assert!(said.contains("in the prior of w (part.yaml:4:3): log1p(-") && said.contains("is NaN"), "{said}");
     assert!(said.contains("at x = "), "{said}");
     let said = ends(&dir, 1, &["check", "all.yaml"]);
-    assert!(said.contains("64 of 64 draws cannot be evaluated"), "{said}");
+    assert!(said.contains("64 of 64 draws cannot be evaluated") && !said.contains("in order"), "{said}");
+    assert!(said.contains("all.yaml: no draw from the prior has a density"), "{said}");
+    let tiny = "model: m\nlatent:\n  x: lognormal(-690, 1)\n  w: normal(log(-x), 1)\n";
+    fs::write(dir.path().join("tiny.yaml"), tiny).unwrap();
+    let said = ends(&dir, 1, &["check", "tiny.yaml"]);
+    assert!(said.contains("at x = ") && said.contains("e-") && !said.contains("0000"), "{said}");
     let said = ends(&dir, 0, &["check", "flat.yaml"]);
     assert!(said.contains("not tried: `x` cannot be drawn: flat"), "{said}");
     let said = ends(&dir, 0, &["check", &spec("eight_schools")]);

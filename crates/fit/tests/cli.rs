@@ -52,8 +52,15 @@ fn a_run_is_a_folder_of_tables() {
     let mut files: Vec<String> =
         fs::read_dir(&run).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    let expected =
-        ["fit.json", "posterior.parquet", "summary.parquet", "trace.parquet", "unconstrained.parquet"];
+    let expected = [
+        ".written",
+        "fit.json",
+        "posterior.parquet",
+        "prior.parquet",
+        "summary.parquet",
+        "trace.parquet",
+        "unconstrained.parquet",
+    ];
     assert_eq!(files, expected);
 
     let posterior = table(&run.join("posterior.parquet"));
@@ -130,6 +137,47 @@ fn a_folder_that_is_not_a_run_is_left_alone() {
     fs::write(folder.path().join("model.yaml"), "model: tiny\nlatent:\n  x: normal(1)\n").unwrap();
     assert_eq!(run(folder.path(), &["model.yaml", "--out", "run"]).status.code(), Some(2));
     assert!(first == fs::read(folder.path().join("run/posterior.parquet")).unwrap());
+}
+
+/// A model without a name, and what others put beside results, once cost a user their files.
+#[test]
+fn a_fit_removes_nothing_but_what_a_fit_wrote() {
+    let folder = with_spec("kept", NORMAL);
+    let dir = folder.path();
+    let fits = |args: &[&str], code: i32| {
+        let out = run(dir, args);
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {}{}", stdout(&out), stderr(&out));
+        stderr(&out)
+    };
+    fits(&["model.yaml"], 0);
+    for name in ["\"\"", "'..'", "a/b"] {
+        fs::write(dir.join("nameless.yaml"), NORMAL.replace("model: tiny", &format!("model: {name}")))
+            .unwrap();
+        assert!(fits(&["nameless.yaml"], 2).contains("`model:` is a name"));
+    }
+    assert!(fits(&["model.yaml", "--out", "runs"], 2).contains("`tiny`"));
+
+    let tiny = dir.join("runs/tiny");
+    fits(&["model.yaml", "--out", "runs/tiny/other"], 0);
+    fits(&["predict", "runs/tiny"], 0);
+    fs::write(tiny.join("notes.txt"), "mine").unwrap();
+    fs::create_dir(tiny.join("plots")).unwrap();
+    fs::write(tiny.join("plots/a.png"), "mine").unwrap();
+    let said = fits(&["model.yaml", "--seed", "2"], 0);
+    assert!(said.contains("runs/tiny/predict were of the earlier fit"), "{said}");
+    assert_eq!(json(&tiny)["seed"], 2);
+    assert!(!tiny.join("predict").exists());
+    assert_eq!(json(&tiny.join("other"))["seed"], 1);
+    for file in ["notes.txt", "plots/a.png"] {
+        assert_eq!(fs::read_to_string(tiny.join(file)).unwrap(), "mine", "{file}");
+    }
+
+    // A table of the user's is kept from a data set of the same name.
+    fits(&["simulate", "model.yaml", "--out", "sets"], 0);
+    fs::write(dir.join("sets/notes.csv"), "mine").unwrap();
+    fits(&["simulate", "model.yaml", "--out", "sets", "--seed", "2"], 0);
+    assert_eq!(fs::read_to_string(dir.join("sets/notes.csv")).unwrap(), "mine");
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 4, "nothing is left over");
 }
 
 /// The draws of `fit SPEC ARGS`, bit for bit.

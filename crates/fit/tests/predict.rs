@@ -382,3 +382,105 @@ observe:
         assert!((mean[t] - expected).abs() < 0.5, "{t}: {}", mean[t]);
     }
 }
+
+const CLUSTERS: &str = "model: clusters
+data:
+  d: {file: d.csv, rows: i, missing: {y: drop}}
+dims: {c: [lo, hi]}
+latent:
+  m: normal(0, 0.001)
+  z[i]: categorical(p)
+let:
+  p[c]: [0.5, 0.5]
+  mu[c]: [0, 6]
+  centre: mu[z]
+observe:
+  y: normal(m + mu[z], 1)
+output: {report: [z]}
+";
+
+/// Probabilities knew the new value, predictions did not.
+#[test]
+fn discrete_latents_of_new_rows_are_drawn_given_their_values() {
+    let data = "y\n0.5\n5\nNA\n3.2\n";
+    let dir = folder("clusters", &[("c.yaml", CLUSTERS), ("d.csv", data)]);
+    ends(&dir, 0, &["c.yaml", "--out", "run", "--quiet"]);
+    ends(&dir, 0, &["predict", "run", "--data", "d.csv", "--quiet"]);
+    ends(&dir, 0, &["predict", "run", "--out", "same", "--quiet"]);
+    for (row, y) in [Some(0.5), Some(5.0), None, Some(3.2f64)].into_iter().enumerate() {
+        // The weight of the upper cluster, by the ratio of two normal densities.
+        let upper = y.map_or(0.5, |y| 1.0 / (1.0 + (-(6.0 * y - 18.0)).exp()));
+        let (mean, sd) = (6.0 * upper, (36.0 * upper * (1.0 - upper) + 1.0).sqrt());
+        for place in ["run", "run/predict", "same"] {
+            let t = table(&dir, &format!("{place}/predictive.parquet"));
+            assert!((real(&t, "mean")[row] - mean).abs() < 5.0 * sd / 2000f64.sqrt(), "{place} {row}");
+            assert!((real(&t, "sd")[row] - sd).abs() < 0.15, "{place} {row}");
+            let rows = table(&dir, &format!("{place}/rows_d.parquet"));
+            let names = texts(&rows, "name");
+            let at = |name: &str| (0..rows.n_rows).filter(|&k| names[k] == name).nth(row).unwrap();
+            assert!((real(&rows, "mean")[at("P(z=hi)")] - upper).abs() < 0.01, "{names:?}");
+            assert!((real(&rows, "mean")[at("z")] - 1.0 - upper).abs() < 0.06, "{place} {row}");
+        }
+    }
+}
+
+/// `t[i=1]` was the first row of the new table.
+#[test]
+fn the_first_row_is_that_of_the_fit() {
+    let spec = "model: since
+data: {d: {file: d.csv, rows: i}}
+latent:
+  a: normal(0, 0.001)
+let:
+  since: a + t - t[i=1]
+  other: a + t - t[i=3]
+observe:
+  y: normal(since, 1)
+";
+    let dir = folder(
+        "since",
+        &[("m.yaml", spec), ("d.csv", "t,y\n10,0\n11,1\n13,3\n"), ("new.csv", "t\n20\n21\n25\n")],
+    );
+    ends(&dir, 0, &["m.yaml", "--out", "run", "--quiet"]);
+    ends(&dir, 0, &["predict", "run", "--data", "new.csv", "--quiet"]);
+    let t = table(&dir, "run/predict/rows_d.parquet");
+    for (mean, expected) in real(&t, "mean").iter().zip([10.0, 11.0, 15.0, 7.0, 8.0, 12.0]) {
+        assert!((mean - expected).abs() < 0.01, "{mean} {expected}");
+    }
+    let said = ends(&dir, 2, &["predict", "run", "--data", "now.csv"]);
+    let expected = "error: --data now.csv: there is no file now.csv\n  help: did you mean `new.csv`?\n";
+    assert_eq!(said, expected);
+    let said = ends(&dir, 2, &["predict", "run", "--data", "d=other/place.csv"]);
+    assert!(said.contains("paths of the command line are relative to the working folder"), "{said}");
+}
+
+/// `01001` and `1001` were one level, and no level of a table with a text among its keys.
+#[test]
+fn codes_with_zeros_before_them_are_labels_as_written() {
+    let spec = "model: codes
+data:
+  d: {file: d.csv, rows: i}
+  c: {file: c.csv, key: county, missing: {inc: impute}}
+latent:
+  a[county]: normal(size, 1)
+observe:
+  y: normal(a[county] + inc[county], 1)
+  inc: normal(0, 1)
+";
+    let rows = "county,y\n01001,1\n01003,2\n1001,30\n";
+    let keys = "county,size,inc\n01001,1,\n01003,2,0\n1001,3,0.5\nTOT,4,\n";
+    for keys in [keys, &keys.replace("TOT", "99999")] {
+        let dir = folder("codes", &[("m.yaml", spec), ("d.csv", rows), ("c.csv", keys)]);
+        ends(&dir, 0, &["m.yaml", "--out", "run", "--quiet"]);
+        let names = texts(&table(&dir, "run/summary.parquet"), "name");
+        let last = if keys.contains("TOT") { "TOT" } else { "99999" };
+        for name in ["a[01001]".to_string(), "a[1001]".into(), "inc[01001]".into(), format!("inc[{last}]")] {
+            assert!(names.contains(&name), "{name} {names:?}");
+        }
+        // They are numbers where numbers are wanted, and stay as they are in a simulated table.
+        ends(&dir, 0, &["simulate", "m.yaml", "--out", "s"]);
+        let written = fs::read_to_string(dir.path().join("s/d.csv")).unwrap();
+        assert!(written.contains("\n01001,"), "{written}");
+        ends(&dir, 0, &["check", "s/m.yaml"]);
+    }
+}

@@ -113,3 +113,149 @@ fn simulate_says_what_it_cannot_draw() {
         assert!(said.contains(says), "{said}");
     }
 }
+
+/// Drawn values beside old bounds were taken for bounds themselves: the fit was biased, its verdict ok.
+#[test]
+fn a_censored_model_finds_again_what_it_made() {
+    let spec = "model: bounds # of a name
+data: {t: {file: t.csv, rows: i}}
+latent:
+  m: normal(0, 5)
+  s: half_normal(5)
+observe:
+  y: 'censored(normal(m, s), LAW)'
+";
+    let rows: String = (0..200).map(|i| format!("{},{}\n", (i % 7) as f64 / 3.0, i % 2)).collect();
+    for right in ["right = c", "right = y >= 1.2", "interval = [y - 0.1 * c, y + c]"] {
+        let files = [("m.yaml", &*spec.replace("LAW", right)), ("t.csv", &format!("y,c\n{rows}"))];
+        let dir = folder("bounds", &files);
+        let said = ends(&dir, 0, &["simulate", "m.yaml", "--out", "s", "--at", "m=2", "--at", "s=1"]);
+        assert!(said.contains("`y` is drawn uncensored") && said.contains("without `censored`"), "{said}");
+        let written = fs::read_to_string(dir.path().join("s/m.yaml")).unwrap();
+        assert!(written.contains("y: \"normal(m, s)\""), "{written}");
+        ends(&dir, 0, &["s/m.yaml", "--out", "run", "--quiet"]);
+        let t = table(&dir, "run/summary.parquet");
+        let (mean, names) = (real(&t, "mean"), texts(&t, "name"));
+        assert_eq!(names, ["m", "s"]);
+        assert!((mean[0] - 2.0).abs() < 0.3 && (mean[1] - 1.0).abs() < 0.2, "{mean:?}");
+    }
+}
+
+/// A rare level that no row was drawn at was lost to the fit, and with it a parameter.
+#[test]
+fn levels_that_were_not_drawn_stay_levels() {
+    let spec = "model: rare
+data: {t: {file: t.csv, rows: i}}
+latent:
+  b[cat]: normal(0, 100)
+observe:
+  cat: categorical(logit=b, over=cat)
+";
+    let dir = folder("rare", &[("m.yaml", spec), ("t.csv", "cat\nz\na\na\nb c\n")]);
+    let args = ["--out", "s", "--at", "b[a]=90", "--at", "b=-90"];
+    ends(&dir, 0, &[&["simulate", "m.yaml"], &args[..]].concat());
+    assert_eq!(texts(&table(&dir, "s/t.csv"), "cat"), ["a"; 4]);
+    ends(&dir, 0, &["check", "s/m.yaml"]);
+    let said =
+        ends(&dir, 0, &["simulate", "s/m.yaml", "--out", "again", "--at", "b[b c]=90", "--at", "b=-90"]);
+    assert_eq!(texts(&table(&dir, "again/t.csv"), "cat"), ["b c"; 4], "{said}");
+}
+
+/// Trials that are counted from the outcomes: the totals of the data stay.
+#[test]
+fn trials_keep_their_totals() {
+    let spec = "model: games
+data: {t: {file: t.csv, rows: i, stack: {week: {columns: [bus, car, walk], dim: mode}}}}
+latent:
+  p: uniform(0, 1)
+  b[mode]: normal(0, 1)
+observe:
+  won: binomial(won + lost, p)
+  week: multinomial(bus + car + walk, logit=b, over=mode)
+";
+    let rows: String = (0..60).map(|i| format!("{},{},{},{},{}\n", i % 5, i % 7, i % 3, i % 4, 9)).collect();
+    let files = [("m.yaml", spec), ("t.csv", &*format!("won,lost,bus,car,walk\n{rows}"))];
+    let dir = folder("trials", &files);
+    assert!(!ends(&dir, 0, &["check", "m.yaml"]).contains("cannot be drawn"));
+    ends(&dir, 0, &["simulate", "m.yaml", "--out", "s", "--at", "p=0.9"]);
+    let (old, new) = (table(&dir, "t.csv"), table(&dir, "s/t.csv"));
+    assert_eq!(old.columns.iter().map(|c| c.kind()).collect::<Vec<_>>(), ["integer"; 5]);
+    let total = |t: &tables::Table, names: &[&str]| -> Vec<f64> {
+        (0..60).map(|r| names.iter().map(|n| real(t, n)[r]).sum()).collect()
+    };
+    for names in [&["won", "lost"][..], &["bus", "car", "walk"]] {
+        assert_eq!(total(&old, names), total(&new, names));
+    }
+    assert_ne!(real(&old, "car"), real(&new, "car"));
+    let share = real(&new, "won").iter().sum::<f64>() / total(&new, &["won", "lost"]).iter().sum::<f64>();
+    assert!((share - 0.9).abs() < 0.1, "{share}");
+
+    // What other outcomes there would be is not known.
+    fs::write(dir.path().join("m.yaml"), spec.replace("won + lost", "won + 2 * lost")).unwrap();
+    let said = ends(&dir, 2, &["simulate", "m.yaml"]);
+    assert!(said.contains("m.yaml:7:8: the trials of `won` are made of its own values"), "{said}");
+    let said = ends(&dir, 0, &["check", "m.yaml"]);
+    assert!(said.contains("note: data sets cannot be drawn: m.yaml:7:8: the trials"), "{said}");
+}
+
+/// Values outside their supports were moved into them, or blamed on what reads them.
+#[test]
+fn a_value_that_cannot_be_is_refused_by_name() {
+    let spec = "model: given
+data: {t: {file: t.csv, rows: i}}
+dims: {k: 3}
+latent:
+  w[k]: dirichlet(1)
+  mu[k]: ordered(normal(0, 1))
+  L[k, k']: lkj_cholesky(1)
+  a: uniform(0, 1)
+  b: truncated(normal(0, 1), lower=a)
+  h: flat(lower=0, upper=1 - a)
+observe:
+  y: normal(w[k=1] + mu[k=2] + L[k=2,k'=1] + b + h, 1)
+";
+    let dir = folder("given", &[("m.yaml", spec), ("t.csv", "y\n1\n2\n")]);
+    let cases = [
+        ("w[1]=0.5", "`w` needs all its elements given, or none: it must be positive numbers that sum to 1"),
+        ("w=0.5", "`w` cannot have the values given: it must be positive numbers that sum to 1"),
+        ("mu=1", "`mu` cannot have the values given: it must be numbers in ascending order"),
+        ("L=0.5", "`L` cannot have the values given: it must be the Cholesky factor of a correlation matrix"),
+        ("b=-0.5", "`b` cannot be -0.5: it lies outside its bounds"),
+        ("a=2", "`a` cannot be 2: it must be"),
+    ];
+    for (at, says) in cases {
+        let said = ends(&dir, 2, &["simulate", "m.yaml", "--at", "h=0.1", "--at", at]);
+        assert!(said.contains(says), "{at}: {said}");
+    }
+    let said = ends(&dir, 2, &["simulate", "m.yaml", "--at", "h=0", "--at", "a=0.5", "--at", "a=0.6"]);
+    assert!(said.contains("`a` is given twice"), "{said}");
+    let said = ends(&dir, 2, &["simulate", "m.yaml"]);
+    assert!(
+        said.contains("m.yaml:10:6: `h` cannot be drawn: flat between bounds is not normalised"),
+        "{said}"
+    );
+    let whole: Vec<&str> =
+        "h=0.1 w[1]=0.2 w[2]=0.3 w[3]=0.5 mu[1]=-1 mu[2]=0 mu[3]=4 a=0.3 b=0.4".split(' ').collect();
+    let whole: Vec<&str> = whole.into_iter().flat_map(|at| ["--at", at]).collect();
+    ends(&dir, 0, &[&["simulate", "m.yaml"], &whole[..]].concat());
+    let truth = table(&dir, "simulated/given/truth.parquet");
+    let (names, values) = (texts(&truth, "name"), real(&truth, "value"));
+    for (name, value) in [("w[2]", 0.3), ("mu[3]", 4.0), ("b", 0.4)] {
+        let k = names.iter().position(|n| n == name).unwrap();
+        assert!((values[k] - value).abs() < 1e-12, "{name}: {}", values[k]);
+    }
+
+    let header = "\"w[1]\",\"w[2]\",\"w[3]\",a,b\n";
+    let small = "model: small\ndims: {k: 3}\nlatent:\n  w[k]: dirichlet(1)\n  a: uniform(0, 1)\n  b: truncated(normal(0, 1), lower=a)\n";
+    fs::write(dir.path().join("small.yaml"), small).unwrap();
+    for (row, says) in [
+        ("0.5,0.5,0.5,0.5,1", Some("`w` in row 1 (line 2) must be positive numbers that sum to 1")),
+        ("0.2,0.3,0.5,0.5,0.1", Some("`b` is 0.1")),
+        ("0.333333,0.333333,0.333333,0.5,1", None),
+    ] {
+        fs::write(dir.path().join("at.csv"), format!("{header}{row}\n")).unwrap();
+        let code = if says.is_some() { 2 } else { 0 };
+        let said = ends(&dir, code, &["logdensity", "small.yaml", "--at", "at.csv"]);
+        assert!(said.contains(says.unwrap_or("row,log_joint")), "{row}: {said}");
+    }
+}

@@ -132,7 +132,7 @@ impl Graph {
                 }
                 self.emit(Op::Binary(op), &[a.min(b), a.max(b)])
             }
-            Binary::Lt | Binary::Le => self.emit(Op::Binary(op), &[a, b]),
+            Binary::Log1pGap | Binary::Lt | Binary::Le => self.emit(Op::Binary(op), &[a, b]),
         }
     }
 

@@ -71,6 +71,8 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
         }
         Unary::Lgamma => g.unary(Unary::Digamma, x),
         Unary::Digamma => g.unary(Unary::Trigamma, x),
+        Unary::LgammaRest => g.unary(Unary::DigammaRest, x),
+        Unary::DigammaRest => g.unary(Unary::TrigammaRest, x),
         Unary::Atan => {
             let s = g.square(x);
             let s = g.add_const(s, 1.0);
@@ -93,11 +95,21 @@ pub(crate) fn unary(g: &mut Graph, op: Unary, x: NodeId, y: NodeId) -> Result<Op
             let quotient = g.select(at_zero, half, quotient);
             g.sub(quotient, less)
         }
-        Unary::Trigamma => {
+        Unary::Trigamma | Unary::TrigammaRest => {
             let op = Op::Unary(op).name().to_string();
             return Err(AdError::NoRule { op, origin: g.node(x).origin });
         }
     }))
+}
+
+/// d/dn and d/da of ln(1 + n/a) - n/(a + n): q/(a + n) and -q^2/a, q = n/(a + n). No square of 1/a, so that
+/// neither a tiny nor a huge a is lost.
+pub(crate) fn log1p_gap(g: &mut Graph, n: NodeId, a: NodeId) -> (NodeId, NodeId) {
+    let sum = g.add(a, n);
+    let q = g.div(n, sum);
+    let square = g.square(q);
+    let by_a = g.div(square, a);
+    (g.div(q, sum), g.neg(by_a))
 }
 
 /// The arguments a node depends on in steps: its derivative with respect to them is zero almost

@@ -158,6 +158,12 @@ pub enum Unary {
     Lgamma,
     Digamma,
     Trigamma,
+    /// ln Gamma(x) - (x - 1/2) ln x + x - ln(2 pi)/2: what differences of lgamma leave of it.
+    LgammaRest,
+    /// digamma(x) - ln x + 1/(2x), the derivative of the one above.
+    DigammaRest,
+    /// trigamma(x) - 1/x - 1/(2x^2), the derivative of the one above.
+    TrigammaRest,
     Atan,
     /// ln(e^-x I0(x)) for x >= 0, I0 the modified Bessel function.
     LogBesselI0e,
@@ -180,6 +186,8 @@ pub enum Binary {
     Pow,
     Max,
     Min,
+    /// `(n, a)`: ln(1 + n/a) - n/(a + n) for n >= 0, a > 0.
+    Log1pGap,
     /// Comparisons give 0 or 1; derivative zero.
     Lt,
     Le,

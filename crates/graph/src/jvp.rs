@@ -204,6 +204,12 @@ fn binary(g: &mut Graph, op: Binary, n: NodeId, args: &[NodeId], ts: &[Option<No
             let takes_a = g.binary(Binary::Le, low, high);
             Some(g.select(takes_a, ts[0].unwrap_or(zero), ts[1].unwrap_or(zero)))
         }
+        Binary::Log1pGap => {
+            let (by_n, by_a) = derivative::log1p_gap(g, a, b);
+            let x = ts[0].map(|t| g.mul(t, by_n));
+            let y = ts[1].map(|t| g.mul(t, by_a));
+            add(g, x, y)
+        }
         Binary::Lt | Binary::Le | Binary::Eq => None,
     }
 }

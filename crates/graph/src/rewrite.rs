@@ -30,6 +30,9 @@ pub fn fold_unary(op: Unary, x: f64) -> Option<f64> {
         | Unary::Lgamma
         | Unary::Digamma
         | Unary::Trigamma
+        | Unary::LgammaRest
+        | Unary::DigammaRest
+        | Unary::TrigammaRest
         | Unary::LogBesselI0e
         | Unary::BesselGap => return None,
     })
@@ -58,6 +61,7 @@ pub fn fold_binary(op: Binary, x: f64, y: f64) -> f64 {
                 y
             }
         }
+        Binary::Log1pGap => numerics::special::log1p_gap(x, y),
         Binary::Lt => f64::from(x < y),
         Binary::Le => f64::from(x <= y),
         Binary::Eq => f64::from(x == y),

@@ -294,6 +294,11 @@ impl Sweep<'_> {
                 let takes_a = self.g.binary(Binary::Le, low, high);
                 (Some(self.g.select(takes_a, ct, zero)), Some(self.g.select(takes_a, zero, ct)))
             }
+            Binary::Log1pGap => {
+                let (by_n, by_a) = derivative::log1p_gap(self.g, a, b);
+                let for_a = self.wants(a).then(|| self.g.mul(ct, by_n));
+                (for_a, self.wants(b).then(|| self.g.mul(ct, by_a)))
+            }
             Binary::Lt | Binary::Le | Binary::Eq => (None, None),
         };
         for (x, c) in [(a, for_a), (b, for_b)] {

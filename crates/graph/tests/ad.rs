@@ -15,7 +15,7 @@ use graph::{jvp, vjp};
 /// The small examples, and the large ones at one draw.
 fn examples() -> Vec<Small> {
     // These are refused: see `what_has_no_rule_is_refused_by_name`.
-    let refused = ["unary Trigamma", "concat of rows"];
+    let refused = ["unary Trigamma", "unary TrigammaRest", "concat of rows"];
     let large = op_examples().into_iter().filter(|e| !refused.contains(&e.name.as_str())).map(|e| {
         let mut bindings = e.bindings.clone();
         for x in lane_inputs(&e.graph) {
@@ -29,7 +29,11 @@ fn examples() -> Vec<Small> {
         }
         let order = match e.smooth {
             // Near the poles of lgamma differences are poor.
-            true if ["unary Digamma", "unary of negative numbers"].contains(&e.name.as_str()) => Order::Once,
+            true if ["unary Digamma", "unary DigammaRest", "unary of negative numbers"]
+                .contains(&e.name.as_str()) =>
+            {
+                Order::Once
+            }
             true => Order::Twice,
             false => Order::Declared,
         };
@@ -331,11 +335,16 @@ fn ties_share_the_derivative_of_a_reduction() {
 fn what_has_no_rule_is_refused_by_name() {
     let mut m = Make::new(1);
     let x = m.lane("x", &[], 1.0, 2.0);
-    let y = m.push(Op::Unary(Unary::Trigamma), &[x]);
-    let refused = vjp::value_and_grad(&m.g, y, &[x], &[]).map(|_| ()).unwrap_err();
-    assert_eq!(refused.to_string(), "trigamma has no derivative rule");
-    let refused = jvp::jvp(&mut m.g, &[(x, x)], &[y]).unwrap_err();
-    assert_eq!(refused.to_string(), "trigamma has no derivative rule");
+    for (op, message) in [
+        (Unary::Trigamma, "trigamma has no derivative rule"),
+        (Unary::TrigammaRest, "trigamma_rest has no derivative rule"),
+    ] {
+        let y = m.push(Op::Unary(op), &[x]);
+        let refused = vjp::value_and_grad(&m.g, y, &[x], &[]).map(|_| ()).unwrap_err();
+        assert_eq!(refused.to_string(), message);
+        let refused = jvp::jvp(&mut m.g, &[(x, x)], &[y]).unwrap_err();
+        assert_eq!(refused.to_string(), message);
+    }
 
     // By two shapes.
     let mut m = Make::new(1);
@@ -418,7 +427,8 @@ fn elementwise_ops_without_derivative_are_steps() {
     let c = g.constant(0.5);
     let unary = UNARY.iter().map(|&(op, _)| (Op::Unary(op), vec![x]));
     let binary = BINARY.iter().map(|&(op, _)| (Op::Binary(op), vec![x, c]));
-    for (op, args) in unary.chain(binary).filter(|(op, _)| *op != Op::Unary(Unary::Trigamma)) {
+    let ruled = |op: &Op| !matches!(op, Op::Unary(Unary::Trigamma | Unary::TrigammaRest));
+    for (op, args) in unary.chain(binary).filter(|(op, _)| ruled(op)) {
         let n = g.push(op.clone(), &args).unwrap();
         let one = g.constant(1.0);
         let tangent = jvp::jvp(&mut g, &[(x, one)], &[n]).unwrap()[0];

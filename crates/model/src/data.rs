@@ -23,21 +23,6 @@ impl Cells {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The numbers that texts are which are whole ones, one with zeros before it, as codes and some months are.
-    /// They are labels as written, and numbers too.
-    pub fn padded_numbers(&self, nulls: &[usize]) -> Option<Vec<i64>> {
-        let Cells::Text(cells) = self else { return None };
-        let is_null = |r: usize| nulls.binary_search(&r).is_ok();
-        let mut is_padded = false;
-        let numbers = cells.iter().enumerate().map(|(r, s)| {
-            let s = if is_null(r) { "0" } else { s.trim() };
-            is_padded |= s.len() > 1 && s.starts_with('0');
-            s.parse().ok().filter(|_| s.bytes().all(|b| b.is_ascii_digit()))
-        });
-        let numbers: Option<Vec<i64>> = numbers.collect();
-        numbers.filter(|_| is_padded)
-    }
-
     /// What a person would call it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -56,6 +41,22 @@ pub struct Column {
     pub cells: Cells,
     /// Zero-based rows without a value, ascending.
     pub nulls: Vec<usize>,
+    /// Whole numbers as they are written, where that tells more of them as labels: `01001`.
+    pub written: Option<Vec<String>>,
+}
+
+impl Column {
+    /// Texts, whole numbers and truth values as labels; `None` for reals.
+    pub fn labels(&self) -> Option<Vec<String>> {
+        match &self.cells {
+            Cells::Text(v) => Some(v.clone()),
+            Cells::Integer(v) => {
+                Some(self.written.clone().unwrap_or_else(|| v.iter().map(i64::to_string).collect()))
+            }
+            Cells::Bool(v) => Some(v.iter().map(bool::to_string).collect()),
+            Cells::Real(_) => None,
+        }
+    }
 }
 
 /// A whole table, in memory.

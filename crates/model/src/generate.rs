@@ -327,4 +327,6 @@ pub struct Rows {
     pub columns: Vec<String>,
     /// By column (position).
     pub carriers: Vec<(usize, Carrier)>,
+    /// Where the rows are in order: of each the one before it, in its series.
+    pub before: Option<Vec<Option<u32>>>,
 }

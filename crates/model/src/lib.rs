@@ -7,6 +7,7 @@
 
 pub mod data;
 pub mod generate;
+mod numbers;
 pub mod support;
 pub mod target;
 
@@ -15,5 +16,6 @@ pub use generate::{
     Back, Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Noise, NoiseLaw,
     Observed, Recipe, Role, Rows, Sampler, Stands, State, Uniforms, Variable,
 };
-pub use support::{Bijector, Support};
-pub use target::{Named, Site, Target, element_names};
+pub use numbers::rounded;
+pub use support::{Bijector, Support, is_kept};
+pub use target::{Likelihood, Named, Site, Target, Terms, Whole, element_names};

@@ -54,9 +54,20 @@ impl Support {
         }
     }
 
+    /// Is each element a value by itself?
+    pub fn is_elementwise(self) -> bool {
+        matches!(self, Support::Interval { .. } | Support::Integers { .. })
+    }
+
     pub fn is_discrete(self) -> bool {
         matches!(self, Support::Integers { .. })
     }
+}
+
+/// Is `x` a value of its support, if the bijector takes its coordinate to `y`? It is moved otherwise, or NaN.
+/// Numbers that were written with six digits pass.
+pub fn is_kept(x: f64, y: f64) -> bool {
+    (x - y).abs() <= 1e-5 * x.abs().max(1.0)
 }
 
 impl fmt::Display for Support {

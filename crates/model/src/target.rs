@@ -75,6 +75,56 @@ pub fn element_names(name: &str, labels: &[String]) -> Vec<String> {
     labels.iter().map(|l| if l.is_empty() { name.to_string() } else { format!("{name}[{l}]") }).collect()
 }
 
+/// What an observed variable says of the latents, value by value.
+#[derive(Clone, Debug)]
+pub struct Likelihood {
+    /// The variable: its position in [`Target::variables`].
+    pub variable: usize,
+    pub terms: Terms,
+}
+
+/// The factors that a likelihood falls into, given the latents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Terms {
+    /// ln p of each, over dimensions of the variable, in memory order; it does not count where the value is
+    /// masked. Beside those of an event, a term lacks the dimensions of the values that share a discrete
+    /// latent which is summed out.
+    Each {
+        log_prob: NodeId,
+        /// A discrete latent is summed out of it.
+        summed: bool,
+    },
+    /// There is one term for everything.
+    Whole(Whole),
+}
+
+/// Why values have no terms of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Whole {
+    /// The states of a series are summed out: each value depends on those before it.
+    Series,
+    /// A law of all rows together.
+    Rows,
+    /// All share a discrete latent that is summed out.
+    Latent,
+    /// Other variables share the discrete latents that are summed out.
+    Shared,
+}
+
+impl Whole {
+    /// In a sentence: `the law is of all rows together`.
+    pub fn why(self) -> &'static str {
+        match self {
+            Whole::Series => {
+                "the states of its series are summed out, so its rows have no terms of their own"
+            }
+            Whole::Rows => "its law is of all rows together",
+            Whole::Latent => "all its rows share a discrete latent, which is summed out",
+            Whole::Shared => "it shares a discrete latent, which is summed out, with other likelihoods",
+        }
+    }
+}
+
 /// What the engine fits: everything on one graph, with the data it is bound to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -91,8 +141,8 @@ pub struct Target {
     pub sites: Vec<Site>,
     /// Quantities to report, sites' values first.
     pub generate: Vec<Named>,
-    /// Per-row log likelihood of each observed column.
-    pub log_lik: Vec<Named>,
+    /// Of each observed variable.
+    pub likelihoods: Vec<Likelihood>,
     /// Every random variable, latents before what is observed, otherwise in the order of the file.
     pub variables: Vec<Generated>,
     /// Discrete latents in the order in which they are drawn back.

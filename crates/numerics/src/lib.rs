@@ -37,6 +37,7 @@
 //! | [`special`] | the same for one number |
 //! | [`incomplete`] | incomplete gamma and beta integrals, and derivatives of draws by shapes |
 //! | [`random`] | keyed, counter-based streams |
+//! | [`psis`] | Pareto-smoothed importance weights |
 //! | [`reduce`] | sums, products and log-sum-exp in a fixed order |
 //!
 //! It knows nothing of graphs, gradients, densities or models: what a number means is its caller's
@@ -46,6 +47,7 @@
 pub mod incomplete;
 pub mod lanes;
 pub mod math;
+pub mod psis;
 pub mod random;
 pub mod reduce;
 pub mod simd;

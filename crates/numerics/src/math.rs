@@ -23,6 +23,7 @@ mod ln;
 mod logistic;
 mod ops;
 mod pow;
+mod rest;
 mod slices;
 mod trig;
 
@@ -34,6 +35,7 @@ pub use ln::{ln, log1p};
 pub use logistic::{sigmoid, softplus, softplus_sigmoid, tanh};
 pub use ops::*;
 pub use pow::pow;
+pub use rest::{digamma_rest, lgamma_rest, log1p_gap, trigamma_rest};
 pub use slices::*;
 pub use trig::{atan, cos, sin, sin_cos};
 

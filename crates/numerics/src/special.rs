@@ -17,12 +17,17 @@ macro_rules! scalars {
 
 scalars! {
     exp expm1 ln log1p tanh sigmoid softplus sin cos erf erfc erfcx ndtr log_ndtr ndtri lgamma
-    digamma trigamma atan log_bessel_i0e bessel_gap
+    digamma trigamma lgamma_rest digamma_rest trigamma_rest atan log_bessel_i0e bessel_gap
 }
 
 /// See [`math::pow`].
 pub fn pow(x: f64, y: f64) -> f64 {
     math::pow(Baseline::splat(x), Baseline::splat(y)).to_array()[0]
+}
+
+/// See [`math::log1p_gap`].
+pub fn log1p_gap(n: f64, a: f64) -> f64 {
+    math::log1p_gap(Baseline::splat(n), Baseline::splat(a)).to_array()[0]
 }
 
 /// (ln Q(x), hazard): see [`math::ln_q_hazard`].

@@ -10,6 +10,7 @@ use numerics::simd::Isa;
 use std::path::PathBuf;
 
 type Slice1 = fn(Isa, &[f64], &mut [f64]);
+type Slice2 = fn(Isa, &[f64], &[f64], &mut [f64]);
 
 /// (reference, function, stated error in ulp).
 const FUNCTIONS: &[(&str, Slice1, f64)] = &[
@@ -33,6 +34,9 @@ const FUNCTIONS: &[(&str, Slice1, f64)] = &[
     ("digamma", digamma_slice, 6.0),
     ("trigamma", trigamma_slice, 4.0),
     ("trigamma_negative", trigamma_slice, 6.0),
+    ("lgamma_rest", lgamma_rest_slice, 40.0),
+    ("digamma_rest", digamma_rest_slice, 24.0),
+    ("trigamma_rest", trigamma_rest_slice, 8.0),
     ("atan", atan_slice, 2.0),
     ("log_bessel_i0e", log_bessel_i0e_slice, 8.0),
     ("bessel_gap", bessel_gap_slice, 40.0),
@@ -117,14 +121,34 @@ fn stated_absolute_errors_hold_between_the_poles() {
     audit(ABSOLUTE, 1.0);
 }
 
+/// Functions of two arguments.
+const PAIRS: &[(&str, Slice2, f64)] = &[("pow", pow_slice, 1.1), ("log1p_gap", log1p_gap_slice, 20.0)];
+
 #[test]
-fn pow_holds_its_stated_error() {
-    let [x, y, hi, lo] = reference::<4>("pow");
-    let mut got = vec![0.0; x.len()];
-    for isa in isas() {
-        pow_slice(isa, &x, &y, &mut got);
-        let (error, at) = worst(&got, &hi, &lo, |i| ulp(hi[i]));
-        println!("pow {isa}: {error:.3} ulp at {:e}^{:e}", x[at], y[at]);
-        assert!(error <= 1.1, "{isa} {:e}^{:e}: {:e}, not {:e}", x[at], y[at], got[at], hi[at]);
+fn functions_of_two_arguments_hold_their_stated_errors() {
+    for &(name, f, stated) in PAIRS {
+        let [x, y, hi, lo] = reference::<4>(name);
+        let mut got = vec![0.0; x.len()];
+        for isa in isas() {
+            f(isa, &x, &y, &mut got);
+            let (error, at) = worst(&got, &hi, &lo, |i| ulp(hi[i]));
+            let (x, y) = (x[at], y[at]);
+            println!("{name:18} {isa:9} {error:7.3} ulp (stated {stated}) at ({x:e}, {y:e})");
+            assert!(error <= stated, "{isa} {name}({x:e}, {y:e}): {:e}, not {:e}", got[at], hi[at]);
+        }
+    }
+}
+
+/// The rests have their digits from 1 on, where no recurrence is in the way.
+#[test]
+fn rests_are_to_the_last_places_from_one_on() {
+    for (name, f) in [("lgamma_rest", lgamma_rest_slice as Slice1), ("digamma_rest", digamma_rest_slice)] {
+        let [x, hi, lo] = reference::<3>(name);
+        let mut got = vec![0.0; x.len()];
+        for isa in isas() {
+            f(isa, &x, &mut got);
+            let (error, at) = worst(&got, &hi, &lo, |i| if x[i] < 1.0 { f64::INFINITY } else { ulp(hi[i]) });
+            assert!(error <= 3.0, "{isa} {name}({:e}): {error} ulp", x[at]);
+        }
     }
 }

@@ -223,6 +223,61 @@ fn gamma_family() {
 }
 
 #[test]
+fn rests_of_the_gamma_family() {
+    check(
+        "lgamma_rest",
+        lgamma_rest_slice,
+        &[
+            (0.0, INF),
+            (-0.0, INF),
+            (INF, 0.0),
+            (-1.0, NAN),
+            (-SUB, NAN),
+            (-INF, NAN),
+            (SUB, 371.30109742748596),
+        ],
+    );
+    check(
+        "digamma_rest",
+        digamma_rest_slice,
+        &[(0.0, -INF), (-0.0, -INF), (INF, -0.0), (-1.0, NAN), (-INF, NAN), (SUB, -INF), (1e200, -0.0)],
+    );
+    check(
+        "trigamma_rest",
+        trigamma_rest_slice,
+        &[(0.0, INF), (-0.0, INF), (INF, 0.0), (-1.0, NAN), (-INF, NAN), (SUB, INF), (1e200, 0.0)],
+    );
+}
+
+#[test]
+fn the_gap_of_log1p_at_its_edges() {
+    let cases = [
+        (0.0, 3.0, 0.0),
+        (0.0, INF, 0.0),
+        (7.0, INF, 0.0),
+        (7.0, 0.0, INF),
+        (0.0, 0.0, NAN),
+        (1.0, -3.0, NAN),
+        (-2.0, 1.0, NAN),
+        (NAN, 1.0, NAN),
+        (1.0, NAN, NAN),
+        (1e300, 1e-20, 736.8272297580946 - 1.0),
+        (1e10, SUB, 767.4659228513217 - 1.0),
+        (1e-200, 1e200, 0.0),
+        (1e200, 1e-100, 690.7755278982137 - 1.0),
+    ];
+    for isa in isas() {
+        for (n, a, want) in cases {
+            let mut got = [1.0];
+            log1p_gap_slice(isa, &[n], &[a], &mut got);
+            let near = (got[0] - want).abs() <= 4e-16 * want.abs();
+            assert!(near || same(got[0], want), "{isa} log1p_gap({n:e}, {a:e}) = {:e}, not {want:e}", got[0]);
+            assert!(same(special::log1p_gap(n, a), got[0]) || isa != Isa::Baseline);
+        }
+    }
+}
+
+#[test]
 fn arctangents() {
     check(
         "atan",
@@ -327,6 +382,9 @@ const SINGLES: &[(&str, Slice1, Scalar)] = &[
     ("lgamma", lgamma_slice, special::lgamma),
     ("digamma", digamma_slice, special::digamma),
     ("trigamma", trigamma_slice, special::trigamma),
+    ("lgamma_rest", lgamma_rest_slice, special::lgamma_rest),
+    ("digamma_rest", digamma_rest_slice, special::digamma_rest),
+    ("trigamma_rest", trigamma_rest_slice, special::trigamma_rest),
     ("atan", atan_slice, special::atan),
     ("log_bessel_i0e", log_bessel_i0e_slice, special::log_bessel_i0e),
     ("bessel_gap", bessel_gap_slice, special::bessel_gap),

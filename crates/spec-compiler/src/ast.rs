@@ -190,6 +190,11 @@ pub struct Inference {
     pub method: Option<Spanned<Method>>,
     pub family: Option<Spanned<Family>>,
     pub gradient: Option<Spanned<Gradient>>,
+    pub optimizer: Option<Spanned<Optimizer>>,
+    pub covariance: Option<Spanned<Covariance>>,
+    /// Descents of `pathfinder`, at least one.
+    pub paths: Option<Spanned<u64>>,
+    pub noise: Option<Spanned<DrawNoise>>,
     /// Monte-Carlo draws a step, at least one.
     pub draws: Option<Spanned<u64>>,
     /// At least one.
@@ -269,8 +274,33 @@ choice! {
 
 choice! {
     /// `inference: {method: ...}`
-    Method in "method" { "auto" => Auto, "vi" => Vi, "nuts" => Nuts }
-    later ["laplace", "pathfinder", "map"]
+    Method in "method" {
+        "auto" => Auto,
+        "vi" => Vi,
+        "laplace" => Laplace,
+        "pathfinder" => Pathfinder,
+        "nuts" => Nuts,
+        "map" => Map,
+    } later []
+}
+
+choice! {
+    /// `inference: {optimizer: ...}`
+    Optimizer in "optimizer" {
+        "adam" => Adam,
+        "batch_and_match" => BatchAndMatch,
+        "natural_gradient" => NaturalGradient,
+        "fixed_draws" => FixedDraws,
+        "newton_cg" => NewtonCg,
+    } later []
+}
+
+choice! {
+    /// `inference: {covariance: ...}`
+    Covariance in "covariance" {
+        "family" => Family,
+        "linear_response" => LinearResponse,
+    } later []
 }
 
 choice! {
@@ -288,7 +318,18 @@ choice! {
     Gradient in "gradient" {
         "reparameterized" => Reparameterized,
         "sticking_the_landing" => StickingTheLanding,
-    } later ["doubly_reparameterized", "score_function", "closed_form", "pathwise"]
+        "doubly_reparameterized" => DoublyReparameterized,
+        "score_function" => ScoreFunction,
+    } later ["closed_form", "pathwise"]
+}
+
+choice! {
+    /// `inference: {noise: ...}`
+    DrawNoise in "noise" {
+        "independent" => Independent,
+        "antithetic" => Antithetic,
+        "sobol" => Sobol,
+    } later []
 }
 
 /// `inference: {family: ...}`
@@ -298,4 +339,9 @@ pub enum Family {
     FullRank,
     /// With its rank, at least one.
     LowRank(u64),
+    Structured,
+    /// With the number of its components, at least one.
+    Mixture(u64),
+    /// With the number of its layers, at least one.
+    Flow(u64),
 }

@@ -177,9 +177,16 @@ fn inference(out: &mut Lines, inference: &Inference) -> fmt::Result {
         Family::MeanField => "mean_field".to_string(),
         Family::FullRank => "full_rank".to_string(),
         Family::LowRank(rank) => format!("low_rank({rank})"),
+        Family::Structured => "structured".to_string(),
+        Family::Mixture(components) => format!("mixture({components})"),
+        Family::Flow(layers) => format!("flow({layers})"),
     });
     words.add("family", family);
     words.add("gradient", inference.gradient.as_ref().map(|g| g.value.word()));
+    words.add("optimizer", inference.optimizer.as_ref().map(|o| o.value.word()));
+    words.add("covariance", inference.covariance.as_ref().map(|c| c.value.word()));
+    words.add("paths", inference.paths.as_ref().map(|n| n.value));
+    words.add("noise", inference.noise.as_ref().map(|n| n.value.word()));
     words.add("draws", inference.draws.as_ref().map(|n| n.value));
     words.add("posterior_draws", inference.posterior_draws.as_ref().map(|n| n.value));
     words.add("seed", inference.seed.as_ref().map(|n| n.value));

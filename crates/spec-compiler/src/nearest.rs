@@ -51,13 +51,19 @@ pub fn file_as_written(path: &Path, written: &str) -> Option<String> {
         return None;
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> =
-        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
-    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str));
-    Some(match near.first() {
+    folder.is_dir().then(|| match file_near(path) {
         Some(near) => format!("did you mean `{}`?", Path::new(written).with_file_name(near).display()),
         None => "paths are relative to the folder of the file that names them".into(),
     })
+}
+
+/// The name in a file's folder that is nearest to its own.
+pub fn file_near(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> =
+        std::fs::read_dir(folder).ok()?.filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str));
+    near.first().map(|name| name.to_string())
 }
 
 /// A rank from 0, or nothing where the names are not near.

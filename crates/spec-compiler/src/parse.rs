@@ -1,6 +1,7 @@
 //! The YAML tree to a [`Spec`]: every section read, every mistake of form collected.
 
 mod data;
+mod exclusions;
 mod inference;
 mod merge;
 mod model;
@@ -15,7 +16,7 @@ use crate::source::Source;
 use crate::words;
 use crate::yaml;
 pub use merge::LANGUAGE_VERSION;
-pub use one_file::one_file;
+pub use one_file::{Edits, one_file};
 use read::Reader;
 
 /// Parses a spec: its file, those it includes, and its overrides.

@@ -338,7 +338,8 @@ fn several_files_can_be_written_as_one() {
     let files = [("a.yaml", root), ("lib/b.yaml", included)];
     let source = gathered(&files, &["data.e.file=w.csv", "inference.draws=4", "inference.seed=2"]);
     let new = [("d".to_string(), "d.csv".to_string()), ("e".to_string(), "it \"is\".csv".to_string())];
-    let text = spec_compiler::parse::one_file(&source, &new.into()).unwrap();
+    let edits = spec_compiler::parse::Edits { files: new.into(), ..Default::default() };
+    let text = spec_compiler::parse::one_file(&source, &edits).unwrap();
     let expected = "# One file, made of a.yaml, lib/b.yaml, --set data.e.file, --set inference.draws, --set inference.seed.
 latent:
   mu: \"normal(0, 3)\"

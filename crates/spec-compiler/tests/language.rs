@@ -737,30 +737,3 @@ fn levels_of_a_parent_and_of_a_key() {
         close(models::log_joint(&t, &models::at(&t, &[b])), expected);
     }
 }
-
-/// Codes with zeros before them are labels as they are written, and may be numbers.
-#[test]
-fn codes_keep_their_zeros() {
-    let mut tables = Tables::read();
-    tables.add("fips.csv", "county,month,y\n01001,10,0.1\n01003,09,0.2\n1001,11,0.3\n");
-    let text = "
-model: m
-data:
-  d: {file: fips.csv, rows: r, ordered_by: month}
-latent:
-  a[county]: normal(0, 1)
-let:
-  so_far: cumulative_sum(month, over=r)
-observe:
-  y: normal(a[county] + month + so_far, 1)
-";
-    let t = models::compiled(text, &tables).target;
-    assert_eq!(t.coordinates(), ["a[01001]", "a[01003]", "a[1001]"]);
-    let a = [0.3, -0.2, 0.5];
-    let month = [10.0, 9.0, 11.0];
-    let so_far = [19.0, 9.0, 30.0];
-    let expected = (0..3)
-        .map(|i| normal(a[i], 0.0, 1.0) + normal([0.1, 0.2, 0.3][i], a[i] + month[i] + so_far[i], 1.0))
-        .sum();
-    close(models::log_joint(&t, &models::at(&t, &a)), expected);
-}

@@ -144,7 +144,7 @@ fn misspelt_and_misshaped_specs_do_not() {
         ("version: 2\nmodel: m", "2 is none of"),
         ("model: m\ninference: {draws: 0}", "0 is below 1"),
         ("model: m\ninference: {draws: 1.5}", "1.5 is no"),
-        ("model: m\ninference: {method: map}", "is none of"),
+        ("model: m\ninference: {method: mcmc}", "is none of"),
         ("model: m\noutput: {report: []}", "too short"),
         ("model: m\ndims: {k: [a, a]}", "twice"),
         ("model: m\node: {r: {at: t, states: {x: {initial: 1}}}}", "\"rate\" is missing"),

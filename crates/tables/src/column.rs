@@ -82,6 +82,8 @@ pub struct Column {
     pub data: ColumnData,
     /// Rows without a value, counted from 0, ascending.
     pub nulls: Vec<usize>,
+    /// Whole numbers as the file has them, where one has zeros before it; an empty text where missing.
+    pub written: Option<Vec<String>>,
     pub(crate) origin: Arc<Origin>,
 }
 
@@ -203,12 +205,16 @@ impl Column {
         })
     }
 
-    /// The column as labels: text as it is, whole numbers in decimal, booleans as `true` and
+    /// The column as labels: text as it is, whole numbers in decimal (as written, where one has zeros before
+    /// it), booleans as `true` and
     /// `false`; an empty text where missing.
     ///
     /// # Errors
     /// [`TableError::NotLabels`] for a column of real numbers.
     pub fn as_labels(&self) -> Result<Cow<'_, [String]>, TableError> {
+        if let Some(written) = &self.written {
+            return Ok(Cow::Borrowed(written));
+        }
         let mut labels: Vec<String> = match &self.data {
             ColumnData::Text(values) => return Ok(Cow::Borrowed(values)),
             ColumnData::Integer(values) => values.iter().map(i64::to_string).collect(),
@@ -263,6 +269,7 @@ mod tests {
             name: "x".into(),
             data,
             nulls,
+            written: None,
             origin: Arc::new(Origin { path: "t.csv".into(), lines: Lines::Regular { first: 2 } }),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use polars::prelude::{CsvReadOptions, DataType, PlSmallStr, Schema, SerReader};
 
-use crate::column::{Column, Origin};
+use crate::column::{Column, ColumnData, Origin};
 use crate::error::TableError;
 use crate::table::{ReadOptions, Table, polars_error, read_error};
 
@@ -58,16 +58,18 @@ pub(crate) fn read(path: &Path, options: &ReadOptions) -> Result<Table, TableErr
         .zip(texts)
         .map(|(name, text)| {
             // `text` is dropped with each turn, so cells are held twice for one column only.
-            let (data, nulls) = match &text {
-                None => cells::typed(&[]),
+            let ((data, nulls), written) = match &text {
+                None => (cells::typed(&[]), None),
                 Some(text) => {
                     let text = text.str().map_err(|e| polars_error(path, "read the rows", e))?;
                     let cells: Vec<Option<&str>> =
                         text.iter().map(|cell| cells::present(cell, &options.null_values)).collect();
-                    cells::typed(&cells)
+                    let (data, nulls) = cells::typed(&cells);
+                    let written = matches!(data, ColumnData::Integer(_)).then(|| cells::as_written(&cells));
+                    ((data, nulls), written.flatten())
                 }
             };
-            Ok(Column { name, data, nulls, origin: Arc::clone(&origin) })
+            Ok(Column { name, data, nulls, written, origin: Arc::clone(&origin) })
         })
         .collect::<Result<Vec<_>, TableError>>()?;
 

@@ -110,13 +110,18 @@ pub enum TableError {
     #[error("{}: this is not a folder; the output must be one", path.display())]
     NotAFolder { path: PathBuf },
     /// The output folder holds something else than an earlier result.
-    #[error("{}: this folder is not empty and has no {marker} (it holds {}), so it will not be \
-        replaced; choose a new folder", path.display(), listed(found))]
+    #[error("{}: this folder is not empty and has no list, `.written`, of an earlier result with \
+        {marker} (it holds {}), so nothing is written into it; choose a new folder", path.display(), listed(found))]
     NotOurs { path: PathBuf, marker: String, found: Vec<String> },
     /// The output folder is the working folder, the home folder, or one above them.
     #[error("{}: this folder is, or contains, the {what}, so it will not be replaced; choose a \
         folder below it", path.display())]
     Protected { path: PathBuf, what: &'static str },
+    /// Files of somebody else have the names of new ones.
+    #[error("{}: {} {} not of an earlier result, so {} not replaced; the new results are complete in {}",
+        path.display(), listed(found), if found.len() == 1 { "is" } else { "are" },
+        if found.len() == 1 { "it is" } else { "they are" }, kept.display())]
+    InTheWay { path: PathBuf, kept: PathBuf, found: Vec<String> },
     /// The new folder could not be put in place; it is whole, under the name `kept`, and an
     /// earlier result is untouched.
     #[error("{}: cannot put the new results in place: {source}; they are complete in {}",

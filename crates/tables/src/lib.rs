@@ -69,7 +69,7 @@ mod parquet;
 mod table;
 mod write;
 
-pub use atomic::{AtomicDir, Committed};
+pub use atomic::{AtomicDir, Committed, remove_result};
 pub use column::{Column, ColumnData};
 pub use error::{Place, TableError};
 pub use parquet::{ParquetBlocks, write_parquet};

@@ -278,7 +278,7 @@ fn plain(path: &Path, column: pl::Column, origin: &Arc<Origin>) -> Result<Column
         let values = series.str().map_err(failed)?;
         ColumnData::Text(values.iter().map(|v| v.unwrap_or_default().to_owned()).collect())
     };
-    Ok(Column { name, data, nulls, origin: Arc::clone(origin) })
+    Ok(Column { name, data, nulls, written: None, origin: Arc::clone(origin) })
 }
 
 fn null_rows(series: &Series) -> Vec<usize> {

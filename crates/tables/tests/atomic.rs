@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::Scratch;
-use tables::{AtomicDir, TableError};
+use tables::{AtomicDir, TableError, remove_result};
 
 /// Names in a folder, sorted.
 fn names(folder: &Path) -> Vec<String> {
@@ -14,6 +14,8 @@ fn names(folder: &Path) -> Vec<String> {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
+    // The list of what was written is there in every result.
+    names.retain(|name| name != ".written");
     names.sort();
     names
 }
@@ -50,6 +52,75 @@ fn an_earlier_result_is_replaced_as_a_whole() {
     run.commit().unwrap();
     assert_eq!(names(&target), ["fit.json", "new.parquet"]);
     assert_eq!(names(&scratch.path("")), ["model"]);
+}
+
+#[test]
+fn what_others_put_into_a_result_stays() {
+    let scratch = Scratch::new("foreign");
+    let target = scratch.path("model");
+    let run = write_run(&target, &["fit.json", "old.parquet"]);
+    fs::create_dir(run.path().join("1")).unwrap();
+    fs::write(run.path().join("1/old"), "").unwrap();
+    run.commit().unwrap();
+    fs::write(target.join("notes.txt"), "mine").unwrap();
+    fs::write(target.join("1/notes.txt"), "mine too").unwrap();
+    fs::create_dir_all(target.join("plots/early")).unwrap();
+    let inner = write_run(&target.join("inner"), &["fit.json"]).commit().unwrap();
+    let committed = write_run(&target, &["fit.json", "new.parquet"]).commit().unwrap();
+    assert_eq!(committed.leftover, None);
+    assert_eq!(names(&target), ["1", "fit.json", "inner", "new.parquet", "notes.txt", "plots"]);
+    assert_eq!(names(&target.join("1")), ["notes.txt"]);
+    assert_eq!(names(&target.join("plots")), ["early"]);
+    assert_eq!(names(&inner.path), ["fit.json"]);
+    assert_eq!(fs::read_to_string(target.join("notes.txt")).unwrap(), "mine");
+    assert_eq!(names(&scratch.path("")), ["model"]);
+}
+
+#[test]
+fn a_file_of_others_is_not_replaced_by_a_new_one_of_its_name() {
+    let scratch = Scratch::new("in-the-way");
+    let target = scratch.path("model");
+    write_run(&target, &["fit.json"]).commit().unwrap();
+    fs::write(target.join("rows.parquet"), "mine").unwrap();
+    let run = write_run(&target, &["fit.json", "rows.parquet"]);
+    let temporary = run.path().to_path_buf();
+    let error = run.commit().unwrap_err();
+    assert!(matches!(&error, TableError::InTheWay { found, .. } if found == &["rows.parquet"]), "{error}");
+    assert_eq!(fs::read_to_string(target.join("rows.parquet")).unwrap(), "mine");
+    assert_eq!(names(&temporary), ["fit.json", "rows.parquet"]);
+}
+
+#[test]
+fn what_depends_on_a_result_goes_with_it() {
+    let scratch = Scratch::new("dependent");
+    let target = scratch.path("model");
+    let inner = target.join("predict");
+    write_run(&target, &["fit.json"]).commit().unwrap();
+    write_run(&inner, &["fit.json", "answer"]).commit().unwrap();
+    write_run(&target, &["fit.json"]).with_dependent("predict").commit().unwrap();
+    assert_eq!(names(&target), ["fit.json"]);
+    // With a file of somebody else only the result goes, and the next one may come.
+    write_run(&inner, &["fit.json", "answer"]).commit().unwrap();
+    fs::write(inner.join("notes.txt"), "mine").unwrap();
+    write_run(&target, &["fit.json"]).with_dependent("predict").commit().unwrap();
+    assert_eq!(names(&inner), ["notes.txt"]);
+    write_run(&inner, &["fit.json"]).commit().unwrap();
+    assert_eq!(names(&inner), ["fit.json", "notes.txt"]);
+}
+
+#[test]
+fn removing_a_result_leaves_what_is_not_of_it() {
+    let scratch = Scratch::new("removed");
+    let target = scratch.path("model");
+    write_run(&target, &["fit.json"]).commit().unwrap();
+    assert!(matches!(remove_result(&target, "truth.parquet"), Err(TableError::NotOurs { .. })));
+    fs::write(target.join("notes.txt"), "mine").unwrap();
+    remove_result(&target, "fit.json").unwrap();
+    assert_eq!(names(&target), ["notes.txt"]);
+    fs::remove_file(target.join("notes.txt")).unwrap();
+    write_run(&target, &["fit.json"]).commit().unwrap();
+    remove_result(&target, "fit.json").unwrap();
+    assert!(!target.exists());
 }
 
 #[test]
@@ -111,8 +182,8 @@ fn a_strangers_folder_is_refused() {
     let error = AtomicDir::create(&target, "fit.json").unwrap_err();
     assert_eq!(
         scratch.message(error),
-        "thesis: this folder is not empty and has no fit.json (it holds `chapter.tex`, \
-         `fit.json`), so it will not be replaced; choose a new folder"
+        "thesis: this folder is not empty and has no list, `.written`, of an earlier result with \
+         fit.json (it holds `chapter.tex`, `fit.json`), so nothing is written into it; choose a new folder"
     );
     assert_eq!(names(&scratch.path("")), ["thesis"]);
 

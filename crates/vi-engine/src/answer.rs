@@ -2,10 +2,10 @@
 //! they are not good as they are and weights do not mend them.
 
 use numerics::lanes::{LANES, Lanes};
+use numerics::psis::{Psis, log_sum_exp, psis};
 
 use crate::curvature::whiten;
 use crate::diagnostics::check::{self, ParameterCheck};
-use crate::diagnostics::psis::{Psis, log_sum_exp, psis};
 use crate::diagnostics::resample::systematic;
 use crate::diagnostics::score::{ScoreGap, score_gaps};
 use crate::diagnostics::verdict::{self, Evidence, Verdict};
@@ -121,7 +121,7 @@ fn polished(
     }
     let mut modes = vec![polish::polish(target, &source(Vec::new()), options, observer)?];
     for (mode, rival) in (1..).zip(&rivals) {
-        let coordinates = whiten(target, rival, family.affine());
+        let coordinates = whiten(target, rival, family.scale());
         let normal = Proposal { family, coordinates, lambda: family.standard() };
         let purpose = Purpose::Mode(mode);
         let weighed = Weighed::new(normal, target, options.seed, purpose, MODE_DRAWS, true, observer);

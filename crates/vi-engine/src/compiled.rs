@@ -1,7 +1,10 @@
 //! From a [`Target`] to the narrow waist: the compiled log density and what it reports.
 
+use std::collections::BTreeSet;
+
 use graph::derivative::AdError;
 use graph::foreign::Failure;
+use graph::ir::DimId;
 use graph::program::{Options, PlanError, Program, Workspace};
 use graph::vjp::value_and_grad;
 use model::{Named, Target};
@@ -41,13 +44,14 @@ impl Runner {
     }
 }
 
-/// A model ready to be fitted: its unconstrained log density (Jacobian included) with gradient, and
-/// the quantities the user reads.
+/// A model ready to be fitted: its unconstrained log density with gradient, and the quantities the user
+/// reads.
 pub struct CompiledDensity {
     names: Vec<String>,
     reported: Vec<String>,
     /// Those of them that are probabilities.
     probabilities: Vec<bool>,
+    plates: Vec<Vec<Option<usize>>>,
     gradient: Runner,
     value: Runner,
     report: Runner,
@@ -59,6 +63,19 @@ pub fn per_draw(target: &Target) -> impl Iterator<Item = &Named> {
     target.generate.iter().filter(|n| !n.by_row)
 }
 
+/// A plate for every dimension of a site's coordinates.
+fn plates(target: &Target) -> Vec<Vec<Option<usize>>> {
+    let shapes: Vec<&[DimId]> =
+        target.sites.iter().map(|site| target.graph.ty(site.unconstrained).dims.as_slice()).collect();
+    let every: BTreeSet<DimId> = shapes.iter().copied().flatten().copied().collect();
+    let levels = |plate: DimId, dims: &[DimId]| -> Vec<Option<usize>> {
+        let Some(at) = dims.iter().position(|&d| d == plate) else { return vec![None; target.count(dims)] };
+        let stride = target.count(&dims[at + 1..]);
+        (0..target.count(dims)).map(|i| Some(i / stride % target.size(plate))).collect()
+    };
+    every.iter().map(|&plate| shapes.iter().flat_map(|dims| levels(plate, dims)).collect()).collect()
+}
+
 /// The graph that a fit runs: the unconstrained log density, then its gradient, site by site.
 ///
 /// # Errors
@@ -66,6 +83,15 @@ pub fn per_draw(target: &Target) -> impl Iterator<Item = &Named> {
 pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::ir::NodeId>), AdError> {
     let mut g = target.graph.clone();
     let density = g.add(target.log_joint, target.log_det_jac);
+    with_gradient(target, g, density)
+}
+
+/// `density`, a node of `g`, then its gradient, site by site.
+fn with_gradient(
+    target: &Target,
+    g: graph::ir::Graph,
+    density: graph::ir::NodeId,
+) -> Result<(graph::ir::Graph, Vec<graph::ir::NodeId>), AdError> {
     let inputs: Vec<graph::ir::NodeId> = target.sites.iter().map(|s| s.unconstrained).collect();
     let targets: Vec<graph::ir::NodeId> = [density].iter().chain(&inputs).copied().collect();
     let better = graph::passes::optimise(&g, &targets, Some(&target.bindings));
@@ -76,12 +102,31 @@ pub fn gradient_graph(target: &Target) -> Result<(graph::ir::Graph, Vec<graph::i
 }
 
 impl CompiledDensity {
-    /// Differentiates and plans `target`.
+    /// Differentiates and plans the density of `target` over its unconstrained vector, Jacobians of the
+    /// bijectors included.
     ///
     /// # Errors
     /// An op without derivative, ill-fitting data, a node beyond the memory budget.
     pub fn new(target: &Target, options: &Options) -> Result<CompiledDensity, CompileError> {
-        let (g, outputs) = gradient_graph(target)?;
+        CompiledDensity::of(target, gradient_graph(target)?, options)
+    }
+
+    /// The same without the Jacobians: the density on the user's scale, as a function of the unconstrained
+    /// vector. It is no density over that vector; its mode is that on the user's scale
+    /// ([`Method::Map`](crate::Method::Map)).
+    ///
+    /// # Errors
+    /// As [`new`](CompiledDensity::new).
+    pub fn without_jacobian(target: &Target, options: &Options) -> Result<CompiledDensity, CompileError> {
+        let graph = with_gradient(target, target.graph.clone(), target.log_joint)?;
+        CompiledDensity::of(target, graph, options)
+    }
+
+    fn of(
+        target: &Target,
+        (g, outputs): (graph::ir::Graph, Vec<graph::ir::NodeId>),
+        options: &Options,
+    ) -> Result<CompiledDensity, CompileError> {
         let gradient = Program::compile(&g, &outputs, &target.bindings, options)?;
         let value = Program::compile(&g, &outputs[..1], &target.bindings, options)?;
         let reported: Vec<&Named> = per_draw(target).collect();
@@ -94,6 +139,7 @@ impl CompiledDensity {
                 .iter()
                 .flat_map(|n| n.columns().into_iter().map(|_| n.outcome_of.is_some()))
                 .collect(),
+            plates: plates(target),
             gradient: Runner::new(gradient),
             value: Runner::new(value),
             report: Runner::new(report),
@@ -113,6 +159,10 @@ impl LogDensity for CompiledDensity {
 
     fn names(&self) -> &[String] {
         &self.names
+    }
+
+    fn plates(&self) -> Vec<Vec<Option<usize>>> {
+        self.plates.clone()
     }
 
     fn reported_names(&self) -> &[String] {

@@ -8,7 +8,7 @@ use thiserror::Error;
 pub struct OptionError {
     pub option: &'static str,
     pub found: String,
-    pub expected: &'static str,
+    pub expected: String,
 }
 
 /// Why there is no fit at all. (A bad fit is a [`crate::Fit`] with its verdict.)

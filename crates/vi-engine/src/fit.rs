@@ -2,21 +2,25 @@
 
 use numerics::lanes::Lanes;
 
+use crate::coordinates::Coordinates;
+use crate::curvature::whiten;
 use crate::diagnostics::check::ParameterCheck;
 use crate::diagnostics::verdict::Verdict;
 use crate::error::{FitError, StateError};
-use crate::estimator::{Estimator, mean_and_mcse};
+use crate::estimator::{Estimator, bound, mean_and_mcse};
 use crate::families::{self, Family};
 use crate::log_density::LogDensity;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress};
-use crate::options::{Method, Objective, Options};
+use crate::options::{Covariance, FamilyChoice, Gradient, Method, Optimizer, Options};
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
-use crate::{BLOCK, answer, fixed_draws};
+use crate::{
+    BLOCK, answer, batch_and_match, fixed_draws, linear_response, mode, natural_gradient, pathfinder,
+};
 
 /// A posterior as draws, with what may be believed of them.
 #[derive(Clone, Debug)]
@@ -89,6 +93,12 @@ fn run(
     let family = family(density, options)?;
     let family = &*family;
     let mut target = Target::new(density);
+    match options.method {
+        // Functions of density and options: what was saved of them has nothing to add.
+        Method::Map => return mode::find(&mut target, options, observer),
+        Method::Pathfinder => return pathfinder::fit(&mut target, options, observer),
+        _ => {}
+    }
     let mut state = match saved {
         Some(state) => {
             matches(&state, family, options)?;
@@ -107,7 +117,37 @@ fn run(
     if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
         lambda = family.standard();
     }
-    answer::answer(&mut target, family, options, state, lambda, ending == Climb::Interrupted, observer)
+    let interrupted = ending == Climb::Interrupted;
+    if options.covariance == Covariance::LinearResponse && !interrupted {
+        return responded(&mut target, family, options, state, lambda, observer);
+    }
+    answer::answer(&mut target, family, options, state, lambda, interrupted, observer)
+}
+
+/// The answer of a mean field with the covariance of its linear response.
+fn responded(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: State,
+    lambda: Vec<f64>,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let at_end = State { lambda: lambda.clone(), ..state.clone() };
+    let Some(normal) = linear_response::respond(target, family, options, &at_end, observer) else {
+        let interrupted = observer.cancelled();
+        let mut fit = answer::answer(target, family, options, state, lambda, interrupted, observer)?;
+        if !interrupted {
+            fit.verdict = Verdict::Unreliable;
+            fit.reasons.push("the mean field is at no optimum, so it has no linear response".into());
+        }
+        return Ok(fit);
+    };
+    let dense = families::build(FamilyChoice::FullRank, family.dim());
+    let whitened = State { coordinates: normal.standardised(&state.coordinates), ..state.clone() };
+    let fit = answer::answer(target, &*dense, options, whitened, dense.standard(), false, observer)?;
+    // What a resumed fit goes on from is the mean field's.
+    Ok(Fit { state, ..fit })
 }
 
 /// The state after so many steps of the climb at most, fewer where that is cancelled, for [`resume`] to go
@@ -122,8 +162,13 @@ pub(crate) fn begun(
     steps: u64,
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
-    // How a model is parameterised for a sampler, too, is found out by a climb.
-    let method = if options.method == Method::Nuts { Method::Auto } else { options.method };
+    let method = match options.method {
+        // How a model is parameterised for a sampler, too, is found out by a climb.
+        Method::Nuts => Method::Auto,
+        // For normals that no climb refines, by the normal at the mode.
+        Method::Pathfinder | Method::Map => Method::Laplace,
+        other => other,
+    };
     let options = &Options { method, ..options.clone() };
     let family = family(density, options)?;
     let family = &*family;
@@ -132,7 +177,7 @@ pub(crate) fn begun(
         None => begin(&mut target, family, options, observer)?,
         Some((draws, found)) => {
             let (coordinates, report) = start::from_draws(&mut target, family, draws, found)?;
-            State::begin(family, options, coordinates, report, target.tally.clone())
+            started(&mut target, family, options, coordinates, report)
         }
     };
     let mut until = Until { observer, steps };
@@ -142,16 +187,20 @@ pub(crate) fn begun(
 }
 
 /// The family that fits `density`, if the two and the options are sound.
-fn family(density: &dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
-    options.validate()?;
+fn family(density: &mut dyn LogDensity, options: &Options) -> Result<Box<dyn Family>, FitError> {
     let dim = density.dim();
     if dim == 0 {
         return Err(FitError::NoCoordinates);
     }
+    options.validate(dim)?;
     if density.names().len() != dim {
         return Err(FitError::Names { dim, names: density.names().len() });
     }
-    Ok(families::build(options.family_for(dim), dim))
+    let family = families::of(options.family_for(dim), density, dim);
+    if matches!(options.optimizer(), Optimizer::FixedDraws | Optimizer::NewtonCg) {
+        fixed_draws::validate(&*family, options)?;
+    }
+    Ok(family)
 }
 
 /// The state before the first step.
@@ -162,7 +211,35 @@ fn begin(
     observer: &mut dyn Observer,
 ) -> Result<State, FitError> {
     let (coordinates, start) = start::find(target, family, options.seed, observer)?;
-    Ok(State::begin(family, options, coordinates, start, target.tally.clone()))
+    Ok(started(target, family, options, coordinates, start))
+}
+
+/// A mode whose mass is less than that of the best by so many nats is none to start from.
+const NEGLIGIBLE: f64 = 10.0;
+
+/// The state before the first step, from what a search for a start found: over all its modes, where the
+/// family has room for them.
+fn started(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    coordinates: Coordinates,
+    start: StartReport,
+) -> State {
+    let member = family.strata().map(|_| {
+        let mut modes = vec![(start.elbo, coordinates.seen_from(&coordinates)?)];
+        let rivals = start.rivals.iter().filter(|rival| rival.elbo > start.elbo - NEGLIGIBLE);
+        for rival in rivals {
+            let there = whiten(target, &rival.point, family.scale());
+            modes.extend(coordinates.seen_from(&there).map(|there| (rival.elbo, there)));
+        }
+        family.over_modes(&modes)
+    });
+    let mut state = State::begin(family, options, coordinates, start, target.tally.clone());
+    if let Some(member) = member.flatten() {
+        state.lambda = member;
+    }
+    state
 }
 
 /// Cancels after a number of steps.
@@ -189,7 +266,7 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     let fields = [
         ("family", state.family.clone(), family.name()),
         ("seed", state.seed.to_string(), options.seed.to_string()),
-        ("draws", state.draws.to_string(), options.draws.to_string()),
+        ("draws", state.draws.to_string(), options.draws(family.dim()).to_string()),
         ("dimension", state.coordinates.dim().to_string(), family.dim().to_string()),
         ("parameters", state.lambda.len().to_string(), family.n_params().to_string()),
     ];
@@ -201,22 +278,26 @@ fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), 
     Ok(())
 }
 
-fn climb(
+pub(crate) fn climb(
     target: &mut Target,
     family: &dyn Family,
     options: &Options,
     state: &mut State,
     observer: &mut dyn Observer,
 ) -> Climb {
-    match (options.method, options.objective) {
-        // A sampler does not climb.
-        (Method::Laplace | Method::Nuts, _) => {
+    match (options.method, options.optimizer()) {
+        // Nothing to climb for.
+        (Method::Laplace | Method::Nuts | Method::Pathfinder | Method::Map, _) => {
             state.finished = true;
             state.converged = state.start.converged;
             Climb::Finished
         }
-        (_, Objective::Stochastic) => refine::climb(target, family, options, state, observer),
-        (_, Objective::FixedDraws) => fixed_draws::climb(target, family, options, state, observer),
+        (_, Optimizer::Adam) => refine::climb(target, family, options, state, observer),
+        (_, Optimizer::BatchAndMatch) => batch_and_match::climb(target, family, options, state, observer),
+        (_, Optimizer::NaturalGradient) => natural_gradient::climb(target, family, options, state, observer),
+        (_, Optimizer::FixedDraws | Optimizer::NewtonCg) => {
+            fixed_draws::climb(target, family, options, state, observer)
+        }
     }
 }
 
@@ -237,11 +318,20 @@ fn worse_than_start(target: &mut Target, family: &dyn Family, options: &Options,
     let noise = Noise::new(options.seed, Purpose::FreshDraws, names.iter().map(String::as_str));
     let mut eps = Lanes::zeros(family.n_base(), COMPARED);
     noise.fill(u64::MAX, 0, &mut eps);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), COMPARED);
+    let mut estimator = Estimator::new(Gradient::default(), family.dim(), COMPARED);
     let mut terms = |lambda: &[f64]| estimator.terms(target, &state.coordinates, family, lambda, &eps);
     let (start, end) = (terms(&standard), terms(&state.lambda));
     let good = |terms: &[f64]| terms.iter().filter(|t| t.is_finite()).count();
+    let goods = (good(&start), good(&end));
+    // in what was climbed
+    let (start, end) = match options.gradient {
+        Gradient::DoublyReparameterized => {
+            let bounds = |terms: Vec<f64>| terms.chunks(options.draws(family.dim())).map(bound).collect();
+            (bounds(start), bounds(end))
+        }
+        _ => (start, end),
+    };
     let differences = start.iter().zip(&end).map(|(s, e)| s - e);
     let (gain, mcse, _) = mean_and_mcse(differences);
-    gain > 3.0 * mcse && good(&start) >= good(&end)
+    gain > 3.0 * mcse && goods.0 >= goods.1
 }

@@ -1,31 +1,118 @@
 //! The deterministic objective: the same draws throughout (sample average approximation).
 //!
-//! With its base noise fixed the ELBO estimate is a smooth function that L-BFGS maximises without a
-//! step size (Giordano, Ingram and Broderick 2024). Two things need care. A family that is rich
-//! against the number of draws can exploit them (with fewer draws than dimensions a full-rank q
-//! collapses), so draws start above the base dimension and double until the optimum no longer moves
-//! (Burroni, Domke and Sheldon 2024) and fresh draws confirm its ELBO. And the draws' own moments are
-//! off by chance: they are made exactly zero and one, so that a normal target is recovered exactly.
+//! With its base noise fixed the ELBO estimate is a smooth function that L-BFGS, or Newton's method by
+//! conjugate gradients, maximises without a step size (Giordano, Ingram and Broderick 2024). Two things
+//! need care. A family richer than mean field can exploit few draws (with fewer than dimensions a
+//! full-rank q collapses), so draws start above the base dimension and double until the optimum no
+//! longer moves (Burroni, Domke and Sheldon 2024) and fresh draws confirm its ELBO; fewer are
+//! refused. And the draws' own moments are off by chance: they are made exactly zero and one, so that
+//! a normal target is recovered exactly.
 
 use nalgebra::{Cholesky, DMatrix};
-use numerics::lanes::Lanes;
+use numerics::lanes::{LANES, Lanes};
 
-use crate::estimator::{Estimator, mean_and_mcse};
+use crate::error::OptionError;
+use crate::estimator::{Estimate, Estimator, mean_and_mcse};
 use crate::families::Family;
 use crate::lbfgs::{self, Answer, Ending, Tolerance};
+use crate::newton_cg;
 use crate::observe::{Observer, Progress, Stage, TraceRow};
-use crate::options::{Gradient, Options};
+use crate::options::{Gradient, Optimizer, Options};
 use crate::refine::{Climb, accuracy};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
-/// Draws at least, in the first round.
-const FEWEST: usize = 64;
 /// Rounds at most; each doubles the draws.
 const ROUNDS: u64 = 6;
 /// Optimism of the ELBO on its own draws, in nats, that is no matter.
 const OPTIMISM: f64 = 0.1;
+
+/// The fewest draws that `family` cannot exploit.
+fn fewest(family: &dyn Family) -> usize {
+    let is_rich = family.n_params() > 2 * family.dim();
+    if is_rich { (2 * family.n_base()).next_multiple_of(LANES) } else { 1 }
+}
+
+/// Whether the draws that the user names are enough.
+///
+/// # Errors
+/// Too few for the family.
+pub(crate) fn validate(family: &dyn Family, options: &Options) -> Result<(), OptionError> {
+    let needed = fewest(family);
+    match options.draws {
+        Some(draws) if draws < needed => Err(OptionError {
+            option: "draws",
+            found: draws.to_string(),
+            expected: format!(
+                "at least {needed}, twice the dimension: with fewer fixed draws `{}` fits them and not the posterior",
+                family.name()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The negative ELBO on the draws of a round.
+pub(crate) struct Objective {
+    eps: Lanes,
+    estimator: Estimator,
+}
+
+impl Objective {
+    /// That of a round: each has twice the draws of the one before it, and others.
+    pub(crate) fn new(target: &mut Target, family: &dyn Family, options: &Options, round: u64) -> Self {
+        let draws = fewest(family).max(options.draws(family.dim())) << round;
+        let mut eps = noise(target, family, options, Purpose::FixedDraws, round, draws);
+        standardise(&mut eps);
+        // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
+        // entropy that is in the value.
+        Objective { eps, estimator: Estimator::new(Gradient::Reparameterized, family.dim(), draws) }
+    }
+
+    /// Value and gradient at `lambda`, in the coordinates of `state`. More than a few bad draws make
+    /// the point infeasible, to be stepped back from.
+    pub(crate) fn at(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        state: &State,
+        lambda: &[f64],
+        gradient: &mut [f64],
+    ) -> Answer {
+        let estimate = self.estimate(target, family, state, lambda, gradient);
+        gradient.iter_mut().for_each(|g| *g = -*g);
+        let draws = self.eps.lanes();
+        let bad = draws - estimate.good;
+        Answer::Value(if bad > draws / 20 { f64::NAN } else { -estimate.elbo })
+    }
+
+    fn estimate(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        state: &State,
+        lambda: &[f64],
+        gradient: &mut [f64],
+    ) -> Estimate {
+        self.estimator.gradient(target, &state.coordinates, family, lambda, &self.eps, gradient)
+    }
+}
+
+/// Base noise of so many draws.
+fn noise(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    purpose: Purpose,
+    round: u64,
+    draws: usize,
+) -> Lanes {
+    let names = crate::base_names(target.density().names(), family.n_base());
+    let mut eps = Lanes::zeros(family.n_base(), draws);
+    Noise::new(options.seed, purpose, names.iter().map(String::as_str)).fill(round, 0, &mut eps);
+    eps
+}
 
 /// Maximises the fixed-draw ELBO from `state.lambda`; one round is one step of the state.
 pub fn climb(
@@ -35,34 +122,21 @@ pub fn climb(
     state: &mut State,
     observer: &mut dyn Observer,
 ) -> Climb {
-    let names = crate::base_names(target.density().names(), family.n_base());
-    let names = || names.iter().map(String::as_str);
-    let fixed = Noise::new(options.seed, Purpose::FixedDraws, names());
-    let fresh = Noise::new(options.seed, Purpose::FreshDraws, names());
-    let first = FEWEST.max((2 * family.n_base()).next_multiple_of(8)).max(options.draws);
+    let minimise = match options.optimizer() {
+        Optimizer::NewtonCg => newton_cg::minimise,
+        _ => lbfgs::minimise,
+    };
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
         }
-        let draws = first << state.step;
-        let mut eps = Lanes::zeros(family.n_base(), draws);
-        fixed.fill(state.step, 0, &mut eps);
-        standardise(&mut eps);
-        // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the
-        // entropy that is in the value.
-        let mut estimator = Estimator::new(Gradient::Reparameterized, family.dim(), draws);
-        let tolerance = Tolerance { gain: 1e-6, gradient: 1e-4, evaluations: 300 + 2 * family.n_params() };
-        let most_bad = draws / 20;
-        let minimum = lbfgs::minimise(&state.lambda, tolerance, &mut |lambda, gradient| {
+        let mut objective = Objective::new(target, family, options, state.step);
+        let tolerance = Tolerance { gain: 1e-12, gradient: 1e-7, evaluations: 300 + 2 * family.n_params() };
+        let minimum = minimise(&state.lambda, tolerance, &mut |lambda, gradient| {
             if observer.cancelled() {
                 return Answer::Stop;
             }
-            let coordinates = &state.coordinates;
-            let estimate = estimator.gradient(target, coordinates, family, lambda, &eps, gradient);
-            gradient.iter_mut().for_each(|g| *g = -*g);
-            // More than a few bad draws make the point infeasible: it is stepped back from.
-            let bad = draws - estimate.good;
-            Answer::Value(if bad > most_bad { f64::NAN } else { -estimate.elbo })
+            objective.at(target, family, state, lambda, gradient)
         });
         let Some(minimum) = minimum else {
             if observer.cancelled() {
@@ -77,13 +151,11 @@ pub fn climb(
         }
         let moved = family.symmetric_kl(&minimum.x, &state.lambda);
         state.lambda = minimum.x;
-        let estimate = {
-            let mut gradient = vec![0.0; family.n_params()];
-            let (coordinates, lambda) = (&state.coordinates, &state.lambda);
-            estimator.gradient(target, coordinates, family, lambda, &eps, &mut gradient)
-        };
-        fresh.fill(state.step, 0, &mut eps);
-        let terms = estimator.terms(target, &state.coordinates, family, &state.lambda, &eps);
+        let mut gradient = vec![0.0; family.n_params()];
+        let estimate = objective.estimate(target, family, state, &state.lambda, &mut gradient);
+        let draws = objective.eps.lanes();
+        let fresh = noise(target, family, options, Purpose::FreshDraws, state.step, draws);
+        let terms = objective.estimator.terms(target, &state.coordinates, family, &state.lambda, &fresh);
         let (elbo, elbo_mcse, _) = mean_and_mcse(terms.iter().copied());
         let noise = 3.0 * elbo_mcse.hypot(estimate.elbo_mcse);
         let honest = estimate.elbo - elbo <= noise.max(OPTIMISM);
@@ -101,23 +173,30 @@ pub fn climb(
 }
 
 /// Moves and mixes the draws so that their sample mean is zero and their sample covariance the
-/// identity. Needs more draws than elements; `eps` is `[n_base]` x draws.
+/// identity; with fewer draws than elements, that its variances are one. `eps` is `[n_base]` x draws.
 fn standardise(eps: &mut Lanes) {
     let (n, draws) = (eps.n(), eps.lanes());
     let mut x = DMatrix::from_fn(n, draws, |i, lane| eps.get(i, lane));
     for mut row in x.row_iter_mut() {
         let mean = row.mean();
         row.iter_mut().for_each(|v| *v -= mean);
+        let sd = (row.norm_squared() / draws as f64).sqrt();
+        if sd > 0.0 {
+            row /= sd;
+        }
     }
-    let covariance = &x * x.transpose() / draws as f64;
-    // More draws than elements, so singular with probability zero; then the draws stay as they are.
-    if let Some(cholesky) = Cholesky::new(covariance)
-        && let Some(white) = cholesky.l().solve_lower_triangular(&x)
-    {
-        for lane in 0..draws {
-            for i in 0..n {
-                eps.set(i, lane, white[(i, lane)]);
-            }
+    if draws > n {
+        let covariance = &x * x.transpose() / draws as f64;
+        // singular with probability zero
+        if let Some(cholesky) = Cholesky::new(covariance)
+            && let Some(white) = cholesky.l().solve_lower_triangular(&x)
+        {
+            x = white;
+        }
+    }
+    for lane in 0..draws {
+        for i in 0..n {
+            eps.set(i, lane, x[(i, lane)]);
         }
     }
 }

@@ -247,7 +247,8 @@ where
     }
 }
 
-fn norm(x: &[f64]) -> f64 {
+/// Euclidean.
+pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 

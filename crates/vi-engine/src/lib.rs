@@ -50,42 +50,60 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
-//! | start | `start`, `lbfgs`, `curvature` | descents from feasible points, rival modes, the whitening |
-//! | climb | `refine` or `fixed_draws`, over `estimator` and `families` | the ELBO, by Adam with a stop rule or by L-BFGS on fixed draws |
+//! | start | `start`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
+//! | climb | `refine`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule |
+//! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
+//! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
 //! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
 //! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
-//! `diagnostics::mixing`.
+//! `diagnostics::mixing`. `pathfinder` takes its normals from descents alone, and they are checked as others
+//! are; `linear_response` gives a mean field correlations before the check. `mode` is a point, which nothing
+//! can check.
 //!
-//! `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
+//! Normals and whitened coordinates alike are triangles of a `pattern`. `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
 //! and [`Options`] give the same bits, through any interruption ([`resume`]).
 //!
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
 mod answer;
+mod batch;
+mod batch_and_match;
+mod blocks;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
 mod curvature;
 pub mod diagnostics;
+mod draws;
 mod error;
 mod estimator;
 pub mod families;
 mod fit;
 mod fixed_draws;
 mod lbfgs;
+mod linear_response;
 mod log_density;
+mod mode;
 mod modes;
+mod natural_gradient;
+mod newton_cg;
+mod normal;
 mod not_finite;
 pub mod nuts;
 mod observe;
 mod options;
+mod patched;
+mod pathfinder;
+mod pattern;
 mod polish;
 mod proposal;
 mod refine;
+mod settle;
+mod sobol;
 mod start;
 mod state;
 mod stream;
@@ -105,7 +123,9 @@ pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
-pub use options::{FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Objective, Options};
+pub use options::{
+    Covariance, DrawNoise, FULL_RANK_LIMIT, FamilyChoice, Gradient, Method, Optimizer, Options,
+};
 pub use start::{Rival, StartReport};
 pub use state::State;
 pub use target::Tally;

@@ -33,6 +33,12 @@ pub trait LogDensity {
         failures: &mut Vec<LaneFailure>,
     );
 
+    /// The plates that coordinates stand in: of each, the level of every coordinate (`[dim]`), `None`
+    /// for those outside. Levels *may* be independent given the rest; [`crate::blocks`] finds out.
+    fn plates(&self) -> Vec<Vec<Option<usize>>> {
+        Vec::new()
+    }
+
     /// Names of what the user reads, on which shifts and errors are reported; by default the
     /// unconstrained coordinates themselves.
     fn reported_names(&self) -> &[String] {

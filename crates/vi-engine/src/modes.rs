@@ -16,6 +16,7 @@ use crate::diagnostics::resample::systematic;
 use crate::diagnostics::verdict::{self, Verdict};
 use crate::families::HALF_LOG_TAU;
 use crate::nuts::chains::Sample;
+use crate::pattern::Pattern;
 use crate::polish::Polished;
 use crate::proposal::moment_match;
 use crate::stream::{Noise, Purpose};
@@ -45,7 +46,8 @@ pub fn together(
     let mut modes = Vec::new();
     for polished in polished {
         let z = &polished.sample.z;
-        let normal = moment_match(z, &vec![1.0 / z.lanes() as f64; z.lanes()], z.lanes() > 2 * z.n())?;
+        let normal =
+            moment_match(z, &vec![1.0 / z.lanes() as f64; z.lanes()], &Pattern::of(z.lanes() > 2 * z.n()))?;
         modes.push(Mode { polished, normal, log_mass: 0.0, error: 0.0 });
     }
     for k in 0..modes.len() {
@@ -80,7 +82,7 @@ fn bridge(target: &mut Target, modes: &[Mode], k: usize, seed: u64) -> (f64, f64
     // The chains that the normal is not fitted to.
     let half: usize = sample.lengths.iter().take(sample.lengths.len() / 2).sum();
     let fitted = pick(&sample.z, &(0..half).collect::<Vec<_>>());
-    let normal = moment_match(&fitted, &vec![1.0 / half as f64; half], half > 2 * fitted.n());
+    let normal = moment_match(&fitted, &vec![1.0 / half as f64; half], &Pattern::of(half > 2 * fitted.n()));
     let normal = normal.unwrap_or_else(|| mode.normal.clone());
     let of_chains: Vec<f64> =
         (half..n).map(|i| sample.log_joint[i] - log_normal(&normal, &sample.z.lane(i))).collect();

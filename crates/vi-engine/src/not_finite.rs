@@ -50,9 +50,9 @@ pub fn first_not_finite(target: &Target, z: &[f64]) -> Option<NotFinite> {
         if matches!(node.op, Op::Const(_)) || !arguments.iter().all(finite) {
             return None;
         }
-        let shown = |a: &&[f64]| here(a).map_or("..".into(), |x| x.to_string());
+        let shown = |a: &&[f64]| here(a).map_or("..".into(), model::rounded);
         let arguments: Vec<String> = arguments.iter().map(shown).collect();
-        let found = values[element];
+        let found = model::rounded(values[element]);
         let origin = target.origins[node.origin.0 as usize].clone();
         Some(NotFinite { origin, what: format!("{}({}) is {found}", node.op.name(), arguments.join(", ")) })
     })

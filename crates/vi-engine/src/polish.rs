@@ -21,6 +21,7 @@ use crate::nuts::trajectory::Point;
 use crate::nuts::{self, Chains};
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Options;
+use crate::pattern::Pattern;
 use crate::proposal::moment_match;
 use crate::stream::Purpose;
 use crate::target::Target;
@@ -85,7 +86,7 @@ pub fn polish(
     observer: &mut dyn Observer,
 ) -> Option<Polished> {
     let dim = target.dim();
-    let coordinates = moment_match(source.z, source.weights, is_dense(dim, source.z.lanes()))?;
+    let coordinates = moment_match(source.z, source.weights, &Pattern::of(is_dense(dim, source.z.lanes())))?;
     let places = places(target, source, &coordinates);
     let mut round = Round {
         coordinates,
@@ -217,8 +218,8 @@ impl Round {
         let weights = vec![1.0 / sample.z.lanes() as f64; sample.z.lanes()];
         let dense = is_dense(dim, sample.z.lanes());
         // Too few draws would teach less than is known.
-        let knows_more = matches!(self.coordinates.scale, Scale::Lower(_)) && !dense;
-        let learned = if knows_more { None } else { moment_match(&sample.z, &weights, dense) };
+        let knows_more = !matches!(self.coordinates.scale, Scale::Diagonal(_)) && !dense;
+        let learned = if knows_more { None } else { moment_match(&sample.z, &weights, &Pattern::of(dense)) };
         let coordinates = learned.unwrap_or(self.coordinates);
         let positions: Vec<Vec<f64>> = (0..CHAINS).map(|k| coordinates.inverse(&z.lane(k))).collect();
         Round {

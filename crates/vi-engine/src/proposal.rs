@@ -7,6 +7,7 @@ use crate::BLOCK;
 use crate::coordinates::{Coordinates, Scale};
 use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage};
+use crate::pattern::Pattern;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
@@ -99,9 +100,9 @@ impl Proposal<'_> {
     }
 }
 
-/// Coordinates whose standard normal has the weighted mean and covariance (or variances) of draws;
-/// `None` where these are degenerate.
-pub fn moment_match(z: &Lanes, weights: &[f64], dense: bool) -> Option<Coordinates> {
+/// Coordinates whose standard normal has the weighted mean and covariance of draws, as far as a
+/// triangle of `pattern` can tell it; `None` where these are degenerate.
+pub fn moment_match(z: &Lanes, weights: &[f64], pattern: &Pattern) -> Option<Coordinates> {
     let dim = z.n();
     let heavy: Vec<(usize, f64)> = weights.iter().copied().enumerate().filter(|(_, w)| *w > 0.0).collect();
     let mut centre = vec![0.0; dim];
@@ -109,19 +110,42 @@ pub fn moment_match(z: &Lanes, weights: &[f64], dense: bool) -> Option<Coordinat
         centre.iter_mut().enumerate().for_each(|(i, c)| *c += w * z.get(i, lane));
     }
     let deviation = |i: usize, lane: usize| z.get(i, lane) - centre[i];
-    let scale = if dense {
-        let root = DMatrix::from_fn(dim, heavy.len(), |i, k| {
+    // rows of weighted deviations, of some coordinates
+    let root = |of: &[usize]| {
+        DMatrix::from_fn(of.len(), heavy.len(), |i, k| {
             let (lane, w) = heavy[k];
-            w.sqrt() * deviation(i, lane)
-        });
-        Scale::lower(&Cholesky::new(&root * root.transpose())?)
-    } else {
-        let variance = |i| heavy.iter().map(|&(lane, w)| w * deviation(i, lane).powi(2)).sum::<f64>();
-        let sd: Vec<f64> = (0..dim).map(|i| variance(i).sqrt()).collect();
-        if sd.iter().any(|sd| !(*sd > 0.0 && sd.is_finite())) {
-            return None;
+            w.sqrt() * deviation(of[i], lane)
+        })
+    };
+    let scale = match pattern {
+        Pattern::Lower => {
+            let root = root(&(0..dim).collect::<Vec<_>>());
+            Scale::lower(&Cholesky::new(&root * root.transpose())?)
         }
-        Scale::Diagonal(sd)
+        Pattern::Diagonal => {
+            let variance = |i| heavy.iter().map(|&(lane, w)| w * deviation(i, lane).powi(2)).sum::<f64>();
+            let sd: Vec<f64> = (0..dim).map(|i| variance(i).sqrt()).collect();
+            if sd.iter().any(|sd| !(*sd > 0.0 && sd.is_finite())) {
+                return None;
+            }
+            Scale::Diagonal(sd)
+        }
+        Pattern::Arrow(arrow) => {
+            let globals = root(arrow.globals());
+            let own = match arrow.n_global() {
+                0 => DMatrix::zeros(0, 0),
+                _ => Cholesky::new(&globals * globals.transpose())?.l(),
+            };
+            // the globals made independent, on which a block is regressed
+            let whitened = own.solve_lower_triangular(&globals)?;
+            let block = |block: &[usize]| {
+                let local = root(block);
+                let head = &local * whitened.transpose();
+                let rest = &local * local.transpose() - &head * head.transpose();
+                Some([head, Cholesky::new(rest)?.l()])
+            };
+            Scale::arrow(arrow, &own, &arrow.locals().map(block).collect::<Option<Vec<_>>>()?)
+        }
     };
     Some(Coordinates { centre, scale })
 }

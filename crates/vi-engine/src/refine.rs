@@ -15,11 +15,16 @@
 //! size. At the optimum of a well specified family, where sticking-the-landing gradients vanish, the
 //! iterates then stand still instead of rattling at the step size.
 //!
+//! Where the average of a phase has gone far from where the coordinates are white, they are made white there, and
+//! the climb begins again: means move by a step of the coordinates' own standard deviations, and a start in a spike
+//! of the density would take for ever.
+//!
 //! The constants were chosen on eight schools, log-gamma, Student-t and funnel targets, by steps to
 //! convergence (some 200 where q fits, 1,500 on eight schools) at equal accuracy.
 
 use numerics::lanes::Lanes;
 
+use crate::draws::{Layout, StepNoise};
 use crate::estimator::Estimator;
 use crate::families::Family;
 use crate::observe::{Observer, Progress, Stage, TraceRow};
@@ -47,6 +52,8 @@ const ACCURACY: f64 = 0.1;
 /// polish.
 const MOST_STEPS: u64 = 20_000;
 const MOST_STEPS_OF_AUTO: u64 = 6_000;
+/// Far: so many standard deviations of the coordinates, or a standard deviation so many times theirs.
+const FAR: f64 = 3.0;
 /// Steps without a single good draw after which the climb is hopeless.
 const MOST_BARREN: u64 = 50;
 
@@ -66,6 +73,21 @@ pub(crate) fn accuracy(family: &dyn Family) -> f64 {
     (ACCURACY_EACH * family.n_params() as f64).min(all)
 }
 
+/// The largest squared distance of one coordinate of two members' centres, in whitened coordinates: what
+/// a thousand coordinates may contribute together none may alone, for it would still be on its way. Zero for
+/// mixtures, which have no centre.
+fn farthest(family: &dyn Family, a: &[f64], b: &[f64]) -> f64 {
+    if family.strata().is_some() {
+        return 0.0;
+    }
+    let centre = |lambda: &[f64]| {
+        let mut z = Lanes::zeros(family.dim(), 1);
+        family.rsample(lambda, &Lanes::zeros(family.n_base(), 1), &mut z);
+        z.lane(0)
+    };
+    centre(a).iter().zip(centre(b)).map(|(a, b)| (a - b) * (a - b)).fold(0.0, f64::max)
+}
+
 /// Climbs until the stop rule, the step limit, or the observer says so.
 pub fn climb(
     target: &mut Target,
@@ -76,15 +98,17 @@ pub fn climb(
 ) -> Climb {
     let names = crate::base_names(target.density().names(), family.n_base());
     let noise = Noise::new(options.seed, Purpose::Step, names.iter().map(String::as_str));
-    let mut eps = Lanes::zeros(family.n_base(), options.draws);
-    let mut estimator = Estimator::new(options.gradient, family.dim(), options.draws);
+    let layout = Layout::of(options, family);
+    let noise = StepNoise::new(noise, options.noise, layout);
+    let mut eps = Lanes::zeros(family.n_base(), layout.lanes);
+    let mut estimator = Estimator::with(options.gradient, family.dim(), layout);
     let mut gradient = vec![0.0; family.n_params()];
     let most = if options.method == Method::Auto { MOST_STEPS_OF_AUTO } else { MOST_STEPS };
     while !state.finished {
         if observer.cancelled() {
             return Climb::Interrupted;
         }
-        noise.fill(state.step, 0, &mut eps);
+        noise.fill(state.step, &mut eps);
         let estimate =
             estimator.gradient(target, &state.coordinates, family, &state.lambda, &eps, &mut gradient);
         let sound = estimate.good > 0 && gradient.iter().all(|g| g.is_finite());
@@ -127,7 +151,7 @@ impl State {
                 let size = self.step_size();
                 // The first moment starts afresh with every phase, the second never does.
                 let unbias_1 = 1.0 - DECAY_1.powf(self.phase_step as f64);
-                let unbias_2 = 1.0 - DECAY_2.powf(self.step as f64);
+                let unbias_2 = 1.0 - DECAY_2.powf((self.step - self.whitened_at) as f64);
                 for (i, g) in gradient.iter().enumerate() {
                     let (m, v) = (&mut self.first_moment[i], &mut self.second_moment[i]);
                     *m = DECAY_1 * *m + (1.0 - DECAY_1) * g;
@@ -157,11 +181,14 @@ impl State {
             let last: Vec<f64> = self.last_quarter.iter().map(|s| s / quarter).collect();
             self.third_quarter.fill(0.0);
             self.last_quarter.fill(0.0);
-            let settled = family.symmetric_kl(&third, &last) <= accuracy;
-            if settled || self.check_at >= self.shortest_phase() << DOUBLINGS {
-                let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
-                let gained =
-                    !self.previous.is_empty() && family.symmetric_kl(&average, &self.previous) > accuracy;
+            let near = |a: &[f64], b: &[f64]| {
+                family.symmetric_kl(a, b) <= accuracy && farthest(family, a, b) <= ACCURACY
+            };
+            let settled = near(&third, &last);
+            let average: Vec<f64> = third.iter().zip(&last).map(|(a, b)| 0.5 * (a + b)).collect();
+            let again = steps.is_none() && self.whiten_again(family, &average);
+            if !again && (settled || self.check_at >= self.shortest_phase() << DOUBLINGS) {
+                let gained = !self.previous.is_empty() && !near(&average, &self.previous);
                 if settled && !self.previous.is_empty() && !gained && steps.is_none() {
                     self.finished = true;
                     self.converged = true;
@@ -173,7 +200,7 @@ impl State {
                 self.phase_step = 0;
                 // What this phase needed to average out its noise, the next will nearly need too.
                 self.check_at = (self.check_at / 4).max(self.shortest_phase());
-            } else {
+            } else if !again {
                 self.check_at *= 2;
             }
         }
@@ -183,6 +210,33 @@ impl State {
             self.converged = steps.is_some() && self.barren == 0;
             self.settle();
         }
+    }
+
+    /// Whether `lambda` is so far from the standard member that the coordinates were made those in which it is the
+    /// standard one.
+    fn whiten_again(&mut self, family: &dyn Family, lambda: &[f64]) -> bool {
+        let Some(normal) = family.normal(lambda) else { return false };
+        let (pattern, l) = normal.scale.parts();
+        let size = |i: usize| l[pattern.row(i).diagonal(i)].ln().abs();
+        let sizes = (0..normal.dim()).map(size).fold(0.0, f64::max);
+        let shifts = normal.centre.iter().map(|x| x.abs()).fold(0.0, f64::max);
+        if sizes < FAR.ln() && shifts < FAR {
+            return false;
+        }
+        let Some(coordinates) = self.coordinates.after(&normal) else { return false };
+        let is_sound = coordinates.centre.iter().all(|x| x.is_finite()) && coordinates.log_det().is_finite();
+        if !is_sound {
+            return false;
+        }
+        self.coordinates = coordinates;
+        self.lambda = family.standard();
+        for moment in [&mut self.first_moment, &mut self.second_moment] {
+            moment.fill(0.0);
+        }
+        self.previous.clear();
+        (self.phase, self.phase_step, self.check_at) = (0, 0, FIRST_CHECK);
+        self.whitened_at = self.step;
+        true
     }
 
     /// The best average there is, when a phase is cut short.

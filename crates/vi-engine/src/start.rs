@@ -137,7 +137,7 @@ pub fn find(
 /// Draws without a spread in every direction.
 pub fn whitened(draws: &Lanes, family: &dyn Family) -> Result<Coordinates, FitError> {
     let weights = vec![1.0 / draws.lanes() as f64; draws.lanes()];
-    moment_match(draws, &weights, family.affine()).ok_or(FitError::NoSpread)
+    moment_match(draws, &weights, family.scale()).ok_or(FitError::NoSpread)
 }
 
 /// A start from draws of an approximation instead of a search. `found` is what the search for that one
@@ -212,7 +212,36 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<Vec<f64>>>
     Ok((rings, POINTS * SPREADS.len()))
 }
 
-fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
+/// So many of these points or fewer: the first, then of each spread in turn the one that is farthest from
+/// those taken.
+///
+/// # Errors
+/// No point with a finite density.
+pub(crate) fn points_apart(
+    target: &mut Target,
+    seed: u64,
+    count: usize,
+) -> Result<(Vec<Vec<f64>>, usize), FitError> {
+    let (mut rings, tried) = feasible_points(target, seed)?;
+    let mut taken = vec![rings[0].remove(0)];
+    while taken.len() < count && rings.iter().any(|ring| !ring.is_empty()) {
+        let n = rings.len();
+        let Some(ring) = rings.get_mut(taken.len() % n).filter(|ring| !ring.is_empty()) else {
+            rings.retain(|ring| !ring.is_empty());
+            continue;
+        };
+        let distance = |point: &Vec<f64>| {
+            let square = |other: &Vec<f64>| other.iter().zip(point).map(|(a, b)| (a - b) * (a - b)).sum();
+            taken.iter().map(square).fold(f64::INFINITY, f64::min)
+        };
+        let distances: Vec<f64> = ring.iter().map(distance).collect();
+        let far = (0..ring.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best });
+        taken.push(ring.remove(far));
+    }
+    Ok((taken, tried))
+}
+
+pub(crate) fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Observer) -> Option<Minimum> {
     let dim = start.len();
     let tolerance = Tolerance { gain: 1e-7, gradient: 1e-5, evaluations: 500 + 2 * dim };
     let mut z = Lanes::zeros(dim, 1);
@@ -245,7 +274,7 @@ struct Candidate {
 impl Candidate {
     /// The normal at the end of a descent.
     fn judge(target: &mut Target, family: &dyn Family, seed: u64, minimum: Minimum) -> Self {
-        let coordinates = whiten(target, &minimum.x, family.affine());
+        let coordinates = whiten(target, &minimum.x, family.scale());
         let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
         Candidate {
             coordinates,
@@ -276,7 +305,7 @@ impl Candidate {
         let trail = std::mem::take(&mut best.trail);
         let stride = trail.len().div_ceil(ALONG).max(1);
         for (x, value) in trail.iter().rev().skip(1).step_by(stride) {
-            let coordinates = whiten(target, x, family.affine());
+            let coordinates = whiten(target, x, family.scale());
             let (elbo, elbo_mcse) = judge(target, family, seed, &coordinates);
             if elbo > best.elbo {
                 best.coordinates = coordinates;

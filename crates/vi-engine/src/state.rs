@@ -1,11 +1,14 @@
 //! Everything a fit remembers between two gradient steps, as plain numbers: what `--resume` needs
 //! to go on to the same bits.
 
-use crate::coordinates::{Coordinates, Scale, row};
+use std::sync::Arc;
+
+use crate::coordinates::{Coordinates, Scale};
 use crate::error::StateError;
 use crate::families::Family;
 use crate::observe::TraceRow;
 use crate::options::Options;
+use crate::pattern::{Arrow, Pattern};
 use crate::refine;
 use crate::start::{Rival, StartReport};
 use crate::target::Tally;
@@ -36,6 +39,8 @@ pub struct State {
     pub phase: u64,
     /// Step of the phase at which its two quarters are compared.
     pub check_at: u64,
+    /// Step at which the coordinates were last made white.
+    pub whitened_at: u64,
     /// Steps in a row of which no draw could be evaluated.
     pub barren: u64,
     /// The climb is over; `lambda` is its result.
@@ -61,7 +66,7 @@ impl State {
         State {
             family: family.name(),
             seed: options.seed,
-            draws: options.draws as u64,
+            draws: options.draws(family.dim()) as u64,
             coordinates,
             start,
             lambda: family.standard(),
@@ -74,6 +79,7 @@ impl State {
             phase_step: 0,
             phase: 0,
             check_at: refine::FIRST_CHECK,
+            whitened_at: 0,
             barren: 0,
             finished: false,
             converged: false,
@@ -96,6 +102,13 @@ impl State {
             }
             Scale::Lower(l) => {
                 out.word(1);
+                out.numbers(l);
+            }
+            Scale::Arrow(arrow, l) => {
+                out.word(2);
+                out.word(arrow.blocks().len() as u64);
+                // a global is block 0, the others follow
+                arrow.blocks().iter().for_each(|block| out.word(block.map_or(0, |b| b as u64 + 1)));
                 out.numbers(l);
             }
         }
@@ -124,6 +137,7 @@ impl State {
             self.phase_step,
             self.phase,
             self.check_at,
+            self.whitened_at,
             self.barren,
             self.finished.into(),
             self.converged.into(),
@@ -161,13 +175,17 @@ impl State {
         let scale = match input.word()? {
             0 => Scale::Diagonal(input.numbers()?),
             1 => Scale::Lower(input.numbers()?),
+            2 => {
+                let n = input.word()?;
+                let block = |input: &mut Reader| Ok(input.word()?.checked_sub(1).map(|b| b as usize));
+                let blocks = (0..n).map(|_| block(&mut input)).collect::<Result<Vec<_>, StateError>>()?;
+                Scale::Arrow(Arc::new(Arrow::new(blocks)), input.numbers()?)
+            }
             _ => return Err(StateError::Corrupt { at: input.at }),
         };
-        let expected = match &scale {
-            Scale::Diagonal(d) => (d.len(), centre.len()),
-            Scale::Lower(l) => (l.len(), row(centre.len())),
-        };
-        if expected.0 != expected.1 {
+        let (pattern, l) = scale.parts();
+        let same_dim = !matches!(&pattern, Pattern::Arrow(arrow) if arrow.blocks().len() != centre.len());
+        if !same_dim || l.len() != pattern.size(centre.len()) {
             return Err(StateError::Corrupt { at: input.at });
         }
         let [log_prob, elbo, elbo_mcse] = input.array()?;
@@ -205,6 +223,7 @@ impl State {
             phase_step: input.word()?,
             phase: input.word()?,
             check_at: input.word()?,
+            whitened_at: input.word()?,
             barren: input.word()?,
             finished: input.word()? != 0,
             converged: input.word()? != 0,
@@ -325,6 +344,7 @@ mod tests {
             phase_step: 6,
             phase: 1,
             check_at: 128,
+            whitened_at: 64,
             barren: 0,
             finished: false,
             converged: false,
@@ -341,6 +361,19 @@ mod tests {
         assert_eq!(back.to_bytes(), bytes);
         assert_eq!(back.coordinates, state().coordinates);
         assert_eq!(back.tally, state().tally);
+    }
+
+    #[test]
+    fn an_arrow_keeps_its_blocks() {
+        let arrow = Arc::new(Arrow::new(vec![Some(4), None]));
+        let coordinates =
+            Coordinates { centre: vec![1.0, -0.1], scale: Scale::Arrow(arrow, vec![0.5, 0.2, 0.1]) };
+        let state = State { coordinates, ..state() };
+        let bytes = state.to_bytes();
+        assert_eq!(State::from_bytes(&bytes).unwrap().coordinates, state.coordinates);
+        for length in 0..bytes.len() {
+            assert!(State::from_bytes(&bytes[..length]).is_err(), "cut at {length}");
+        }
     }
 
     #[test]

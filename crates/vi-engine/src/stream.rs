@@ -10,6 +10,8 @@ pub enum Purpose {
     Start,
     /// Judging a starting approximation.
     StartElbo,
+    /// Judging the normals along a descent.
+    Path(usize),
     /// Noise of the gradient steps.
     Step,
     /// The fixed draws of the deterministic objective.
@@ -28,6 +30,8 @@ pub enum Purpose {
     Bridge(u8),
     /// Draws and directions that tell centred from non-centred.
     Centring,
+    /// The point and the moves that tell which coordinates are independent.
+    Blocks,
     /// Starting points of the chains of a sampler.
     ChainStart,
     /// Momenta and choices of the chains.
@@ -39,6 +43,7 @@ impl Purpose {
         match self {
             Purpose::Start => "start".into(),
             Purpose::StartElbo => "start elbo".into(),
+            Purpose::Path(n) => format!("path {n}"),
             Purpose::Step => "step".into(),
             Purpose::FixedDraws => "fixed draws".into(),
             Purpose::FreshDraws => "fresh draws".into(),
@@ -48,6 +53,7 @@ impl Purpose {
             Purpose::Mode(mode) => format!("mode {mode}"),
             Purpose::Bridge(mode) => format!("bridge {mode}"),
             Purpose::Centring => "centring".into(),
+            Purpose::Blocks => "blocks".into(),
             Purpose::ChainStart => "chain start".into(),
             Purpose::Chain => "chain".into(),
         }
@@ -71,6 +77,11 @@ impl Noise {
     /// A stream for each of `names`.
     pub fn new<'a>(seed: u64, purpose: Purpose, names: impl IntoIterator<Item = &'a str>) -> Self {
         Noise { keys: names.into_iter().map(|name| purpose.key(seed, name)).collect() }
+    }
+
+    /// The key of each element.
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     /// Fills `eps` (`[names]` x lanes) with the draws `first_draw ..` of `step`; padding lanes get

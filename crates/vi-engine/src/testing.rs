@@ -110,3 +110,27 @@ impl LogDensity for Gaussian {
         }
     }
 }
+
+/// A density whose coordinates stand in plates.
+pub struct Plated<D> {
+    pub density: D,
+    pub plates: Vec<Vec<Option<usize>>>,
+}
+
+impl<D: LogDensity> LogDensity for Plated<D> {
+    fn dim(&self) -> usize {
+        self.density.dim()
+    }
+
+    fn names(&self) -> &[String] {
+        self.density.names()
+    }
+
+    fn plates(&self) -> Vec<Vec<Option<usize>>> {
+        self.plates.clone()
+    }
+
+    fn eval(&mut self, z: &Lanes, v: &mut [f64], g: Option<&mut Lanes>, f: &mut Vec<LaneFailure>) {
+        self.density.eval(z, v, g, f);
+    }
+}

@@ -2,6 +2,9 @@
 
 mod plan;
 mod rows;
+mod trials;
+
+use std::collections::BTreeSet;
 
 use graph::ir::{NodeId, Varies};
 use graph::program::Options;
@@ -44,14 +47,21 @@ pub struct DataSet {
     pub columns: Vec<Simulated>,
 }
 
-/// Finds the latents that values are given to: `mu`, `theta[A]`, or all elements of `theta`.
+/// Finds the latents that values are given to: `mu`, `theta[A]`, or all elements of `theta` but those that
+/// have values of their own.
 ///
 /// # Errors
-/// A name that no latent has, or a value outside its support or infinite.
+/// A name that no latent has, or that comes twice, or a value outside its support or infinite.
 pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerError> {
     let mut out = Given::new();
-    for (name, value) in values {
-        let before = out.len();
+    let mut names = BTreeSet::new();
+    if let Some((name, _)) = values.iter().find(|(name, _)| !names.insert(name)) {
+        return Err(AnswerError::GivenTwice { name: name.clone() });
+    }
+    // Elements after the whole.
+    let (whole, elements): (Vec<_>, Vec<_>) = values.iter().partition(|(name, _)| !name.ends_with(']'));
+    for (name, value) in whole.into_iter().chain(elements) {
+        let mut is_known = false;
         for site in &target.sites {
             for (e, column) in site.columns().iter().enumerate() {
                 if column != name && site.name != *name {
@@ -61,6 +71,7 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
                     let (name, value, support) = (name.clone(), *value, site.support.to_string());
                     return Err(AnswerError::OutsideSupport { name, value, support });
                 }
+                is_known = true;
                 out.insert((site.name.clone(), e), *value);
             }
         }
@@ -75,10 +86,11 @@ pub fn given(target: &Target, values: &[(String, f64)]) -> Result<Given, AnswerE
                     let (name, value, support) = (name.clone(), *value, support.to_string());
                     return Err(AnswerError::OutsideSupport { name, value, support });
                 }
+                is_known = true;
                 out.insert((d.name.clone(), e), *value);
             }
         }
-        if out.len() == before && !out.keys().any(|(n, _)| n == name) {
+        if !is_known {
             let sites = target.sites.iter().map(|s| s.name.clone());
             let known = sites.chain(target.discrete.iter().map(|d| d.name.clone())).collect();
             return Err(AnswerError::UnknownLatent { name: name.clone(), known });
@@ -213,9 +225,27 @@ fn place(
                 values: Cells::Numbers((0..t.n_rows).map(|r| values[seen.element(r, k)]).collect()),
                 drawn: (0..t.n_rows).map(|r| drawn[seen.element(r, k)]).collect(),
             };
-            columns.iter().enumerate().map(of_column).collect()
+            let mut out: Vec<Simulated> = columns.iter().enumerate().map(of_column).collect();
+            if let Some(rest) = seen.trials.as_ref().and_then(|trials| trials.rest) {
+                let drawn = &out[0];
+                let of_row = |r: usize| {
+                    let trials = set.trials(s, seen.element(r, 0)).unwrap_or(f64::NAN);
+                    if drawn.drawn[r] { trials - of(&drawn.values, r) } else { f64::NAN }
+                };
+                let values = Cells::Numbers((0..t.n_rows).map(of_row).collect());
+                let (column, drawn) = (t.columns[rest].clone(), drawn.drawn.clone());
+                out.push(Simulated { table: Some(*table), column, values, drawn });
+            }
+            out
         }
     })
+}
+
+fn of(cells: &Cells, row: usize) -> f64 {
+    match cells {
+        Cells::Numbers(v) => v[row],
+        Cells::Labels(_) => f64::NAN,
+    }
 }
 
 /// Every latent by the name of its column.

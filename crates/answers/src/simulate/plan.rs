@@ -8,6 +8,7 @@ use model::{Carrier, Generated, Observed, Recipe, Role, Stands, Target};
 use crate::drawer::{batch_of, strides};
 use crate::error::AnswerError;
 use crate::levels::{reach, reach_until};
+use crate::simulate::trials::Trials;
 
 /// What the elements of a node are that draws decide.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub struct Seen<'t> {
     pub masks_by_file: bool,
     /// By element: a null that is inferred, and so drawn, though its cell stays empty.
     pub inferred: Vec<bool>,
+    /// The number of trials, where it is made of the values themselves: that of the file stays.
+    pub trials: Option<Trials>,
     /// By element: which value it belongs to.
     pub value_of: Vec<usize>,
     /// Steps from row to row and from column to column.
@@ -55,7 +58,7 @@ pub struct Plan<'t> {
     /// States whose laws read what is drawn: their input, and the node that they are computed by.
     pub states: Vec<(NodeId, NodeId)>,
     /// By table and column: the variables that speak of it, and which of their columns it is.
-    covers: BTreeMap<(usize, usize), Vec<(usize, usize)>>,
+    pub covers: BTreeMap<(usize, usize), Vec<(usize, usize)>>,
 }
 
 impl<'t> Seen<'t> {
@@ -72,6 +75,7 @@ impl<'t> Seen<'t> {
             masks: masks.into_iter().flatten().collect(),
             masks_by_file: false,
             inferred: vec![false; target.count(dims)],
+            trials: None,
             value_of: Vec::new(),
             steps: (1, 0),
         };
@@ -133,6 +137,7 @@ impl<'t> Plan<'t> {
                 plan.open.insert(seen.observed.value, Holds::Computed(s));
             }
         }
+        plan.count_trials()?;
         plan.run_states();
         plan.priors_come_first()?;
         plan.bases_are_of_data()?;
@@ -210,7 +215,7 @@ impl<'t> Plan<'t> {
         all.iter().map(|&(s, at)| (s, self.seen[s].element(row, at))).collect()
     }
 
-    fn is_of(&self, holds: &Holds, s: usize) -> bool {
+    pub fn is_of(&self, holds: &Holds, s: usize) -> bool {
         let speaks = |table: usize, column: usize| {
             self.covers.get(&(table, column)).is_some_and(|all| all.iter().any(|(v, _)| *v == s))
         };

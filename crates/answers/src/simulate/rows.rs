@@ -60,6 +60,8 @@ pub struct Drawn {
     progress: Vec<Progress>,
     /// By element, where the data of the file decide what is drawn.
     by_file: Option<Vec<bool>>,
+    /// The number of trials, where it is made of the values in the file.
+    trials: Option<Values>,
 }
 
 /// A data set in the making.
@@ -99,7 +101,9 @@ impl<'p, 't> DataSet<'p, 't> {
             };
             let n_values = seen.value_of.iter().max().map_or(0, |last| last + 1);
             let progress = vec![Progress::New; n_values];
-            Ok(Drawn { values: vec![f64::NAN; n], drawn: vec![false; n], progress, by_file })
+            let trials = seen.trials.as_ref().map(|t| Values::new(&target.graph, &[t.node], bindings));
+            let trials = trials.transpose()?;
+            Ok(Drawn { values: vec![f64::NAN; n], drawn: vec![false; n], progress, by_file, trials })
         });
         let drawn = drawn.collect::<Result<Vec<_>, AnswerError>>()?;
         let at = OnDemand::new(&target.graph, bindings, &open, &plan.states, wanted)?;
@@ -149,6 +153,14 @@ impl<'p, 't> DataSet<'p, 't> {
         }
     }
 
+    /// The number of trials of an element, where it is that of the file.
+    pub fn trials(&self, s: usize, element: usize) -> Option<f64> {
+        let (seen, target) = (&self.plan.seen[s], self.plan.target);
+        let (of, values) = (seen.trials.as_ref()?, self.drawn[s].trials.as_ref()?);
+        let at = element_of(target, &seen.of.variable.dims, &target.graph.ty(of.node).dims);
+        Some(values.lane(0).get(values.place(of.node), at(element)))
+    }
+
     /// What an element of a let is by the file: NaN where a null is in the way.
     pub fn as_it_was(&mut self, s: usize, element: usize) -> Result<f64, AnswerError> {
         let (seen, target) = (&self.plan.seen[s], self.plan.target);
@@ -188,6 +200,12 @@ impl<'p, 't> DataSet<'p, 't> {
         if elements.iter().zip(&drawn).any(|(&e, drawn)| *drawn || seen.inferred[e]) {
             let chosen = |k, e| self.world.discrete(k, e, self.lane);
             for (node, e) in hand.drawer.reads(k, &chosen) {
+                if let (Some(of), Some(trials)) = (&seen.trials, &self.drawn[s].trials)
+                    && of.node == node
+                {
+                    hand.values.set(node, e, trials.lane(0).get(trials.place(node), e));
+                    continue;
+                }
                 match self.at.get(node, e) {
                     Ok(x) => hand.values.set(node, e, x),
                     Err(more) => missing.extend(more),
@@ -289,7 +307,7 @@ impl<'p, 't> DataSet<'p, 't> {
             true => "itself".into(),
             false => format!("{}, which depends on it", place(t, l)),
         };
-        AnswerError::Circle { value: place(s, k), on }
+        AnswerError::Circle { name: self.plan.seen[s].name().into(), value: place(s, k), on }
     }
 }
 

@@ -29,7 +29,7 @@ impl DataSource for Memory {
             } else {
                 Cells::Text(cells.iter().map(|c| c.to_string()).collect())
             };
-            Column { name: header[k].clone(), cells, nulls }
+            Column { name: header[k].clone(), cells, nulls, written: None }
         };
         let columns = (0..header.len()).map(column).collect();
         Ok(Table { n_rows: rows.len(), columns, lines: None, digest: String::new() })

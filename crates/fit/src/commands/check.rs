@@ -7,6 +7,7 @@ use spec_compiler::{Compiled, Source};
 use vi_engine::{CompiledDensity, LogDensity, NotFinite};
 
 use crate::cli;
+use crate::commands::simulate::place;
 use crate::commands::{compile, not_planned};
 use crate::outcome::{self, Problem};
 
@@ -27,7 +28,8 @@ pub fn run(args: &cli::Check) -> Result<u8, Problem> {
         _ => stress(&source, &compiled)?,
     };
     let name = source.name();
-    outcome::say(format!("{name}: in order ({coordinates} coordinates, {rows} rows of data)\n{text}"))?;
+    let is = if code == outcome::OK { "in order" } else { "no draw from the prior has a density" };
+    outcome::say(format!("{name}: {is} ({coordinates} coordinates, {rows} rows of data)\n{text}"))?;
     Ok(code)
 }
 
@@ -72,12 +74,12 @@ fn stress(source: &Source, compiled: &Compiled) -> Result<(String, u8), Problem>
     if failures.len() + nowhere == DRAWS {
         return Ok((out, outcome::FAILED));
     }
-    out.push_str(&predictive(compiled, seed, &machine));
+    out.push_str(&predictive(source, compiled, seed, &machine));
     Ok((out, outcome::OK))
 }
 
 /// Whether data sets can be drawn from the model.
-fn predictive(compiled: &Compiled, seed: u64, machine: &graph::program::Options) -> String {
+fn predictive(source: &Source, compiled: &Compiled, seed: u64, machine: &graph::program::Options) -> String {
     let target = &compiled.target;
     let rows: usize = target.tables.iter().map(|t| t.n_rows).sum();
     let draws = (MOST_SIMULATED / rows.max(1)).clamp(1, DRAWS);
@@ -85,8 +87,8 @@ fn predictive(compiled: &Compiled, seed: u64, machine: &graph::program::Options)
         Err(AnswerError::Draw { name, why }) => {
             format!("warning: prior predictive: `{name}` cannot be drawn: {why}\n")
         }
-        // Some models have no data to draw; that is no fault.
-        Err(_) => String::new(),
+        // No fault: such a model can be fitted.
+        Err(e) => format!("note: data sets cannot be drawn: {}: {e}\n", place(source, compiled, &e)),
         Ok(sets) => {
             let is_bad = |c: &simulate::Simulated| match &c.values {
                 simulate::Cells::Numbers(v) => {
@@ -118,7 +120,7 @@ fn inputs(density: &mut CompiledDensity, z: &Lanes, lane: usize) -> String {
         .iter()
         .enumerate()
         .take(SHOWN)
-        .map(|(k, name)| format!("{name} = {:.6}", values.get(k, lane)))
+        .map(|(k, name)| format!("{name} = {}", model::rounded(values.get(k, lane))))
         .collect();
     let more = if names.len() > SHOWN { ", ..." } else { "" };
     format!("{}{more}", shown.join(", "))

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{FamilyChoice, FitError, Gradient, Method, State, Verdict};
+use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method, Optimizer, State, Verdict};
 
 use crate::centring;
 use crate::cli;
-use crate::commands::compile;
+use crate::commands::{commit, compile, predict};
+use crate::criticism;
 use crate::outcome::{self, Problem};
 use crate::progress::Watch;
 use crate::results::{self, Run};
@@ -25,7 +26,8 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
     let saved = if args.resume { state(&folder, &source, &compiled)? } else { None };
     // Before the work: a folder that may not be replaced is told at once.
-    let mut out = AtomicDir::create(&folder, results::MARKER).map_err(Problem::input)?;
+    let create = |place: &Path| AtomicDir::create(place, results::MARKER).map_err(Problem::input);
+    let mut out = create(&folder)?;
     let compiled_at = begun.elapsed();
     let centring::Chosen { mut density, recentred, begun: trial, is_undecided } =
         centring::choose(&source, &mut compiled, &options, &machine, &mut watch)?;
@@ -51,7 +53,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let mut place = folder.clone();
     if fit.interrupted && finished {
         place = interrupted_folder(&folder);
-        out = AtomicDir::create(&place, results::MARKER).map_err(Problem::input)?;
+        out = create(&place)?;
     }
     let base = spec.parent().unwrap_or(Path::new(""));
     let run = Run {
@@ -69,15 +71,24 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         fit: begun.elapsed() - compiled_at,
         answers: Duration::ZERO,
     };
-    let rows = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
-    out.commit().map_err(Problem::failed)?;
+    let (rows, said) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
+    let had_predictions = place.join(predict::FOLDER).join(predict::MARKER).exists();
+    commit(out.with_dependent(predict::FOLDER))?;
+    if had_predictions && !args.quiet {
+        let folder = place.join(predict::FOLDER);
+        outcome::tell(format!(
+            "note: the predictions in {} were of the earlier fit: they are gone",
+            folder.display()
+        ));
+    }
     let from = interrupted_folder(&folder);
     if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
         // What it went on from is part of the whole run now; its name says what it is if it stays.
-        let _ = std::fs::remove_dir_all(from);
+        let _ = tables::remove_result(&from, results::MARKER);
     }
     if !args.quiet {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
+        text.push_str(&criticism::lines(&said));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
             text.push_str(&how_to_go_on(args, spec, options.method));
@@ -112,28 +123,52 @@ fn how_to_go_on(args: &cli::Fit, spec: &Path, method: Method) -> String {
 }
 
 /// What the spec and the command line choose, the rest by default.
-fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
+pub fn options(inference: &ast::Inference, seed: Option<u64>) -> vi_engine::Options {
     let d = vi_engine::Options::default();
     vi_engine::Options {
         method: inference.method.as_ref().map_or(d.method, |m| match m.value {
             ast::Method::Auto => Method::Auto,
             ast::Method::Vi => Method::Vi,
+            ast::Method::Laplace => Method::Laplace,
+            ast::Method::Pathfinder => Method::Pathfinder,
             ast::Method::Nuts => Method::Nuts,
+            ast::Method::Map => Method::Map,
         }),
         family: inference.family.as_ref().map(|f| match f.value {
             ast::Family::MeanField => FamilyChoice::MeanField,
             ast::Family::FullRank => FamilyChoice::FullRank,
             ast::Family::LowRank(k) => FamilyChoice::LowRank(k as usize),
+            ast::Family::Structured => FamilyChoice::Structured,
+            ast::Family::Mixture(k) => FamilyChoice::Mixture(k as usize),
+            ast::Family::Flow(k) => FamilyChoice::Flow(k as usize),
         }),
         gradient: inference.gradient.as_ref().map_or(d.gradient, |g| match g.value {
             ast::Gradient::Reparameterized => Gradient::Reparameterized,
             ast::Gradient::StickingTheLanding => Gradient::StickingTheLanding,
+            ast::Gradient::DoublyReparameterized => Gradient::DoublyReparameterized,
+            ast::Gradient::ScoreFunction => Gradient::ScoreFunction,
         }),
-        draws: inference.draws.as_ref().map_or(d.draws, |n| n.value as usize),
+        noise: inference.noise.as_ref().map_or(d.noise, |n| match n.value {
+            ast::DrawNoise::Independent => DrawNoise::Independent,
+            ast::DrawNoise::Antithetic => DrawNoise::Antithetic,
+            ast::DrawNoise::Sobol => DrawNoise::Sobol,
+        }),
+        draws: inference.draws.as_ref().map(|n| n.value as usize),
         posterior_draws: inference.posterior_draws.as_ref().map_or(d.posterior_draws, |n| n.value as usize),
         seed: seed.or(inference.seed.as_ref().map(|s| s.value)).unwrap_or(d.seed),
         steps: inference.steps.as_ref().map(|n| n.value),
-        objective: d.objective,
+        optimizer: inference.optimizer.as_ref().map(|o| match o.value {
+            ast::Optimizer::Adam => Optimizer::Adam,
+            ast::Optimizer::BatchAndMatch => Optimizer::BatchAndMatch,
+            ast::Optimizer::NaturalGradient => Optimizer::NaturalGradient,
+            ast::Optimizer::FixedDraws => Optimizer::FixedDraws,
+            ast::Optimizer::NewtonCg => Optimizer::NewtonCg,
+        }),
+        covariance: inference.covariance.as_ref().map_or(d.covariance, |c| match c.value {
+            ast::Covariance::Family => Covariance::Family,
+            ast::Covariance::LinearResponse => Covariance::LinearResponse,
+        }),
+        paths: inference.paths.as_ref().map_or(d.paths, |n| n.value as usize),
     }
 }
 
@@ -186,7 +221,9 @@ fn verdict(run: &Run) -> String {
         Verdict::Unchecked => "unchecked",
     };
     let mut out = format!("verdict {said}\n");
-    if let Some(chains) = &fit.chains {
+    if run.is_point() {
+        // It has neither weights nor draws.
+    } else if let Some(chains) = &fit.chains {
         out.push_str(&format!(
             "  {} chains, R-hat at most {:.3}, effective draws at least {:.0}, {} divergences, {} trajectories cut short\n",
             chains.draws.len(),
@@ -206,10 +243,10 @@ fn verdict(run: &Run) -> String {
     if fit.reasons.len() > 8 {
         out.push_str(&format!("  ... and {} more in fit.json\n", fit.reasons.len() - 8));
     }
-    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() {
+    if fit.verdict == Verdict::Unreliable && !fit.interrupted && fit.chains.is_none() && !run.is_point() {
         if fit.state.family == "mean_field" {
             out.push_str(
-                "  mean_field knows no correlations; try `inference: {family: low_rank(8)}` or `full_rank`\n",
+                "  mean_field knows no correlations; try `inference: {family: structured}` for groups, `low_rank(8)` or `full_rank`\n",
             );
         }
         out.push_str("  chains need no family: try `--set inference.method=nuts`\n");

@@ -1,6 +1,8 @@
 //! `fit logdensity SPEC --at FILE`: the compiled density at given points, with no inference between.
 
-use graph::program::Program;
+use graph::ir::NodeId;
+use graph::program::{Options, Program};
+use model::Target;
 use numerics::lanes::Lanes;
 use tables::{ReadOptions, Table};
 use vi_engine::{CompiledDensity, LogDensity};
@@ -39,10 +41,13 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     values.pad();
     let options = args.machine.options();
     let z = vi_engine::unconstrain(target, &values, &options).map_err(Problem::failed)?;
+    let settled = settled(target, &z, &options)?;
     let (mut first, mut coordinate) = (0, 0);
     for site in &target.sites {
         for row in 0..points.n_rows {
-            if (0..site.coordinates.len()).all(|k| z.get(coordinate + k, row).is_finite()) {
+            let is_finite = (0..site.coordinates.len()).all(|k| z.get(coordinate + k, row).is_finite());
+            let mut elements = first..first + site.labels.len();
+            if is_finite && elements.all(|k| model::is_kept(values.get(k, row), settled.get(k, row))) {
                 continue;
             }
             // Of a vector no one element need be wrong.
@@ -95,6 +100,16 @@ pub fn run(args: &cli::Logdensity) -> Result<u8, Problem> {
     }
     outcome::say(out + "\n")?;
     Ok(outcome::OK)
+}
+
+/// The values of the sites at unconstrained points: what lies outside its support is moved by the map onto it.
+fn settled(target: &Target, z: &Lanes, options: &Options) -> Result<Lanes, Problem> {
+    let mut g = target.graph.clone();
+    let nodes: Vec<NodeId> = target.sites.iter().map(|site| g.expand(site.value, &site.dims)).collect();
+    let program = Program::compile(&g, &nodes, &target.bindings, options).map_err(Problem::failed)?;
+    let mut out = Lanes::zeros(program.n_out(), z.lanes());
+    program.eval(&mut program.workspace(), &[], z, &mut out, &mut Vec::new());
+    Ok(out)
 }
 
 /// Every digit, by powers of ten where there would be many zeros; -0 is 0.

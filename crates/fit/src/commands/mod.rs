@@ -1,6 +1,8 @@
 //! One file a command.
 
+pub mod calibrate;
 pub mod check;
+pub mod compare;
 pub mod explain;
 pub mod fit;
 pub mod logdensity;
@@ -15,6 +17,7 @@ use graph::program::PlanError;
 use spec_compiler::nearest::nearest;
 use spec_compiler::source::Role;
 use spec_compiler::{Compiled, Source};
+use tables::AtomicDir;
 use vi_engine::CompileError;
 
 use crate::cli;
@@ -35,6 +38,18 @@ pub fn compile(path: &Path, overrides: &cli::Overrides) -> Result<(Source, Compi
         }
         Err(mistakes) => Err(Problem::mistakes(&mistakes, &source)),
     }
+}
+
+/// Puts results in their place.
+pub fn commit(out: AtomicDir) -> Result<(), Problem> {
+    let done = out.commit().map_err(Problem::failed)?;
+    if let Some(leftover) = done.leftover {
+        outcome::tell(format!(
+            "note: what could not be moved to the new results is in {}",
+            leftover.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Why a program cannot be planned: in the words of the spec where they are known.

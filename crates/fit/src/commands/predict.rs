@@ -15,12 +15,15 @@ use spec_compiler::{Compiled, Diagnostic};
 use tables::AtomicDir;
 
 use crate::cli;
+use crate::commands::commit;
 use crate::data::Files;
 use crate::outcome::{self, Problem};
 use crate::saved::SavedRun;
 
 /// The file that marks a folder as predictions of ours.
-const MARKER: &str = "predict.json";
+pub const MARKER: &str = "predict.json";
+/// Where predictions go in the folder of their run.
+pub const FOLDER: &str = "predict";
 /// New levels told by name.
 const SHOWN: usize = 8;
 
@@ -47,7 +50,7 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
         tell(&saved, &new);
         tell_of_rows(&compiled, &replaced);
     }
-    let folder = args.out.clone().unwrap_or_else(|| args.run.join("predict"));
+    let folder = args.out.clone().unwrap_or_else(|| args.run.join(FOLDER));
     let out = AtomicDir::create(&folder, MARKER).map_err(Problem::input)?;
     let seed = args.seed.unwrap_or(saved.seed);
     let budget = match args.draws {
@@ -94,7 +97,7 @@ pub fn run(args: &cli::Predict) -> Result<u8, Problem> {
     let file = out.path().join(MARKER);
     std::fs::write(&file, format!("{text:#}\n"))
         .map_err(|e| Problem::failed(format!("{}: {e}", file.display())))?;
-    out.commit().map_err(Problem::failed)?;
+    commit(out)?;
     if !args.quiet {
         let (n, place, time) = (written.draws, folder.display(), begun.elapsed().as_secs_f64());
         let files =
@@ -215,6 +218,13 @@ fn replace<'a>(
             return Err(Problem::input(format!("--data gives `{table}` twice")));
         }
         let path = std::path::absolute(file).map_err(|e| Problem::input(format!("{file}: {e}")))?;
+        if !path.is_file() {
+            let help = match spec_compiler::nearest::file_near(&path) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "paths of the command line are relative to the working folder".to_string(),
+            };
+            return Err(Problem::input(format!("--data {given}: there is no file {file}\n  help: {help}")));
+        }
         ast.file.value = path.display().to_string();
         let needless = needless(&spec.observe, &table);
         let schema = saved.table(&table).map(|t| t.schema.clone()).unwrap_or_default();
@@ -322,7 +332,7 @@ impl DataSource for PredictFiles<'_> {
                 _ => Cells::Real(vec![0.0; n]),
             };
             let nulls = if *is_null { (0..n).collect() } else { Vec::new() };
-            table.columns.push(Column { name: name.clone(), cells, nulls });
+            table.columns.push(Column { name: name.clone(), cells, nulls, written: None });
         }
         Ok(table)
     }

@@ -1,15 +1,19 @@
 //! `fit simulate SPEC`: data sets drawn from the model, with the parameters behind them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use answers::AnswerError;
 use answers::simulate::{self, Cells as Values, DataSet, Simulated};
-use model::{Cells, Role};
+use model::{Cells, Role, Stands};
+use spec_compiler::ast;
+use spec_compiler::expr::{Expr, ExprKind};
+use spec_compiler::parse::Edits;
 use spec_compiler::{Compiled, Source};
 use tables::{AtomicDir, ColumnData, Output, write_parquet, write_table};
 
 use crate::cli;
-use crate::commands::compile;
+use crate::commands::{commit, compile};
 use crate::outcome::{self, Problem};
 
 /// The latents of a data set; the file that marks a folder as ours.
@@ -25,20 +29,17 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
     let sets = simulate::simulate(target, &given, args.draws as usize, seed, &args.machine.options());
     let sets = sets.map_err(|e| match e {
         AnswerError::Plan(_) | AnswerError::Table(_) => Problem::failed(e),
-        _ => Problem::input(format!("{}: {e}", source.name())),
+        _ => Problem::input(format!("{}: {e}", place(&source, &compiled, &e))),
     })?;
     if let Some(set) = sets.first() {
         tell_what_stays(&compiled, set);
     }
-    for of in &target.variables {
-        if let Role::Observed(o) = &of.role
-            && o.censored.is_some()
-        {
-            let name = &of.variable.name;
-            outcome::tell(format!(
-                "note: `{name}` is drawn uncensored, and the columns that say what is censored are as they were"
-            ));
-        }
+    for o in compiled.spec.observe.iter().filter(|o| uncensored(o).is_some()) {
+        let name = &o.target.name.name;
+        outcome::tell(format!(
+            "note: `{name}` is drawn uncensored, so its law in the spec beside it is without `censored`; the columns \
+             that say what is censored are as they were"
+        ));
     }
     let folder = args.out.clone().unwrap_or_else(|| Path::new("simulated").join(&target.name));
     let many = sets.len() > 1;
@@ -57,10 +58,20 @@ pub fn run(args: &cli::Simulate) -> Result<u8, Problem> {
         let file = out.path().join(MARKER_OF_MANY);
         std::fs::write(&file, format!("{text:#}\n")).map_err(|e| cannot_write(&file, e))?;
     }
-    out.commit().map_err(Problem::failed)?;
+    commit(out)?;
     let n = if many { format!("{} data sets", sets.len()) } else { "a data set".to_string() };
     outcome::say(format!("{n} of {} in {}\n", target.name, folder.display()))?;
     Ok(outcome::OK)
+}
+
+/// Where in the spec the law stands that cannot be drawn: `model.yaml:9:6`.
+pub fn place(source: &Source, compiled: &Compiled, error: &AnswerError) -> String {
+    let spec = &compiled.spec;
+    let law = error.law().map(|name| name.rsplit('.').next().unwrap_or(name));
+    let latents = spec.latent.iter().map(|l| (&l.target, l.prior.span));
+    let mut laws = spec.observe.iter().map(|o| (&o.target, o.law.span)).chain(latents);
+    let found = laws.find(|(target, _)| law == Some(target.name.name.as_str()));
+    found.map_or(source.name().to_string(), |(_, span)| source.place(span))
 }
 
 /// Notes what of a data set is as it was.
@@ -125,8 +136,13 @@ fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> 
             .iter()
             .map(|c| {
                 // Several laws may speak of different rows of one column.
-                let mut cells = c.cells.clone();
-                columns.iter().filter(|s| s.column == c.name).for_each(|s| fill(&mut cells, s));
+                let mut drawn = columns.iter().filter(|s| s.column == c.name).peekable();
+                let mut cells = match (&c.written, drawn.peek().map(|s| &s.values)) {
+                    // As labels they are more than numbers.
+                    (Some(texts), None | Some(Values::Labels(_))) => Cells::Text(texts.clone()),
+                    _ => c.cells.clone(),
+                };
+                drawn.for_each(|s| fill(&mut cells, s));
                 let data = match cells {
                     Cells::Real(v) => ColumnData::Real(v),
                     Cells::Integer(v) => ColumnData::Integer(v),
@@ -150,7 +166,7 @@ fn write(source: &Source, compiled: &Compiled, set: &DataSet, folder: &Path) -> 
 }
 
 /// Overwrites the rows that were drawn; whole numbers and truth values stay what they are.
-fn fill(cells: &mut Cells, s: &Simulated) {
+pub fn fill(cells: &mut Cells, s: &Simulated) {
     let rows = (0..s.drawn.len()).filter(|&r| s.drawn[r]);
     let whole = |v: &[f64]| v.iter().zip(&s.drawn).all(|(x, drawn)| !drawn || x.fract() == 0.0);
     match (&mut *cells, &s.values) {
@@ -183,13 +199,15 @@ fn spec_name(source: &Source) -> PathBuf {
     if name.is_empty() { PathBuf::from("model.yaml") } else { PathBuf::from(name) }
 }
 
-/// The spec, with the tables of the data set in the place of its own: its very text where that is one file,
-/// else all its files and overrides as one.
+/// The spec, with the tables of the data set in the place of its own: its very text where that is one file and
+/// nothing else changes, else all its files and overrides as one.
 fn with_files(source: &Source, compiled: &Compiled) -> Result<String, Problem> {
     let tables = compiled.spec.data.iter();
     let names = tables.clone().map(|t| (t.name.name.clone(), file_name(&t.name.name, &t.file.value)));
-    if source.files().len() > 1 {
-        let text = spec_compiler::parse::one_file(source, &names.collect());
+    let laws = compiled.spec.observe.iter().filter_map(|o| Some((o.law.span, uncensored(o)?.to_string())));
+    let edits = Edits { files: names.clone().collect(), laws: laws.collect(), levels: levels(compiled) };
+    if source.files().len() > 1 || !edits.laws.is_empty() || !edits.levels.is_empty() {
+        let text = spec_compiler::parse::one_file(source, &edits);
         return text.map_err(|found| Problem::mistakes(&found, source));
     }
     let mut places: Vec<(std::ops::Range<usize>, String)> =
@@ -200,4 +218,37 @@ fn with_files(source: &Source, compiled: &Compiled) -> Result<String, Problem> {
         text.replace_range(at, &name);
     }
     Ok(text)
+}
+
+/// The law of which a likelihood knows only bounds in some rows. The drawn values stand in the data set, so the
+/// spec beside it has no bounds: nobody knows when a value that was seen would have been censored.
+fn uncensored(o: &ast::Observe) -> Option<&Expr> {
+    match &o.law.kind {
+        ExprKind::Call { function, args } if function.name == "censored" => Some(&args.first()?.value),
+        _ => None,
+    }
+}
+
+/// The levels of outcomes that a data set may lack, by table, where the spec does not give them.
+fn levels(compiled: &Compiled) -> BTreeMap<String, Vec<(String, Vec<String>)>> {
+    let spec = &compiled.spec;
+    let mut out: BTreeMap<String, Vec<(String, Vec<String>)>> = BTreeMap::new();
+    for of in &compiled.target.variables {
+        let Role::Observed(o) = &of.role else { continue };
+        let Stands::Outcomes { table, column, labels } = &o.stands else { continue };
+        let rows = &compiled.target.tables[*table];
+        let Some(ast) = spec.data.iter().find(|t| t.name.name == rows.name) else { continue };
+        let column = &rows.columns[*column];
+        let index = ast.index.iter().find(|(c, _)| c.name == *column);
+        let dim = index.map_or(column, |(_, dim)| &dim.name);
+        let is_given = spec.dims.iter().any(|d| d.name.name == *dim)
+            || spec.data.iter().any(|t| t.levels.iter().any(|(of, _)| of.name == *dim));
+        let is_of_data =
+            compiled.model.dims.iter().any(|d| d.name == *dim && d.labels.as_deref() == Some(&labels[..]));
+        let of_table = out.get(&rows.name).into_iter().flatten();
+        if !is_given && is_of_data && !of_table.clone().any(|(of, _)| of == dim) {
+            out.entry(rows.name.clone()).or_default().push((dim.clone(), labels.clone()));
+        }
+    }
+    out
 }

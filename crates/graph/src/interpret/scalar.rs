@@ -47,6 +47,9 @@ pub fn unary(op: Unary, x: &[f64], out: &mut [f64]) {
         Unary::Lgamma => packed(x, out, math::lgamma),
         Unary::Digamma => packed(x, out, math::digamma),
         Unary::Trigamma => packed(x, out, math::trigamma),
+        Unary::LgammaRest => packed(x, out, math::lgamma_rest),
+        Unary::DigammaRest => packed(x, out, math::digamma_rest),
+        Unary::TrigammaRest => packed(x, out, math::trigamma_rest),
         Unary::LogBesselI0e => packed(x, out, math::log_bessel_i0e),
         Unary::BesselGap => packed(x, out, math::bessel_gap),
     }
@@ -75,6 +78,7 @@ pub fn binary(op: Binary, x: f64, y: f64) -> f64 {
                 y
             }
         }
+        Binary::Log1pGap => numerics::special::log1p_gap(x, y),
         Binary::Lt => f64::from(x < y),
         Binary::Le => f64::from(x <= y),
         Binary::Eq => f64::from(x == y),

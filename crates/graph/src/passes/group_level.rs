@@ -69,7 +69,7 @@ fn lifted(
         Op::Binary(Binary::Mul) if args.iter().all(|&a| !g.ty(a).dims.is_empty()) => (0, false),
         Op::Binary(Binary::Div) if !g.ty(args[1]).dims.is_empty() => (1, true),
         Op::Unary(Unary::Square | Unary::Exp | Unary::Tanh | Unary::Sigmoid | Unary::Softplus) => (0, false),
-        Op::Unary(Unary::Ln | Unary::Sqrt | Unary::Recip | Unary::Lgamma) => (0, true),
+        Op::Unary(Unary::Ln | Unary::Sqrt | Unary::Recip | Unary::Lgamma | Unary::LgammaRest) => (0, true),
         _ => return None,
     };
     let parts: Vec<Grouped> = args.iter().map(|&a| grouped(g, a)).collect::<Option<_>>()?;

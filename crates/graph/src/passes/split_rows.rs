@@ -101,13 +101,16 @@ fn cost(g: &Graph, nodes: &HashSet<NodeId>) -> f64 {
             Unary::Lgamma
             | Unary::Digamma
             | Unary::Trigamma
+            | Unary::LgammaRest
+            | Unary::DigammaRest
+            | Unary::TrigammaRest
             | Unary::LogNdtr
             | Unary::Erf
             | Unary::Erfc
             | Unary::LogBesselI0e
             | Unary::BesselGap,
         ) => 20.0,
-        Op::Binary(Binary::Pow) => 15.0,
+        Op::Binary(Binary::Pow | Binary::Log1pGap) => 15.0,
         // About two microseconds a draw.
         Op::LogTail(_) => 10_000.0,
         Op::Unary(_) | Op::Contract { .. } => 8.0,

@@ -170,6 +170,7 @@ fn unary(op: Unary) -> Small {
         Unary::Recip | Unary::Sqrt | Unary::Ln | Unary::Lgamma | Unary::Digamma | Unary::Trigamma => {
             (0.3, 4.0)
         }
+        Unary::LgammaRest | Unary::DigammaRest | Unary::TrigammaRest => (0.3, 4.0),
         Unary::Log1p => (-0.7, 2.0),
         Unary::LogBesselI0e | Unary::BesselGap => (0.5, 12.0),
         _ => (-2.0, 2.0),
@@ -180,11 +181,11 @@ fn unary(op: Unary) -> Small {
     let order = match op {
         Unary::Detach => Order::Declared,
         // The derivative of trigamma has no rule.
-        Unary::Digamma => Order::Once,
+        Unary::Digamma | Unary::DigammaRest => Order::Once,
         _ => Order::Twice,
     };
     // Trigamma is refused (`what_has_no_rule_is_refused_by_name`): only its value is here.
-    let y = if op == Unary::Trigamma {
+    let y = if matches!(op, Unary::Trigamma | Unary::TrigammaRest) {
         let c = m.data("positive", &[row, feature], 0.3, 4.0);
         let t = m.push(Op::Unary(op), &[c]);
         m.push(Op::Binary(Binary::Mul), &[x, t])
@@ -197,7 +198,11 @@ fn unary(op: Unary) -> Small {
 fn binary(op: Binary) -> Vec<Small> {
     let comparison = matches!(op, Binary::Lt | Binary::Le | Binary::Eq);
     let kinked = comparison || matches!(op, Binary::Max | Binary::Min);
-    let ranges = if op == Binary::Pow { [(0.3, 2.0), (-2.0, 2.0)] } else { [(-2.0, 2.0), (0.6, 2.2)] };
+    let ranges = match op {
+        Binary::Pow => [(0.3, 2.0), (-2.0, 2.0)],
+        Binary::Log1pGap => [(0.2, 4.0), (0.3, 3.0)],
+        _ => [(-2.0, 2.0), (0.6, 2.2)],
+    };
     let order = if kinked { Order::Once } else { Order::Twice };
     let mut all = Vec::new();
     let mut shapes = |name: &str, a: &[usize], b: &[usize]| {

@@ -5,8 +5,9 @@
 //! `e^(a v - (a + b) ln(1 - x + x e^v))`. Neither end needs care of its own there.
 
 use super::Tails;
-use super::parts::{HALF_LN_2PI, expm1mx, ln_minus_digamma_fall, log1pmx, softplus, stirling_rest};
+use super::parts::{HALF_LN_2PI, expm1mx, ln_minus_digamma_fall, log1pmx, softplus};
 use super::quadrature::{Integrand, Shape, integrate};
+use crate::special::lgamma_rest;
 
 /// A proportion x with its complement y = 1 - x and the logarithms of both: a caller who knows the
 /// small one keeps its digits, and those of one below the smallest f64.
@@ -136,7 +137,7 @@ impl Law {
             |a: f64, d: f64, ln: f64| if (d / a).abs() < 0.5 { a * log1pmx(d / a) } else { a * ln - d };
         let kernel = bent(a, d, in_x) + bent(b, -d, in_y);
         let norm = 0.5 * (a.ln() + b.ln() - s.ln()) - HALF_LN_2PI;
-        kernel + norm + (stirling_rest(s) - stirling_rest(a) - stirling_rest(b))
+        kernel + norm + (lgamma_rest(s) - lgamma_rest(a) - lgamma_rest(b))
     }
 
     /// Integrals over t above x, of the density of the log odds over its value at x.

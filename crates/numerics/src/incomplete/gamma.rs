@@ -3,8 +3,9 @@
 //! The coordinate is w = ln t: with t = x e^w, `p(t) t / (p(x) x) = e^(a w - x (e^w - 1))`.
 
 use super::Tails;
-use super::parts::{HALF_LN_2PI, expm1mx, ln_minus_digamma, log1pmx, stirling_rest};
+use super::parts::{HALF_LN_2PI, expm1mx, ln_minus_digamma, log1pmx};
 use super::quadrature::{Integrand, Shape, integrate};
+use crate::special::lgamma_rest;
 
 /// Where a gamma law is asked about.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ impl Point {
         let Point { a, x, ln_x } = self;
         let relative = (x - a) / a;
         let kernel = if relative.abs() < 0.5 { a * log1pmx(relative) } else { a * (ln_x - a.ln()) - (x - a) };
-        kernel + 0.5 * a.ln() - HALF_LN_2PI - stirling_rest(a)
+        kernel + 0.5 * a.ln() - HALF_LN_2PI - lgamma_rest(a)
     }
 
     /// ln x - digamma(a), the score at x.

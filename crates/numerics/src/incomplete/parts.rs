@@ -1,6 +1,6 @@
 //! Differences that would cancel, each without its cancellation.
 
-use crate::special::{digamma, lgamma};
+use crate::special::digamma_rest;
 
 /// ln(2 pi) / 2.
 pub(super) const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
@@ -57,32 +57,12 @@ const FACTORIALS: [f64; 15] = {
     c
 };
 
-/// From here on asymptotic series have their digits.
+/// From here on differences of the rests have their digits.
 const SERIES_FROM: f64 = 12.0;
 
-/// ln z - digamma(z) for z > 0: between 1/(2z) and 1/z. Source: NIST DLMF 5.11.2.
+/// ln z - digamma(z) for z > 0: between 1/(2z) and 1/z.
 pub(super) fn ln_minus_digamma(z: f64) -> f64 {
-    if z < SERIES_FROM {
-        return z.ln() - digamma(z);
-    }
-    0.5 / z + digamma_rest(z)
-}
-
-/// ln z - 1/(2z) - digamma(z) for large z, about 1/(12 z^2).
-fn digamma_rest(z: f64) -> f64 {
-    // B_2k / (2k)
-    let c = [
-        1.0 / 12.0,
-        -1.0 / 120.0,
-        1.0 / 252.0,
-        -1.0 / 240.0,
-        1.0 / 132.0,
-        -691.0 / 32760.0,
-        1.0 / 12.0,
-        -3617.0 / 8160.0,
-    ];
-    let r = 1.0 / z;
-    r * r * even(r, &c)
+    0.5 / z - digamma_rest(z)
 }
 
 /// `ln_minus_digamma(z) - ln_minus_digamma(z + d)` for d > 0, also where d is small.
@@ -94,27 +74,8 @@ pub(super) fn ln_minus_digamma_fall(z: f64, d: f64) -> f64 {
         low += 1.0;
     }
     let high = low + d;
-    let fall = 0.5 * d / low / high + (digamma_rest(low) - digamma_rest(high));
+    let fall = 0.5 * d / low / high + (digamma_rest(high) - digamma_rest(low));
     if low == z { fall } else { steps + fall + (d / low).ln_1p() - (d / z).ln_1p() }
-}
-
-/// ln Gamma(z) - (z - 1/2) ln z + z - ln(2 pi)/2, about 1/(12 z). Source: NIST DLMF 5.11.1.
-pub(super) fn stirling_rest(z: f64) -> f64 {
-    if z < SERIES_FROM {
-        return lgamma(z) - (z - 0.5) * z.ln() + z - HALF_LN_2PI;
-    }
-    let c = [
-        1.0 / 12.0,
-        -1.0 / 360.0,
-        1.0 / 1260.0,
-        -1.0 / 1680.0,
-        1.0 / 1188.0,
-        -691.0 / 360_360.0,
-        1.0 / 156.0,
-        -3617.0 / 122_400.0,
-    ];
-    let r = 1.0 / z;
-    r * even(r, &c)
 }
 
 /// c[0] + c[1] r^2 + c[2] r^4 + ..

@@ -8,8 +8,8 @@ use std::f64::consts::{LN_2, PI};
 
 use super::Tails;
 use super::beta::{self, Law, Proportion, Weights};
-use super::parts::{even, log1pmx, stirling_rest};
-use crate::special::digamma;
+use super::parts::{even, log1pmx};
+use crate::special::{digamma, lgamma_rest};
 
 /// ln P(T <= z), and z's density over that probability. The upper tail is that of -z.
 ///
@@ -55,10 +55,14 @@ fn proportion(nu: f64, z: f64, ln_z: f64) -> Proportion {
 /// gamma functions.
 fn ln_density(nu: f64, z: f64) -> f64 {
     let b = 0.5 * nu;
-    // ln(Gamma(b + 1/2) / Gamma(b))
-    let ratio = b * (0.5 / b).ln_1p() - 0.5 + 0.5 * b.ln() + stirling_rest(b + 0.5) - stirling_rest(b);
+    let ratio = ln_half_rising(b);
     let q = (z / nu.sqrt()).powi(2);
     ratio - 0.5 * PI.ln() - 0.5 * nu.ln() - (b + 0.5) * q.ln_1p()
+}
+
+/// ln Gamma(b + 1/2) - ln Gamma(b) for b > 0, also where both are large.
+pub fn ln_half_rising(b: f64) -> f64 {
+    b * (0.5 / b).ln_1p() - 0.5 + 0.5 * b.ln() + lgamma_rest(b + 0.5) - lgamma_rest(b)
 }
 
 /// dz/dnu of a draw z, its probability held fixed; it has the sign of -z.

@@ -60,9 +60,10 @@ ops! { Unary (x: P) (x) -> P:
     Exp exp, Expm1 expm1, Ln ln, Log1p log1p, Tanh tanh, Sigmoid sigmoid, Softplus softplus,
     Sin sin, Cos cos, Erf erf, Erfc erfc, Erfcx erfcx, Ndtr ndtr, LogNdtr log_ndtr, Ndtri ndtri,
     Lgamma lgamma, Digamma digamma, Trigamma trigamma, Sqrt sqrt, Recip recip,
+    LgammaRest lgamma_rest, DigammaRest digamma_rest, TrigammaRest trigamma_rest,
     Atan atan, LogBesselI0e log_bessel_i0e, BesselGap bessel_gap,
 }
-ops! { Binary (x: P, y: P) (x, y) -> P: Pow pow, }
+ops! { Binary (x: P, y: P) (x, y) -> P: Pow pow, Log1pGap log1p_gap, }
 ops! { Twin (x: P) (x) -> (P, P):
     SoftplusSigmoid softplus_sigmoid, SinCos sin_cos, LnQHazard ln_q_hazard,
 }

@@ -145,13 +145,19 @@ slices! { pick_unary(x) -> (out):
     Lgamma lgamma_slice lgamma_slice_f32,
     Digamma digamma_slice digamma_slice_f32,
     Trigamma trigamma_slice trigamma_slice_f32,
+    LgammaRest lgamma_rest_slice lgamma_rest_slice_f32,
+    DigammaRest digamma_rest_slice digamma_rest_slice_f32,
+    TrigammaRest trigamma_rest_slice trigamma_rest_slice_f32,
     Sqrt sqrt_slice sqrt_slice_f32,
     Recip recip_slice recip_slice_f32,
     Atan atan_slice atan_slice_f32,
     LogBesselI0e log_bessel_i0e_slice log_bessel_i0e_slice_f32,
     BesselGap bessel_gap_slice bessel_gap_slice_f32,
 }
-slices! { pick_binary(x, y) -> (out): Pow pow_slice pow_slice_f32, }
+slices! { pick_binary(x, y) -> (out):
+    Pow pow_slice pow_slice_f32,
+    Log1pGap log1p_gap_slice log1p_gap_slice_f32,
+}
 slices! { pick_twin(x) -> (first, second):
     SoftplusSigmoid softplus_sigmoid_slice softplus_sigmoid_slice_f32,
     SinCos sin_cos_slice sin_cos_slice_f32,

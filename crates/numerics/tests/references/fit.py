@@ -141,6 +141,25 @@ table("TRIGAMMA_TAIL", "(trigamma(x) - 1/x - 1/(2x^2)) x^3 in 1/x^2, x >= 8.",
       lambda z: mpf(1) / 6 - z / 30 if z < mpf(10) ** -12 else (psi(1, 1 / sqrt(z)) - sqrt(z) - z / 2) / (z * sqrt(z)), [0, mpf(1) / 64], 7,
       lambda z: z)
 
+def rest(f, leading, power):
+    """f(x) (x + 3/4)^power at t = 7/2 / (x + 3/4) - 1, f(x) being `leading` / x^power far out."""
+
+    def at(t):
+        if t + 1 < mpf(10) ** -14:
+            return leading
+        shifted = mpf(7) / 2 / (t + 1)
+        return f(shifted - mpf(3) / 4) * shifted**power
+
+    return at
+
+
+table("LGAMMA_REST", "(ln Gamma(x) - (x - 1/2) ln x + x - ln(2 pi)/2) (x + 3/4) in 7/2 / (x + 3/4) - 1, x >= 1.",
+      rest(lambda x: loggamma(x) - (x - mpf("0.5")) * log(x) + x - log(2 * pi) / 2, mpf(1) / 12, 1), [-1, 1], 20, lambda t: 12)
+table("DIGAMMA_REST", "(ln x - 1/(2x) - digamma(x)) (x + 3/4)^2 in 7/2 / (x + 3/4) - 1, x >= 1.",
+      rest(lambda x: log(x) - 1 / (2 * x) - psi(0, x), mpf(1) / 12, 2), [-1, 1], 21, lambda t: 12)
+table("TRIGAMMA_REST", "(trigamma(x) - 1/x - 1/(2x^2)) (x + 3/4)^3 in 7/2 / (x + 3/4) - 1, x >= 1.",
+      rest(lambda x: psi(1, x) - 1 / x - 1 / (2 * x * x), mpf(1) / 6, 3), [-1, 1], 22, lambda t: 6)
+
 mp.dps = 90
 table("ATAN", "(atan(s) - s) / s^3 in z = s^2, |s| <= tan(pi/8).",
       lambda z: mpf(-1) / 3 if z < mpf(10) ** -25 else (atan(sqrt(z)) - sqrt(z)) / (sqrt(z) * z), [0, (sqrt(mpf(2)) - 1) ** 2 * (1 + mpf(2) ** -20)], 11,

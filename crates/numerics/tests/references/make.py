@@ -185,6 +185,45 @@ def bessel_gap(x):
     return (i0 - i1) / i0 if x < 1e20 else 1 / (2 * x)
 
 
+def gamma_rests(power, series, exact):
+    """What is left of the gamma family without its leading terms; DLMF 5.11.1 and its derivatives far out."""
+
+    def f(x):
+        if x < 1e8:
+            with mp.workdps(120):
+                return exact(x)
+        return sum(c / x ** (power + 2 * k) for k, c in enumerate(series))
+
+    return f
+
+
+RESTS = join(uniform(0, 10), logs(1e-300, 1), logs(1, 1e90), near(1.0, 2.0, 0.5, 8.0), logs(5e-324, 1e-300))
+write("lgamma_rest", join(RESTS, logs(1e90, 1e300)), gamma_rests(1, [mpf(1) / 12, -mpf(1) / 360, mpf(1) / 1260, -mpf(1) / 1680],
+      lambda x: mp.loggamma(x) - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2))
+write("digamma_rest", RESTS, gamma_rests(2, [-mpf(1) / 12, mpf(1) / 120, -mpf(1) / 252, mpf(1) / 240],
+      lambda x: mp.psi(0, x) - mp.log(x) + 1 / (2 * x)))
+write("trigamma_rest", RESTS, gamma_rests(3, [mpf(1) / 6, -mpf(1) / 30, mpf(1) / 42, -mpf(1) / 30],
+      lambda x: mp.psi(1, x) - 1 / x - 1 / (2 * x * x)))
+
+
+def ratios(rng):
+    """Pairs of positive numbers, alike and of every ratio."""
+    for _ in range(3 * N):
+        x = rng.choice([rng.uniform(0, 3), math.exp(rng.uniform(-700, 700))])
+        y = x * math.exp(rng.choice([rng.uniform(-3, 3), rng.uniform(-300, 30), rng.uniform(0, 700)]))
+        if 0 < y < 1e308:
+            yield x / 2, y
+            yield y, x
+
+
+def log1p_gap(n, a):
+    """ln(1 + n/a) - n/(a + n)"""
+    with mp.workdps(700):
+        return mp.log1p(n / a) - n / (a + n)
+
+
+write("log1p_gap", ratios, log1p_gap)
+
 CONCENTRATIONS = join(uniform(0, 10), logs(5e-324, 1), logs(1, 1e8), logs(1e8, MAX / 10), near(8.0))
 write("log_bessel_i0e", CONCENTRATIONS, lambda x: -x + x * x / 4 - x**4 / 64 if x < 1e-15 else mp.log(bessel_i0e(x)))
 write("bessel_gap", CONCENTRATIONS, bessel_gap)

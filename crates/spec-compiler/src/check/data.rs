@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use model::{Cells, DataSource};
+use model::DataSource;
 
 use crate::ast::{self, DimSize, Missing, RowDim, StackColumns};
 use crate::check::MAX_MISTAKES;
@@ -284,7 +284,7 @@ fn key_labels(
             "a key labels every row",
         )));
     }
-    let Some(labels) = cell_labels(&column.cells) else {
+    let Some(labels) = column.labels() else {
         return Err(Box::new(errors::not_labels(key.span, &key.name, column.cells.kind())));
     };
     let mut seen = std::collections::HashMap::new();
@@ -297,17 +297,7 @@ fn key_labels(
     Ok(labels)
 }
 
-/// Text, integers and truth values are labels; reals are not.
-pub fn cell_labels(cells: &Cells) -> Option<Vec<String>> {
-    match cells {
-        Cells::Text(v) => Some(v.clone()),
-        Cells::Integer(v) => Some(v.iter().map(i64::to_string).collect()),
-        Cells::Bool(v) => Some(v.iter().map(bool::to_string).collect()),
-        Cells::Real(_) => None,
-    }
-}
-
 /// How many different labels a column has, if it has labels.
 fn levels_of(column: &model::Column) -> Option<usize> {
-    Some(cell_labels(&column.cells)?.into_iter().collect::<BTreeSet<String>>().len())
+    Some(column.labels()?.into_iter().collect::<BTreeSet<String>>().len())
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::check::data::cell_labels;
 use crate::check::scope::Scope;
 use crate::errors;
 use crate::source::Span;
@@ -67,7 +66,7 @@ impl Scope<'_> {
         let mut numbers = true;
         for (t, c) in indexing {
             let column = &self.tables[t].data.columns[c];
-            let Some(cells) = cell_labels(&column.cells) else {
+            let Some(cells) = column.labels() else {
                 let mistake = errors::not_labels(span, &column.name, column.cells.kind());
                 return self.fail(mistake);
             };
@@ -113,7 +112,7 @@ impl Scope<'_> {
             let mistake = errors::null(span, &c.name, &t.name, &place, c.nulls.len());
             return self.fail(mistake);
         }
-        let Some(labels) = cell_labels(&c.cells) else {
+        let Some(labels) = c.labels() else {
             let mistake = errors::not_labels(span, &c.name, c.cells.kind());
             return self.fail(mistake);
         };

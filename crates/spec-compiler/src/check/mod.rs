@@ -332,7 +332,12 @@ fn imputed(scope: &mut Scope, core: &Core, observes: &[ObserveDef]) -> Vec<Imput
                 scope.tell(errors::imputed_law(o.law.span, &name, o.law.name()));
                 continue;
             }
-            let labels: Vec<String> = nulls.iter().map(|r| (r + 1).to_string()).collect();
+            let t = &scope.tables[table];
+            let key = t.is_key.then(|| t.data.column(&scope.dims[t.rows].name)).flatten();
+            // Rows with a key are called by it, others are counted.
+            let keys = key.and_then(model::Column::labels);
+            let label = |&r: &usize| keys.as_ref().map_or_else(|| (r + 1).to_string(), |k| k[r].clone());
+            let labels: Vec<String> = nulls.iter().map(label).collect();
             let dim = ModelDim {
                 name: format!("missing {name}"),
                 rows_of: None,

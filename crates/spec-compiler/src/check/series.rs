@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use model::Cells;
 
-use crate::check::data::{LoadedTable, cell_labels};
+use crate::check::data::LoadedTable;
 use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -84,8 +84,8 @@ pub fn series(t: &LoadedTable, by: Option<usize>, span: Span) -> Result<Series, 
                 let place = t.data.locate(row);
                 return Err(Box::new(errors::null(span, &c.name, &t.name, &place, c.nulls.len())));
             }
-            let labels = cell_labels(&c.cells)
-                .ok_or_else(|| Box::new(errors::not_labels(span, &c.name, c.cells.kind())))?;
+            let labels =
+                c.labels().ok_or_else(|| Box::new(errors::not_labels(span, &c.name, c.cells.kind())))?;
             let mut seen: HashMap<String, usize> = HashMap::new();
             labels
                 .into_iter()
@@ -103,13 +103,10 @@ pub fn series(t: &LoadedTable, by: Option<usize>, span: Span) -> Result<Series, 
             let place = t.data.locate(row);
             return Err(Box::new(errors::null(span, &c.name, &t.name, &place, c.nulls.len())));
         }
-        // Numbers that are written with zeros before them go by their size.
-        let padded = c.cells.padded_numbers(&c.nulls).map(Cells::Integer);
-        let cells = padded.as_ref().unwrap_or(&c.cells);
-        order.sort_by(|&a, &b| group[a].cmp(&group[b]).then_with(|| compare(cells, a, b)));
+        order.sort_by(|&a, &b| group[a].cmp(&group[b]).then_with(|| compare(&c.cells, a, b)));
         let tie = order
             .windows(2)
-            .find(|w| group[w[0]] == group[w[1]] && compare(cells, w[0], w[1]) == Ordering::Equal);
+            .find(|w| group[w[0]] == group[w[1]] && compare(&c.cells, w[0], w[1]) == Ordering::Equal);
         if let Some(w) = tie {
             let places = (t.data.locate(w[0]), t.data.locate(w[1]));
             return Err(Box::new(errors::order_tie(span, &c.name, &t.name, &places, by.is_some())));

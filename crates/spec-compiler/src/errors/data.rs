@@ -3,7 +3,9 @@
 use distributions::Fault;
 use model::{DataError, Support};
 
-use super::{mistake, over, rounded, suggest};
+use model::rounded;
+
+use super::{mistake, over, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
 use crate::source::Span;

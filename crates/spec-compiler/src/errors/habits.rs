@@ -43,7 +43,13 @@ const KEYS: &[(&str, &[&str], &str)] = &[
         &["chains", "warmup", "tune", "burnin", "burn_in", "thin", "cores", "num_warmup", "num_chains"],
         "leave it out: a fit has no chains; its draws are independent, and it checks itself",
     ),
-    ("`inference:`", &["learning_rate", "lr", "optimizer"], "leave it out: steps are chosen by the fit"),
+    ("`inference:`", &["learning_rate", "lr"], "leave it out: steps are chosen by the fit"),
+    (
+        "`inference:`",
+        &["weight_decay", "momentum", "clip", "scheduler"],
+        "leave it out: the ELBO is climbed in coordinates where every parameter is of order one",
+    ),
+    ("`inference:`", &["optimiser", "algorithm"], "it is `optimizer:`, or `method:`"),
 ];
 
 /// Distributions, without case and `_`.

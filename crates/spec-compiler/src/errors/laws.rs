@@ -3,7 +3,9 @@
 use distributions::{Distribution, DistributionError, Fault};
 use model::Support;
 
-use super::{habits, mistake, rounded, suggest};
+use model::rounded;
+
+use super::{habits, mistake, suggest};
 use crate::check::functions;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

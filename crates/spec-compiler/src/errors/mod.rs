@@ -76,11 +76,6 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// A number that was computed, to six digits.
-fn rounded(x: f64) -> String {
-    format!("{x:.5e}").parse::<f64>().unwrap_or(x).to_string()
-}
-
 /// `varies over [school]`, or that it is a single number.
 fn over(dims: &str) -> String {
     if dims.is_empty() { "is a single number".into() } else { format!("varies over {dims}") }

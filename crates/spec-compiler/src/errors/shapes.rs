@@ -124,6 +124,23 @@ pub fn duplicate_label(label: &str, again: Span, first: Span) -> Diagnostic {
         .also(first, "first here")
 }
 
-pub fn low_rank_needs_rank(span: Span) -> Diagnostic {
-    mistake("unknown_choice", span, "`low_rank` needs its rank").help("write `low_rank(8)`")
+/// Two choices of `inference:` that cannot both be honoured.
+pub fn choices_exclude(choice: Span, message: String, other: Option<Span>, help: &str) -> Diagnostic {
+    let d = mistake("choices_exclude", choice, message).help(help);
+    match other {
+        Some(other) => d.also(other, "chosen here"),
+        None => d,
+    }
+}
+
+/// A family that is written as a call; `number` is what stands in its brackets.
+pub fn family_needs_number(span: Span, family: &str, number: &str, example: u64) -> Diagnostic {
+    let help = format!("write `{family}({example})`");
+    mistake("unknown_choice", span, format!("`{family}` needs {number}")).help(help)
+}
+
+/// Two choices that exclude each other, each as it is written; `why` names what to take instead.
+pub fn exclude_each_other(first: (Span, &str), second: (Span, &str), why: &str) -> Diagnostic {
+    let message = format!("`{}` cannot go with `{}`", first.1, second.1);
+    mistake("exclude_each_other", first.0, message).also(second.0, "with this").help(why)
 }

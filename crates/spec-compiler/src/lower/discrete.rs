@@ -3,7 +3,8 @@
 //! A discrete latent is carried as a dimension of its values (`iota` along it), so every term of the log
 //! density that depends on it varies over that dimension. To sum the latent out, the terms that have
 //! its dimension are summed down to its plates, added, and reduced by log-sum-exp; those of a state of a
-//! recurrence by the forward algorithm along the rows.
+//! recurrence by the forward algorithm along the rows. A term with likelihoods in it is summed without them
+//! too: the difference is what they say given the continuous latents.
 //!
 //! Source: F. Obermeyer et al., Tensor variable elimination for plated factor graphs, ICML 2019,
 //! algorithm 1.
@@ -24,6 +25,30 @@ pub struct Term {
     pub node: NodeId,
     /// All dimensions of its plates: the node may lack some along which it is the same.
     pub plates: Vec<DimId>,
+    pub seen: Seen,
+}
+
+/// What a term says of the data.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The likelihoods in it.
+    pub observes: Vec<usize>,
+    /// What the term would be without them; zero where there is nothing else.
+    pub without: Option<NodeId>,
+    /// A latent, or the states of a series, are summed out of it.
+    pub summed: Option<Summed>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Summed {
+    Latent,
+    Series,
+}
+
+impl Term {
+    pub fn new(node: NodeId, plates: Vec<DimId>) -> Term {
+        Term { node, plates, seen: Seen::default() }
+    }
 }
 
 impl Lowering<'_> {
@@ -32,7 +57,7 @@ impl Lowering<'_> {
     /// recurrences after the latents of their rows. Returns scalars, and by variable the logarithms of what its values are weighted by
     /// (over its plates, its values, and those of variables before it in the list): of a latent all, of a
     /// state what is seen of it. That is the order in which they are drawn back.
-    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<NodeId>, Vec<(Variable, NodeId)>) {
+    pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<Term>, Vec<(Variable, NodeId)>) {
         let mut weights = Vec::new();
         let mut variables = self.discrete_variables();
         variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state().is_some()));
@@ -62,7 +87,8 @@ impl Lowering<'_> {
                 });
                 return Default::default();
             }
-            let mut total: Option<NodeId> = None;
+            let (mut total, mut without): (Option<NodeId>, Option<NodeId>) = (None, None);
+            let mut observes = Vec::new();
             for t in &own {
                 if let Some(&stray) = v.plates.iter().find(|d| !t.plates.contains(d)) {
                     let dim = self.graph.dim(stray).name.clone();
@@ -71,10 +97,13 @@ impl Lowering<'_> {
                 }
                 let inner: Vec<DimId> = t.plates.iter().copied().filter(|d| !v.plates.contains(d)).collect();
                 let node = self.graph.sum(t.node, &inner);
-                total = Some(match total {
-                    Some(sum) => self.graph.add(sum, node),
-                    None => node,
-                });
+                total = Some(self.plus(total, node));
+                let others = if t.seen.observes.is_empty() { Some(t.node) } else { t.seen.without };
+                if let Some(others) = others {
+                    let node = self.graph.sum(others, &inner);
+                    without = Some(self.plus(without, node));
+                }
+                observes.extend(&t.seen.observes);
             }
             let total = match (total, v.state()) {
                 (Some(total), _) => total,
@@ -93,14 +122,28 @@ impl Lowering<'_> {
                 return Default::default();
             }
             weights.push((v.variable, total));
-            let node = match v.variable {
-                Variable::Latent(_) => Some(self.graph.logsumexp(total, &[v.values])),
-                Variable::State(state) | Variable::Before(state) => self.summed_along(state, total),
+            let is_series = v.state().is_some() || own.iter().any(|t| t.seen.summed == Some(Summed::Series));
+            let node = match v.state() {
+                None => Some(self.graph.logsumexp(total, &[v.values])),
+                Some(state) => self.summed_along(state, total),
             };
-            terms.extend(node.map(|node| Term { node, plates: v.plates }));
+            let without = match without {
+                Some(w) if !is_series && !observes.is_empty() => Some(self.graph.logsumexp(w, &[v.values])),
+                _ => None,
+            };
+            let summed = Some(if is_series { Summed::Series } else { Summed::Latent });
+            let seen = Seen { observes, without, summed };
+            terms.extend(node.map(|node| Term { node, plates: v.plates, seen }));
         }
         weights.reverse();
-        (terms.into_iter().map(|t| self.graph.sum(t.node, &t.plates)).collect(), weights)
+        (terms, weights)
+    }
+
+    fn plus(&mut self, sum: Option<NodeId>, node: NodeId) -> NodeId {
+        match sum {
+            Some(sum) => self.graph.add(sum, node),
+            None => node,
+        }
     }
 
     /// Takes out the variable to sum out next: of the latents with as many plates as the first the one that

@@ -7,6 +7,7 @@ use graph::value::Value;
 
 use crate::check::series::Series;
 use crate::lower::Lowering;
+use crate::source::Span;
 use crate::typed::{DimRef, Kind, Reducer, SeriesKind, SeriesRef, Typed, Variable};
 
 impl Lowering<'_> {
@@ -56,6 +57,18 @@ impl Lowering<'_> {
                 match over.iter().any(|&d| self.graph.is_row(d)) {
                     true => self.remembered_node(t.span, n),
                     false => n,
+                }
+            }
+            Kind::Element { base, dim, at } => {
+                let x = self.expr(base);
+                let row = self.dim(*dim);
+                let n = self.graph.element(x, row, *at);
+                // Which row is the first is a matter of the rows of the fit. The place is that where the
+                // brackets' base begins: the base may remember something itself.
+                let place = Span { start: t.span.start, end: t.span.start };
+                match self.model.dims[dim.0].rows_of {
+                    Some(_) => self.remembered_node(place, n),
+                    None => n,
                 }
             }
             Kind::Identity { row, col } => {

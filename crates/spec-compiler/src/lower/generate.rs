@@ -12,8 +12,10 @@ use model::{
 };
 
 use crate::check::recurrence::{is_line, noise_of};
+use crate::check::series::series;
 use crate::lower::Lowering;
 use crate::lower::recurrence::SummedOut;
+use crate::source::Span;
 use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, ObserveDef, SeriesKind, SeriesState};
 
 /// Values of a discrete latent whose probabilities are reported one by one.
@@ -367,13 +369,15 @@ impl Lowering<'_> {
             .model
             .tables
             .iter()
-            .map(|t| Rows {
+            .enumerate()
+            .map(|(i, t)| Rows {
                 name: t.name.clone(),
                 dim: self.dim(t.rows),
                 is_key: t.is_key,
                 n_rows: t.data.n_rows,
                 columns: t.data.columns.iter().map(|c| c.name.clone()).collect(),
                 carriers: Vec::new(),
+                before: self.rows_before(i),
             })
             .collect();
         for (&(table, column), &n) in &self.columns {
@@ -401,6 +405,18 @@ impl Lowering<'_> {
         // The maps have no order.
         tables.iter_mut().for_each(|t| t.carriers.sort_by_key(|(c, carrier)| (*c, format!("{carrier:?}"))));
         tables
+    }
+
+    /// Of each row of table `t` the one before it: in the series of a recurrence, else in the order of the
+    /// table, where it has one.
+    fn rows_before(&self, t: usize) -> Option<Vec<Option<u32>>> {
+        let model = self.model;
+        if let Some(def) = model.recurrences.iter().find(|def| def.table == t) {
+            return Some(def.series.earlier(1));
+        }
+        model.tables[t].ordered_by?;
+        // Rows at one place are in no order.
+        Some(series(&model.tables[t], None, Span::default()).ok()?.earlier(1))
     }
 
     /// The probabilities of the values of discrete variables, each after those that it depends on: a

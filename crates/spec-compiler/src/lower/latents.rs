@@ -124,7 +124,7 @@ impl Lowering<'_> {
             let of_plate = |d: &&DimRef| !latent.law.event.contains(d);
             let plates: Vec<DimRef> = latent.dims.iter().filter(of_plate).copied().collect();
             let plates = self.dim_ids(&plates);
-            self.terms.push(Term { node, plates });
+            self.terms.push(Term::new(node, plates));
         }
     }
 

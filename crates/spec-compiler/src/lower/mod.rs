@@ -18,14 +18,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use graph::ir::{DimId, Graph, Kind as NodeKind, NodeId, Origin, Role, Size, Varies};
 use graph::value::{Bindings, Value};
-use model::{Cells, Named, Noise, Site, Target};
+use model::{Cells, Likelihood, Noise, Site, Target, Terms, Whole};
 
 use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::source::Span;
 use crate::typed::{Def, DimRef, Gap, Model, ObserveDef, SeriesKind, SeriesRef};
 pub use centring::{CENTRING, Centring};
-use discrete::Term;
+use discrete::{Seen, Summed, Term};
 pub use remembered::Remembered;
 
 /// Lowers a checked model; `remembered` holds what an earlier fit learned from its data, if there was
@@ -113,7 +113,6 @@ pub(crate) struct Lowering<'a> {
     centrings: Vec<Site>,
     terms: Vec<Term>,
     log_det: Vec<NodeId>,
-    log_lik: Vec<Named>,
     factors: Vec<(String, NodeId)>,
     remembered: Remembered,
     is_prediction: bool,
@@ -171,7 +170,6 @@ impl<'a> Lowering<'a> {
             centrings: Vec::new(),
             terms: Vec::new(),
             log_det: Vec::new(),
-            log_lik: Vec::new(),
             factors: Vec::new(),
             remembered: Remembered::default(),
             is_prediction: false,
@@ -261,7 +259,7 @@ impl<'a> Lowering<'a> {
         let node = self.expr(&factor.value);
         let plates = self.dim_ids(&factor.value.dims);
         self.factors.push((factor.name.clone(), node));
-        self.terms.push(Term { node, plates });
+        self.terms.push(Term::new(node, plates));
     }
 
     fn let_(&mut self, i: usize) {
@@ -318,16 +316,8 @@ impl<'a> Lowering<'a> {
             }
             None => lp,
         };
-        self.terms.push(Term { node: lp, plates: dims.clone() });
-        if self.has_discrete(lp) {
-            // Its rows have no density of their own until the latents are summed out.
-            return mask;
-        }
-        let by_row = dims.iter().any(|&d| self.graph.is_row(d));
-        let lp = self.graph.expand(lp, &dims);
-        let dims = self.graph.ty(lp).dims.clone();
-        let labels = if by_row { Vec::new() } else { self.labels(&plates) };
-        self.log_lik.push(Named { name: o.name.clone(), node: lp, dims, labels, by_row, outcome_of: None });
+        let seen = Seen { observes: vec![i], ..Seen::default() };
+        self.terms.push(Term { node: lp, plates: dims, seen });
         mask
     }
 
@@ -406,6 +396,36 @@ impl<'a> Lowering<'a> {
             _ => None,
         });
         latents.chain(states).any(|values| self.graph.ty(n).has(self.dim(values.dim)))
+    }
+
+    /// What each observed variable says, value by value where it does; `first` is the position of the first
+    /// of them among the variables.
+    fn likelihoods(&mut self, terms: &[Term], first: usize) -> Vec<Likelihood> {
+        let mut out = Vec::new();
+        for (i, o) in self.model.observes.iter().enumerate() {
+            // In a prediction there may be nothing to see.
+            let Some(t) = terms.iter().find(|t| t.seen.observes.contains(&i)) else { continue };
+            let is_whole = t.plates.is_empty() && o.value.dims.len() > o.law.event.len();
+            let terms = if t.seen.summed == Some(Summed::Series) {
+                Terms::Whole(Whole::Series)
+            } else if o.law.event.iter().any(|&d| self.graph.is_row(self.dim(d))) {
+                Terms::Whole(Whole::Rows)
+            } else if t.seen.observes.len() > 1 {
+                Terms::Whole(Whole::Shared)
+            } else if is_whole {
+                Terms::Whole(Whole::Latent)
+            } else {
+                self.origin(format!("likelihood of {}", o.name));
+                let log_prob = match t.seen.without {
+                    Some(without) => self.graph.sub(t.node, without),
+                    None => t.node,
+                };
+                let log_prob = self.graph.expand(log_prob, &t.plates);
+                Terms::Each { log_prob, summed: t.seen.summed.is_some() }
+            };
+            out.push(Likelihood { variable: first + i, terms });
+        }
+        out
     }
 
     /// A column as numbers: where nulls are inferred, with their values in their places.
@@ -506,7 +526,8 @@ impl<'a> Lowering<'a> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
-        let log_joint = self.total(&terms);
+        let sums: Vec<NodeId> = terms.iter().map(|t| self.graph.sum(t.node, &t.plates)).collect();
+        let log_joint = self.total(&sums);
         let log_det_jac = self.total(&dets);
         let mut generate = Vec::new();
         let wanted = |name: &str| self.model.report.as_ref().is_none_or(|r| r.contains(name));
@@ -559,6 +580,7 @@ impl<'a> Lowering<'a> {
             .collect();
         let (states, laws) = self.filtered_states();
         let (discrete, variables) = self.drawn(&summed_out, &sites, laws);
+        let likelihoods = self.likelihoods(&terms, variables.len() - self.model.observes.len());
         let made_of_discrete = self.made_of_discrete();
         let tables = self.rows();
         let factors = self.factors.clone();
@@ -570,7 +592,7 @@ impl<'a> Lowering<'a> {
             log_det_jac,
             sites,
             generate,
-            log_lik: self.log_lik,
+            likelihoods,
             variables,
             discrete,
             made_of_discrete,

@@ -14,6 +14,39 @@ use crate::yaml::Node;
 const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
 const MAX_STEPS: u64 = 1_000_000_000;
+const MAX_PATHS: u64 = 10_000;
+
+/// A family with a number: its word, what the number is, an example and the largest; more components or
+/// layers are a slip of the pen.
+struct Numbered {
+    word: &'static str,
+    number: &'static str,
+    example: u64,
+    largest: u64,
+    make: fn(u64) -> Family,
+}
+
+const NUMBERED: [Numbered; 3] = [
+    Numbered { word: "low_rank", number: "its rank", example: 8, largest: 1 << 53, make: Family::LowRank },
+    Numbered {
+        word: "mixture",
+        number: "the number of its components",
+        example: 3,
+        largest: 100,
+        make: Family::Mixture,
+    },
+    Numbered {
+        word: "flow",
+        number: "the number of its layers",
+        example: 4,
+        largest: 100,
+        make: Family::Flow,
+    },
+];
+
+/// Those without.
+const PLAIN: [(&str, Family); 3] =
+    [("mean_field", Family::MeanField), ("full_rank", Family::FullRank), ("structured", Family::Structured)];
 
 pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let Some(node) = node.filter(|node| !is_empty(node)) else {
@@ -30,7 +63,8 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
     let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
     let seed = count("seed", 0..=u64::MAX);
     let steps = count("steps", 1..=MAX_STEPS);
-    Inference {
+    let paths = count("paths", 1..=MAX_PATHS);
+    let chosen = Inference {
         method: fields.get("method").and_then(|node| reader.choice(node)),
         family: fields.get("family").and_then(|node| family(reader, node)),
         gradient: fields.get("gradient").and_then(|node| match (node, fields.key_span("gradient")) {
@@ -40,12 +74,18 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
             }
             _ => reader.choice(node),
         }),
+        optimizer: fields.get("optimizer").and_then(|node| reader.choice(node)),
+        covariance: fields.get("covariance").and_then(|node| reader.choice(node)),
+        paths,
+        noise: fields.get("noise").and_then(|node| reader.choice(node)),
         draws,
         posterior_draws,
         seed,
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
-    }
+    };
+    super::exclusions::check(reader, &chosen);
+    chosen
 }
 
 /// Families with a number are written as calls: `low_rank(8)`.
@@ -56,31 +96,28 @@ fn family(reader: &mut Reader, node: &Node) -> Option<Spanned<Family>> {
         ExprKind::Call { function, args } => (&function.name, args),
         _ => (expr.as_name().unwrap_or(""), &[]),
     };
-    let value = match (word, args) {
-        ("mean_field", []) => Family::MeanField,
-        ("full_rank", []) => Family::FullRank,
-        ("low_rank", [Arg { name: None, value }]) => match constant(value) {
-            Ok(rank) if rank >= 1.0 && rank.fract() == 0.0 && rank <= 2f64.powi(53) => {
-                Family::LowRank(rank as u64)
-            }
-            _ => {
-                let expected = "low_rank with a whole number of at least 1";
-                reader.report(errors::number_out_of_range(value.span, "family", expected));
-                return None;
-            }
-        },
-        ("low_rank", _) => {
-            reader.report(errors::low_rank_needs_rank(span));
-            return None;
-        }
-        ("mixture" | "flow", _) => {
-            reader.report(errors::later_version(span, &format!("`family: {word}`")));
-            return None;
-        }
+    if let Some((_, value)) = PLAIN.iter().find(|(plain, _)| *plain == word).filter(|_| args.is_empty()) {
+        return Some(Spanned { value: *value, span });
+    }
+    let Some(numbered) = NUMBERED.iter().find(|numbered| numbered.word == word) else {
+        let words: Vec<&str> = PLAIN.iter().map(|(word, _)| *word).chain(NUMBERED.map(|n| n.word)).collect();
+        let found = expr.to_string();
+        reader.report(errors::unknown_choice(span, "family", &found, &words));
+        return None;
+    };
+    let [Arg { name: None, value }] = args else {
+        reader.report(errors::family_needs_number(span, word, numbered.number, numbered.example));
+        return None;
+    };
+    let value = match constant(value) {
+        Ok(n) if n >= 1.0 && n.fract() == 0.0 && n <= numbered.largest as f64 => (numbered.make)(n as u64),
         _ => {
-            let words = ["mean_field", "full_rank", "low_rank"];
-            let found = expr.to_string();
-            reader.report(errors::unknown_choice(span, "family", &found, &words));
+            let range = match numbered.largest {
+                0..=1000 => format!("from 1 to {}", numbered.largest),
+                _ => "of at least 1".to_string(),
+            };
+            let expected = format!("{word} with a whole number {range}");
+            reader.report(errors::number_out_of_range(value.span, "family", &expected));
             return None;
         }
     };

@@ -4,30 +4,79 @@ use std::collections::BTreeMap;
 
 use super::merge;
 use crate::diagnostic::Diagnostic;
-use crate::source::{Role, Source};
-use crate::yaml::{Entry, Map, Node, Scalar, Style};
+use crate::source::{Role, Source, Span};
+use crate::yaml::{Entry, Map, Node, Scalar, Seq, Style};
 
-/// The text of one file that says what all of `source` says, with other files for its tables, by name.
-/// Comments are lost.
+/// What the one file says that its sources do not.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    /// By table, its file.
+    pub files: BTreeMap<String, String>,
+    /// Laws of `observe:`, by the place of the old one.
+    pub laws: Vec<(Span, String)>,
+    /// By table, levels of dimensions that have no order in the sources.
+    pub levels: BTreeMap<String, Vec<(String, Vec<String>)>>,
+}
+
+/// The text of one file that says what all of `source` says, but for the edits. Comments are lost.
 ///
 /// # Errors
 /// Mistakes of form, as of [`parse_spec`](super::parse_spec).
-pub fn one_file(source: &Source, files: &BTreeMap<String, String>) -> Result<String, Vec<Diagnostic>> {
+pub fn one_file(source: &Source, edits: &Edits) -> Result<String, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let tree = merge::tree(source, &mut mistakes);
     let Some(mut tree) = tree.filter(|_| mistakes.is_empty()) else { return Err(mistakes) };
-    for table in tree.entries.iter_mut().filter(|e| e.key.text == "data").flat_map(|e| entries(&mut e.value))
-    {
-        let Some(file) = files.get(&table.key.text) else { continue };
-        for key in entries(&mut table.value).iter_mut().filter(|e| e.key.text == "file") {
-            if let Node::Scalar(old) = &mut key.value {
-                *old = Scalar { text: file.clone(), style: Style::DoubleQuoted, span: old.span };
-            }
+    for section in &mut tree.entries {
+        match section.key.text.as_str() {
+            "data" => entries(&mut section.value).iter_mut().for_each(|table| edit_table(table, edits)),
+            "observe" => edit_laws(&mut section.value, edits),
+            _ => {}
         }
     }
     let mut out = format!("# One file, made of {}.\n", parts(source).join(", "));
     mapping(&tree, 0, &mut out);
     Ok(out)
+}
+
+fn quoted(text: &str, span: Span) -> Scalar {
+    Scalar { text: text.to_string(), style: Style::DoubleQuoted, span }
+}
+
+fn edit_table(table: &mut Entry, edits: &Edits) {
+    let Node::Map(map) = &mut table.value else { return };
+    if let Some(file) = edits.files.get(&table.key.text) {
+        for key in map.entries.iter_mut().filter(|e| e.key.text == "file") {
+            key.value = Node::Scalar(quoted(file, key.value.span()));
+        }
+    }
+    let Some(levels) = edits.levels.get(&table.key.text) else { return };
+    let span = map.span;
+    let of = |(dim, labels): &(String, Vec<String>)| {
+        let items = labels.iter().map(|label| Node::Scalar(quoted(label, span))).collect();
+        let key = Scalar { text: dim.clone(), style: Style::Plain, span };
+        Entry { key, value: Node::Seq(Seq { items, span }) }
+    };
+    let new: Vec<Entry> = levels.iter().map(of).collect();
+    match map.entries.iter_mut().find(|e| e.key.text == "levels").map(|e| &mut e.value) {
+        Some(Node::Map(old)) => old.entries.extend(new),
+        _ => {
+            let key = Scalar { text: "levels".into(), style: Style::Plain, span };
+            map.entries.push(Entry { key, value: Node::Map(Map { entries: new, span }) });
+        }
+    }
+}
+
+fn edit_laws(node: &mut Node, edits: &Edits) {
+    match node {
+        Node::Map(map) => map.entries.iter_mut().for_each(|e| edit_laws(&mut e.value, edits)),
+        Node::Scalar(old) => {
+            let is_in = |span: &Span| old.span.start <= span.start && span.end <= old.span.end;
+            if let Some((_, law)) = edits.laws.iter().find(|(span, _)| is_in(span)) {
+                *old = quoted(law, old.span);
+            }
+        }
+        Node::Seq(_) | Node::Bad(_) => {}
+    }
 }
 
 /// The names of the texts.

@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
         }
         let scalar = self.scalar(node, "`model:`", "a name")?;
         let allowed = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        let fits = scalar.text.len() <= MAX_MODEL_NAME && !scalar.text.starts_with('-');
+        let fits = (1..=MAX_MODEL_NAME).contains(&scalar.text.len()) && !scalar.text.starts_with('-');
         if !fits || !scalar.text.chars().all(allowed) {
             self.report(errors::not_a_model_name(scalar.span, &scalar.text));
             return None;

@@ -252,11 +252,35 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
             key(
                 "method",
                 Shape::Choice(words_of::<ast::Method>),
-                "`auto` fits, checks and corrects; `nuts` samples.",
+                "`auto` fits, checks and corrects; `nuts` samples; `map` is a point.",
             ),
-            key("family", Shape::Text, "`mean_field`, `full_rank` or `low_rank(8)`."),
+            key(
+                "family",
+                Shape::Text,
+                "`mean_field`, `low_rank(8)`, `structured`, `full_rank`, `mixture(3)` or `flow(4)`.",
+            ),
             key("gradient", Shape::Choice(words_of::<ast::Gradient>), "The estimator of the gradient."),
-            key("draws", Shape::Whole(1), "Monte-Carlo draws a step; 8 by default."),
+            key(
+                "noise",
+                Shape::Choice(words_of::<ast::DrawNoise>),
+                "How the draws of a step relate to each other; `independent` by default.",
+            ),
+            key(
+                "optimizer",
+                Shape::Choice(words_of::<ast::Optimizer>),
+                "What moves the family; `adam` by default.",
+            ),
+            key(
+                "covariance",
+                Shape::Choice(words_of::<ast::Covariance>),
+                "Whose covariance the draws have; the family's by default.",
+            ),
+            key("paths", Shape::Whole(1), "Descents of `pathfinder`; 8 by default."),
+            key(
+                "draws",
+                Shape::Whole(1),
+                "Monte-Carlo draws a step; by default as the optimizer needs them.",
+            ),
             key("posterior_draws", Shape::Whole(1), "Rows of `posterior.parquet`; 4000 by default."),
             key("seed", Shape::Whole(0), "The seed of all random numbers; 1 by default."),
             key(

@@ -61,16 +61,14 @@ pub fn csv(text: &str) -> Table {
         let cells: Vec<&str> = rows.iter().map(|r| r[k]).collect();
         let nulls: Vec<usize> = (0..cells.len()).filter(|&r| cells[r].is_empty()).collect();
         let full = || cells.iter().filter(|c| !c.is_empty());
-        let is_whole = full().all(|c| c.parse::<i64>().is_ok());
-        let is_padded = is_whole && full().any(|c| c.len() > 1 && c.starts_with('0'));
-        let cells = if is_whole && !is_padded {
+        let cells = if full().all(|c| c.parse::<i64>().is_ok()) {
             Cells::Integer(cells.iter().map(|c| c.parse().unwrap_or(0)).collect())
-        } else if !is_padded && full().all(|c| c.parse::<f64>().is_ok()) {
+        } else if full().all(|c| c.parse::<f64>().is_ok()) {
             Cells::Real(cells.iter().map(|c| c.parse().unwrap_or(f64::NAN)).collect())
         } else {
             Cells::Text(cells.iter().map(|c| c.to_string()).collect())
         };
-        Column { name: name.to_string(), cells, nulls }
+        Column { name: name.to_string(), cells, nulls, written: None }
     });
     let columns = columns.collect();
     let lines = Some((0..rows.len()).map(|r| r + 2).collect());

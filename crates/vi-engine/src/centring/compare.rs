@@ -55,7 +55,7 @@ pub fn trial(
 ) -> Result<Trial, FitError> {
     let state = fit::begun(density, options, from, STEPS, observer)?;
     let dim = density.dim();
-    let family = families::build(options.family_for(dim), dim);
+    let family = families::of(options.family_for(dim), density, dim);
     let lambda = state.lambda.clone();
     let q = Proposal { family: &*family, coordinates: state.coordinates.clone(), lambda };
     let mut target = Target::new(density);

@@ -3,6 +3,8 @@
 //! Source: M. I. Gorinova, D. Moore and M. D. Hoffman, Automatic reparameterisation of probabilistic
 //! programs, ICML 2020, section 4.2 (variationally inferred parameterisation).
 
+use std::sync::Arc;
+
 use numerics::lanes::Lanes;
 
 use super::snapped;
@@ -12,6 +14,7 @@ use crate::families::{self, Beside};
 use crate::log_density::LogDensity;
 use crate::observe::Observer;
 use crate::options::Options;
+use crate::pattern::Arrow;
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
@@ -35,7 +38,7 @@ pub fn learn(
 ) -> Result<Vec<Vec<f64>>, FitError> {
     let n: usize = lengths.iter().sum();
     let dim = density.dim() - n;
-    let family = families::build(options.family_for(dim), dim);
+    let family = families::of(options.family_for(dim), density, dim);
     let coordinates = start::whitened(draws, &*family)?;
     let both = Beside { family: &*family, n };
     let mut target = Target::new(density);
@@ -59,6 +62,14 @@ fn beside(coordinates: Coordinates, n: usize) -> Coordinates {
             Scale::Lower(l) => {
                 l.resize(l.len() + before, 0.0);
                 l.push(1.0);
+            }
+            // each a block of its own, which no global moves
+            Scale::Arrow(arrow, l) => {
+                let mut blocks = arrow.blocks().to_vec();
+                blocks.push(Some(before));
+                l.resize(l.len() + arrow.n_global(), 0.0);
+                l.push(1.0);
+                *arrow = Arc::new(Arrow::new(blocks));
             }
         }
     }

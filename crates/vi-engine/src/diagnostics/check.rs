@@ -1,6 +1,6 @@
 //! Weighted draws, parameter by parameter.
 
-use super::psis::psis;
+use numerics::psis::psis;
 
 /// What the check says of one reported parameter.
 #[derive(Clone, Debug, PartialEq)]

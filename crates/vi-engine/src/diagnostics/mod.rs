@@ -2,7 +2,6 @@
 
 pub mod check;
 pub mod mixing;
-pub mod psis;
 pub mod resample;
 pub mod score;
 pub mod verdict;

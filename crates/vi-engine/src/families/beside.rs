@@ -3,7 +3,8 @@
 
 use numerics::lanes::{LANES, Lanes};
 
-use super::Family;
+use super::{Family, Strata};
+use crate::pattern::Pattern;
 
 /// A value half-way moves as fast as its logit divided by this.
 const STEEP: f64 = 4.0;
@@ -53,8 +54,8 @@ impl Family for Beside<'_> {
         self.family.n_base()
     }
 
-    fn affine(&self) -> bool {
-        self.family.affine()
+    fn scale(&self) -> &Pattern {
+        self.family.scale()
     }
 
     fn standard(&self) -> Vec<f64> {
@@ -112,7 +113,21 @@ impl Family for Beside<'_> {
         }
     }
 
-    fn entropy(&self, lambda: &[f64], grad: Option<&mut [f64]>) -> f64 {
+    fn pullback_log_q(
+        &self,
+        lambda: &[f64],
+        eps: &Lanes,
+        z: &Lanes,
+        weight: &[f64],
+        out: &mut [f64],
+        squared: &mut [f64],
+    ) {
+        let n = self.family.n_params();
+        let own = self.own(z);
+        self.family.pullback_log_q(self.split(lambda).0, eps, &own, weight, &mut out[..n], squared);
+    }
+
+    fn entropy(&self, lambda: &[f64], grad: Option<&mut [f64]>) -> Option<f64> {
         let n = self.family.n_params();
         self.family.entropy(self.split(lambda).0, grad.map(|g| &mut g[..n]))
     }
@@ -121,6 +136,29 @@ impl Family for Beside<'_> {
     fn symmetric_kl(&self, a: &[f64], b: &[f64]) -> f64 {
         let apart: f64 = self.values(a).iter().zip(self.values(b)).map(|(a, b)| (a - b) * (a - b)).sum();
         self.family.symmetric_kl(self.split(a).0, self.split(b).0) + apart
+    }
+
+    fn strata(&self) -> Option<&dyn Strata> {
+        self.family.strata().map(|_| self as &dyn Strata)
+    }
+}
+
+impl Strata for Beside<'_> {
+    fn shares(&self, lambda: &[f64]) -> Vec<f64> {
+        self.family.strata().map_or(Vec::new(), |strata| strata.shares(self.split(lambda).0))
+    }
+
+    fn pullback_shares(&self, lambda: &[f64], by: &[f64], out: &mut [f64]) {
+        if let Some(strata) = self.family.strata() {
+            strata.pullback_shares(self.split(lambda).0, by, &mut out[..self.family.n_params()]);
+        }
+    }
+
+    fn pullback_log_q(&self, lambda: &[f64], z: &Lanes, weight: &[f64], out: &mut [f64]) {
+        if let Some(strata) = self.family.strata() {
+            let out = &mut out[..self.family.n_params()];
+            strata.pullback_log_q(self.split(lambda).0, &self.own(z), weight, out);
+        }
     }
 }
 

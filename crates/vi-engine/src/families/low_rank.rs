@@ -4,7 +4,7 @@
 //! `C = I + B' D^-2 B` (Woodbury), so cost grows as `d k^2`, never `d^2`.
 
 use super::{Family, HALF_LOG_TAU};
-use crate::coordinates::add;
+use crate::pattern::{Pattern, add};
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use numerics::lanes::{LANES, Lanes};
 
@@ -88,8 +88,8 @@ impl Family for LowRank {
         self.dim + self.rank
     }
 
-    fn affine(&self) -> bool {
-        false
+    fn scale(&self) -> &Pattern {
+        &Pattern::Diagonal
     }
 
     fn standard(&self) -> Vec<f64> {
@@ -168,7 +168,39 @@ impl Family for LowRank {
         }
     }
 
-    fn entropy(&self, lambda: &[f64], grad: Option<&mut [f64]>) -> f64 {
+    fn pullback_log_q(
+        &self,
+        lambda: &[f64],
+        _eps: &Lanes,
+        z: &Lanes,
+        weight: &[f64],
+        out: &mut [f64],
+        squared: &mut [f64],
+    ) {
+        // With s = Sigma^-1 (z - mu): d log q = s' dmu + tr((s s' - Sigma^-1) (D dD + dB B'))
+        let (n, k) = (self.dim, self.rank);
+        let parts = self.parts(lambda);
+        let (diagonal, gain) = parts.inverse_diagonal_and_gain();
+        for (lane, (w, squared)) in weight.iter().zip(squared).enumerate() {
+            let x = DVector::from_fn(n, |i, _| z.get(i, lane) - lambda[i]);
+            let s = parts.solve(&x);
+            let factors = parts.b.tr_mul(&s);
+            *squared = 0.0;
+            let mut add = |p: usize, slope: f64| {
+                out[p] += w * slope;
+                *squared += slope * slope;
+            };
+            for i in 0..n {
+                add(i, s[i]);
+                add(n + i, (s[i] * s[i] - diagonal[i]) * parts.d[i] * parts.d[i]);
+                for j in 0..k {
+                    add(2 * n + i * k + j, s[i] * factors[j] - gain[(i, j)]);
+                }
+            }
+        }
+    }
+
+    fn entropy(&self, lambda: &[f64], grad: Option<&mut [f64]>) -> Option<f64> {
         let (n, k) = (self.dim, self.rank);
         let parts = self.parts(lambda);
         if let Some(grad) = grad {
@@ -181,7 +213,7 @@ impl Family for LowRank {
                 }
             }
         }
-        parts.half_log_det() + n as f64 * (HALF_LOG_TAU + 0.5)
+        Some(parts.half_log_det() + n as f64 * (HALF_LOG_TAU + 0.5))
     }
 
     fn symmetric_kl(&self, a: &[f64], b: &[f64]) -> f64 {

@@ -1,12 +1,12 @@
 //! Normal targets: exact posteriors, exact evidence, exact gaps.
 
 use super::*;
-use crate::diagnostics::psis::psis;
 use crate::stream::Purpose;
 use crate::target::Target;
 use crate::testing::Gaussian;
-use crate::{FamilyChoice, Gradient, Method, Objective, Verdict};
+use crate::{FamilyChoice, Gradient, Method, Optimizer, Verdict};
 use nalgebra::{DMatrix, DVector};
+use numerics::psis::psis;
 
 /// A dense covariance with scales from 0.01 to 100 and correlations up to 0.9 or so.
 pub(super) fn covariance(dim: usize) -> DMatrix<f64> {
@@ -37,12 +37,12 @@ fn conjugate_normal_on_which_default_advi_says_three() {
         g[0] = -z[0] + 4.0 * (10.0 - z[0]);
         -0.5 * z[0] * z[0] - 2.0 * (10.0 - z[0]).powi(2) - 2.0 * half_log_tau + 2f64.ln()
     });
-    for (gradient, objective) in [
-        (Gradient::StickingTheLanding, Objective::Stochastic),
-        (Gradient::Reparameterized, Objective::Stochastic),
-        (Gradient::Reparameterized, Objective::FixedDraws),
+    for (gradient, optimizer) in [
+        (Gradient::StickingTheLanding, Some(Optimizer::Adam)),
+        (Gradient::Reparameterized, Some(Optimizer::Adam)),
+        (Gradient::Reparameterized, Some(Optimizer::FixedDraws)),
     ] {
-        let options = Options { gradient, objective, ..Options::default() };
+        let options = Options { gradient, optimizer, ..Options::default() };
         let fit = fit(&mut density, &options, &mut Silent).unwrap();
         assert_eq!(fit.verdict, Verdict::Ok, "{:?}", fit.reasons);
         let (mean, sd) = moments(&fit, |z| z[0]);

@@ -1,9 +1,12 @@
 //! Whole fits against known truth.
 
 mod estimators;
+mod families;
 mod gaussian;
 mod hard;
+mod methods;
 mod nuts;
+mod optimizers;
 mod probabilities;
 mod resume;
 mod skewed;

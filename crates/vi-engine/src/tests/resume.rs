@@ -3,13 +3,14 @@
 use super::*;
 use crate::error::{FitError, StateError};
 use crate::observe::{Observer, Progress, Stage};
-use crate::testing::Gaussian;
-use crate::{FamilyChoice, Objective, State, Verdict, resume};
+use crate::testing::{Gaussian, Plated};
+use crate::{DrawNoise, FamilyChoice, Gradient, Optimizer, State, Verdict, resume};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A posterior that takes a while: correlated and skewed.
-fn density() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
-    Function::new(3, |z, g| {
+/// A posterior that takes a while: correlated and skewed. The first and the last are independent given the
+/// one between.
+fn density() -> Plated<Function<impl FnMut(&[f64], &mut [f64]) -> f64>> {
+    let density = Function::new(3, |z, g| {
         let mut value = 0.0;
         for i in 0..3 {
             let before = if i == 0 { 0.0 } else { z[i - 1] };
@@ -22,7 +23,8 @@ fn density() -> Function<impl FnMut(&[f64], &mut [f64]) -> f64> {
             }
         }
         value
-    })
+    });
+    Plated { density, plates: vec![vec![Some(0), None, Some(1)]] }
 }
 
 /// Stops a fit after so many steps.
@@ -62,10 +64,19 @@ fn two_fits_have_the_same_bits_and_two_seeds_have_not() {
 
 #[test]
 fn an_interrupted_fit_resumes_to_the_same_bits() {
-    for family in [FamilyChoice::FullRank, FamilyChoice::LowRank(1)] {
-        let options = Options { family: Some(family), ..Options::default() };
+    let independent = (Gradient::StickingTheLanding, DrawNoise::Independent);
+    for (family, (gradient, noise)) in [
+        (FamilyChoice::FullRank, independent),
+        (FamilyChoice::LowRank(1), independent),
+        (FamilyChoice::Structured, (Gradient::StickingTheLanding, DrawNoise::Sobol)),
+        (FamilyChoice::Mixture(2), independent),
+        (FamilyChoice::Flow(2), independent),
+        (FamilyChoice::FullRank, (Gradient::DoublyReparameterized, DrawNoise::Independent)),
+        (FamilyChoice::Mixture(2), (Gradient::ScoreFunction, DrawNoise::Antithetic)),
+    ] {
+        let options = Options { family: Some(family), gradient, noise, ..Options::default() };
         let whole = fit(&mut density(), &options, &mut Silent).unwrap();
-        assert!(whole.state.step > 200, "too short a climb to interrupt");
+        assert!(whole.state.step > 150, "{family:?}: too short a climb to interrupt, {}", whole.state.step);
         // inside the first phase, at its end, later, and twice
         for stops in [vec![1], vec![64], vec![150], vec![30, 100]] {
             let mut observer = StopAfter { steps: stops[0], seen: 0 };
@@ -120,14 +131,27 @@ fn an_interrupt_in_the_check_stops_it_and_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn fixed_draws_resume_too() {
-    let options = Options { objective: Objective::FixedDraws, ..Options::default() };
-    let whole = fit(&mut density(), &options, &mut Silent).unwrap();
-    assert!(whole.state.step > 1);
-    let part = fit(&mut density(), &options, &mut StopAfter { steps: 1, seen: 0 }).unwrap();
-    assert!(part.interrupted);
-    let end = resume(&mut density(), &options, part.state, &mut Silent).unwrap();
-    assert_eq!(bits(&end), bits(&whole));
+fn every_optimizer_resumes_to_the_same_bits() {
+    let all = [
+        (Optimizer::BatchAndMatch, FamilyChoice::FullRank),
+        (Optimizer::NaturalGradient, FamilyChoice::FullRank),
+        (Optimizer::NaturalGradient, FamilyChoice::MeanField),
+        (Optimizer::FixedDraws, FamilyChoice::FullRank),
+        (Optimizer::NewtonCg, FamilyChoice::MeanField),
+    ];
+    for (optimizer, family) in all {
+        let options = Options { optimizer: Some(optimizer), family: Some(family), ..Options::default() };
+        let whole = fit(&mut density(), &options, &mut Silent).unwrap();
+        assert!(whole.state.step > 1, "{optimizer:?}: too short a climb to interrupt");
+        for steps in [1, whole.state.step - 1] {
+            let part = fit(&mut density(), &options, &mut StopAfter { steps, seen: 0 }).unwrap();
+            assert!(part.interrupted);
+            let state = State::from_bytes(&part.state.to_bytes()).unwrap();
+            let end = resume(&mut density(), &options, state, &mut Silent).unwrap();
+            assert_eq!(bits(&end), bits(&whole), "{optimizer:?} stopped after {steps}");
+            assert_eq!(end.state.to_bytes(), whole.state.to_bytes());
+        }
+    }
 }
 
 #[test]

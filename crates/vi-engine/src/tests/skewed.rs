@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::log_density::{LaneFailure, LogDensity};
-use crate::{Objective, Verdict};
+use crate::{Optimizer, Verdict};
 use numerics::lanes::Lanes;
 
 const EFFECTS: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
@@ -94,7 +94,7 @@ fn eight_schools_for_many_seeds() {
 
 #[test]
 fn eight_schools_with_fixed_draws() {
-    let options = Options { objective: Objective::FixedDraws, ..Options::default() };
+    let options = Options { optimizer: Some(Optimizer::FixedDraws), ..Options::default() };
     let fit = fit(&mut eight_schools(), &options, &mut Silent).unwrap();
     assert!(fit.elbo > -31.65 && fit.elbo < -31.311347, "{}", fit.elbo);
     assert!(fit.verdict != Verdict::Unreliable, "{:?}", fit.reasons);

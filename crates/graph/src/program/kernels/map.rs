@@ -199,6 +199,9 @@ one_argument! {
     Lgamma 1 |x| math::lgamma(x);
     Digamma 1 |x| math::digamma(x);
     Trigamma 1 |x| math::trigamma(x);
+    LgammaRest 1 |x| math::lgamma_rest(x);
+    DigammaRest 1 |x| math::digamma_rest(x);
+    TrigammaRest 1 |x| math::trigamma_rest(x);
     Atan 2 |x| math::atan(x);
     LogBesselI0e 1 |x| math::log_bessel_i0e(x);
     BesselGap 1 |x| math::bessel_gap(x);
@@ -245,6 +248,7 @@ two_arguments! {
     // The second operand survives a NaN in either, so the first needs a look.
     Max |a, b| P::select(a.is_nan(), a, a.max(b));
     Min |a, b| P::select(a.is_nan(), a, a.min(b));
+    Log1pGap |a, b| math::log1p_gap(a, b);
     Lt |a, b| P::from_mask(a.lt(b));
     Le |a, b| P::from_mask(a.le(b));
     Eq |a, b| P::from_mask(a.eq(b));

@@ -144,9 +144,7 @@ fn not_numbers(
     let t = &scope.tables[table];
     let c = &t.data.columns[column];
     let has_value = |r: usize| c.nulls.binary_search(&r).is_err();
-    if let model::Cells::Text(cells) = &c.cells
-        && c.cells.padded_numbers(&c.nulls).is_none()
-    {
+    if let model::Cells::Text(cells) = &c.cells {
         let is_number = |s: &String| s.trim().parse::<f64>().is_ok();
         let row = cells.iter().enumerate().find(|(r, s)| !is_number(s) && has_value(*r));
         let mostly = cells.iter().filter(|s| is_number(s)).count() * 2 > cells.len();

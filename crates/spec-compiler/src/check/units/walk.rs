@@ -123,7 +123,7 @@ impl Checker<'_> {
             Binary::Add => ("are added", check::add),
             Binary::Sub => ("are subtracted", check::sub),
             Binary::Max | Binary::Min => ("are compared", check::join),
-            Binary::Lt | Binary::Le | Binary::Eq => ("are compared", check::compare),
+            Binary::Lt | Binary::Le | Binary::Eq | Binary::Log1pGap => ("are compared", check::compare),
             Binary::Mul | Binary::Div => {
                 let (left, right) = (self.state(a), self.state(b));
                 return if op == Binary::Mul { check::mul(&left, &right) } else { check::div(&left, &right) };

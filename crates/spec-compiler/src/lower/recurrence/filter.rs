@@ -6,7 +6,7 @@ use graph::ir::NodeId;
 use super::Order;
 use crate::check::linear::{Affine, Start};
 use crate::lower::Lowering;
-use crate::lower::discrete::Term;
+use crate::lower::discrete::{Seen, Summed, Term};
 use crate::typed::Typed;
 
 impl Lowering<'_> {
@@ -80,7 +80,9 @@ impl Lowering<'_> {
             node = self.scale_guarded(sd, node);
         }
         self.filters.push((block, model));
-        self.terms.push(Term { node, plates: Vec::new() });
+        let observes = linear.seen.iter().map(|s| s.observe).collect();
+        let seen = Seen { observes, without: None, summed: Some(Summed::Series) };
+        self.terms.push(Term { node, plates: Vec::new(), seen });
     }
 
     fn along(&mut self, t: &Typed, order: &Order) -> NodeId {

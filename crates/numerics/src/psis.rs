@@ -18,6 +18,13 @@ pub struct Psis {
 /// The tail is fitted only with more draws than this in it.
 const FEWEST_TAIL: usize = 5;
 
+/// How many of `n` independent draws are the tail: `ceil(min(0.2 n, 3 sqrt(n)))`; 0 where they are too few
+/// to be fitted.
+pub fn tail_length(n: usize) -> usize {
+    let length = (0.2 * n as f64).min(3.0 * (n as f64).sqrt()).ceil() as usize;
+    if length > FEWEST_TAIL && length < n { length } else { 0 }
+}
+
 /// Smooths log importance ratios `log p - log q` (`[draws]`, up to a constant).
 ///
 /// - Adding a constant changes nothing but rounding.
@@ -37,39 +44,49 @@ pub fn psis(log_ratios: &[f64]) -> Psis {
         return Psis { k_hat: f64::INFINITY, log_weights, ess: 0.0 };
     }
     let mut log_weights: Vec<f64> = log_ratios.iter().map(|&r| finite(r) - largest).collect();
-    let tail_len = (0.2 * n as f64).min(3.0 * (n as f64).sqrt()).ceil() as usize;
+    let tail_len = tail_length(n);
     let mut k_hat = f64::INFINITY;
-    if tail_len > FEWEST_TAIL && tail_len < n {
+    if tail_len > 0 {
         // The tail_len largest, ascending, with the one below them as the cutoff. Equal ratios are
         // taken in order of position, so that the answer is a function of the input alone.
         let mut order: Vec<usize> = (0..n).collect();
         let by_ratio = |a: &usize, b: &usize| log_weights[*a].total_cmp(&log_weights[*b]).then(a.cmp(b));
         let (_, &mut below, tail) = order.select_nth_unstable_by(n - tail_len - 1, by_ratio);
         tail.sort_unstable_by(by_ratio);
-        let cutoff = log_weights[below];
-        if cutoff > f64::NEG_INFINITY {
-            let base = cutoff.exp();
-            // expm1 keeps the digits of a tail that barely exceeds its cutoff
-            let excess: Vec<f64> = tail.iter().map(|&i| base * (log_weights[i] - cutoff).exp_m1()).collect();
-            match fit_pareto(&excess) {
-                Tail::Constant => k_hat = f64::NEG_INFINITY,
-                Tail::Pareto { k, sigma } => {
-                    k_hat = k;
-                    for (rank, &i) in tail.iter().enumerate() {
-                        let p = (rank as f64 + 0.5) / tail_len as f64;
-                        let smoothed = base + pareto_quantile(p, k, sigma);
-                        // never above the largest raw ratio
-                        log_weights[i] = smoothed.ln().min(0.0);
-                    }
-                }
-                Tail::Unfit => {}
-            }
-        }
+        let mut smoothed: Vec<f64> = tail.iter().map(|&i| log_weights[i]).collect();
+        k_hat = smooth_tail(log_weights[below], &mut smoothed);
+        tail.iter().zip(&smoothed).for_each(|(&i, &w)| log_weights[i] = w);
     }
     let total = log_sum_exp(&log_weights);
     log_weights.iter_mut().for_each(|w| *w -= total);
     let squares: f64 = log_weights.iter().map(|w| (2.0 * w).exp()).sum();
     Psis { k_hat, log_weights, ess: 1.0 / squares }
+}
+
+/// Replaces the largest log ratios, ascending and less the very largest (so the last is 0), by those
+/// expected of the generalised Pareto distribution fitted to them; `cutoff` is the ratio next below.
+/// Returns `k_hat`; where the fit fails, or the cutoff is a rejected draw, that is `+inf` and the ratios
+/// stay.
+pub fn smooth_tail(cutoff: f64, tail: &mut [f64]) -> f64 {
+    if cutoff == f64::NEG_INFINITY {
+        return f64::INFINITY;
+    }
+    let base = cutoff.exp();
+    // expm1 keeps the digits of a tail that barely exceeds its cutoff
+    let excess: Vec<f64> = tail.iter().map(|r| base * (r - cutoff).exp_m1()).collect();
+    match fit_pareto(&excess) {
+        Tail::Constant => f64::NEG_INFINITY,
+        Tail::Unfit => f64::INFINITY,
+        Tail::Pareto { k, sigma } => {
+            let n = tail.len() as f64;
+            for (rank, r) in tail.iter_mut().enumerate() {
+                let smoothed = base + pareto_quantile((rank as f64 + 0.5) / n, k, sigma);
+                // never above the largest raw ratio
+                *r = smoothed.ln().min(0.0);
+            }
+            k
+        }
+    }
 }
 
 /// `log sum exp`, `-inf` for none.
@@ -96,8 +113,8 @@ enum Tail {
 fn fit_pareto(x: &[f64]) -> Tail {
     let n = x.len();
     let (first, last) = (x[0], x[n - 1]);
-    // A spread at rounding level is no spread.
-    if last - first <= 1e-12 * last.abs().max(1e-300) || last <= 1e-14 {
+    // A spread at rounding level is no spread; ratios are exponentials of sums of many terms.
+    if last - first <= 1e-12 * last.abs().max(1e-300) || last <= 1e-9 {
         return Tail::Constant;
     }
     let quartile = x[(n as f64 / 4.0 + 0.5).floor() as usize - 1];
