@@ -73,10 +73,9 @@ pub fn lines(said: &Said) -> String {
             0 => String::new(),
             n => format!("; not to be trusted: Pareto k above {:.2} for {n} of {}", loo.good_below(), loo.n),
         };
-        out.push_str(&format!(
-            "elpd_loo {:.1} (se {:.1}), p_loo {:.1}{bad}\n",
-            loo.elpd, loo.elpd_se, loo.p_loo
-        ));
+        // One value has no standard error.
+        let se = if loo.elpd_se.is_nan() { String::new() } else { format!(" (se {:.1})", loo.elpd_se) };
+        out.push_str(&format!("elpd_loo {:.1}{se}, p_loo {:.1}{bad}\n", loo.elpd, loo.p_loo));
     }
     let extreme = &said.checks.extreme;
     if !extreme.is_empty() {

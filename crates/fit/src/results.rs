@@ -17,7 +17,7 @@ use crate::centring::Recentred;
 use crate::criticism::{self, Said};
 use crate::data::digest as sha;
 use crate::outcome::Problem;
-use crate::prior;
+use crate::prior::{self, Prior};
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
@@ -208,9 +208,17 @@ impl Run<'_> {
         let seed = self.options.seed;
         let written =
             answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
-        let loo = answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?;
+        // A point has no draws to weigh, and no spread to set beside the prior's.
+        let point = self.is_point();
+        let loo = match point {
+            true => None,
+            false => answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?,
+        };
         let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
-        let prior = prior::write(target, density, &columns, seed, self.machine, folder)?;
+        let prior = match point {
+            true => Prior::default(),
+            false => prior::write(target, density, &columns, seed, self.machine, folder)?,
+        };
         timings.answers = begun.elapsed();
         let said = Said { loo, checks, prior };
 

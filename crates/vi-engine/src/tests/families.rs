@@ -207,20 +207,15 @@ fn every_estimator_climbs() {
     }
 }
 
-/// The fixed draws' value and gradient belong together without a closed-form entropy too. A flow is too rich for
-/// them: it fits the draws themselves.
+/// Blocks are not independent here, so that the optimum is below the evidence.
 #[test]
-fn fixed_draws_climb_with_blocks_and_mixtures() {
-    for choice in [FamilyChoice::Structured, FamilyChoice::Mixture(2)] {
-        let gaussian = Gaussian::new(&[1.0, -2.0, 3.0], super::gaussian::covariance(3));
-        let plates = vec![vec![Some(0), None, Some(1)]];
-        let mut density = Plated { density: gaussian, plates };
-        let options = Options { optimizer: Some(Optimizer::FixedDraws), ..options(choice) };
-        let fit = fit(&mut density, &options, &mut Silent).unwrap();
-        // blocks are not independent here; the others hold the target
-        let least = if choice == FamilyChoice::Structured { -1.0 } else { -0.05 };
-        assert!(fit.elbo > least, "{choice:?}: {}", fit.elbo);
-    }
+fn fixed_draws_climb_with_blocks() {
+    let gaussian = Gaussian::new(&[1.0, -2.0, 3.0], super::gaussian::covariance(3));
+    let plates = vec![vec![Some(0), None, Some(1)]];
+    let mut density = Plated { density: gaussian, plates };
+    let options = Options { optimizer: Some(Optimizer::FixedDraws), ..options(FamilyChoice::Structured) };
+    let fit = fit(&mut density, &options, &mut Silent).unwrap();
+    assert!(fit.elbo > -1.0, "{}", fit.elbo);
 }
 
 /// The importance-weighted bound makes q wider than the ELBO does: mean field on a correlated normal.
