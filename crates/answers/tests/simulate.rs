@@ -209,10 +209,11 @@ fn values_may_be_given() {
 fn what_has_no_order_to_draw_in_is_refused() {
     let data = [("t.csv", "y,z\n0.5,1\n1.5,2\n")];
     let head = "model: m\ndata: {t: {file: t.csv, rows: i}}\nlatent:\n  a: normal(0, 1)\n";
-    let circle = compile(&format!("{head}observe:\n  y: normal(z, 1)\n  z: normal(y, 1)\n"), &data);
+    let circle =
+        compile(&format!("{head}observe:\n  y: normal(mean(z), 1)\n  z: normal(mean(y), 1)\n"), &data);
     let error = simulate(&circle, &Given::new(), 1, 1, &Options::default()).unwrap_err();
     assert!(matches!(error, AnswerError::Circle { .. }), "{error}");
-    let says = "`z` in row 1 depends on `y` in row 1, which depends on it";
+    let says = "`z` in row 2 depends on `y` in row 1, which depends on it";
     assert!(error.to_string().starts_with(says), "{error}");
     let itself = compile(&format!("{head}observe:\n  y: normal(a + mean(y), 1)\n"), &data);
     let error = simulate(&itself, &Given::new(), 1, 1, &Options::default()).unwrap_err();

@@ -103,7 +103,7 @@ fn every_command_takes_overrides() {
     fs::remove_file(folder.path().join("lib/priors.yaml")).unwrap();
     fs::write(folder.path().join("lib/prior.yaml"), PRIORS).unwrap();
     let out = run(folder.path(), &["check", "model.yaml"]);
-    assert!(said(&out).contains("did you mean `prior.yaml`?"), "{}", said(&out));
+    assert!(said(&out).contains("did you mean `lib/prior.yaml`?"), "{}", said(&out));
 }
 
 /// Rows of a prediction: means by row.

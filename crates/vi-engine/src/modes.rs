@@ -176,7 +176,7 @@ fn pooled(target: &mut Target, modes: Vec<Mode>, posterior_draws: usize) -> Poli
             reasons.extend(told.iter().map(|reason| format!("in mode {}: {reason}", k + 1)));
         }
     }
-    if !(errors < verdict::SHARE_ERROR) {
+    if errors.is_nan() || errors >= verdict::SHARE_ERROR {
         verdict = Verdict::Unreliable;
         reasons.push(verdict::unknown_shares(errors));
     }

@@ -173,16 +173,19 @@ fn farthest(points: &[Vec<f64>], candidates: &[Candidate]) -> usize {
     (0..points.len()).fold(0, |best, i| if distances[i] > distances[best] { i } else { best })
 }
 
+/// Points of one spread.
+type Ring = Vec<Vec<f64>>;
+
 /// Feasible random points of each spread, by falling density, the origin before all where it is feasible; and
 /// how many points were tried to find them.
-fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Vec<Vec<f64>>>, usize), FitError> {
+fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Ring>, usize), FitError> {
     let dim = target.dim();
     let names = target.density().names().to_vec();
     let noise = Noise::new(seed, Purpose::Start, names.iter().map(String::as_str));
     let mut z = Lanes::zeros(dim, POINTS);
     let mut grad = Lanes::zeros(dim, POINTS);
     let mut value = vec![0.0; POINTS];
-    let mut rings: Vec<Vec<Vec<f64>>> = Vec::new();
+    let mut rings: Vec<Ring> = Vec::new();
     for (attempt, spread) in SPREADS.iter().chain(&OTHERS).enumerate() {
         if attempt >= SPREADS.len() && !rings.is_empty() {
             break;

@@ -45,7 +45,8 @@ fn method(reader: &mut Reader, chosen: &Inference) {
 fn optimizer(reader: &mut Reader, chosen: &Inference) {
     let Some(optimizer) = &chosen.optimizer else { return };
     let word = optimizer.value.word();
-    let of_families: Option<(&str, fn(&Family) -> bool)> = match optimizer.value {
+    type OfFamilies = (&'static str, fn(&Family) -> bool);
+    let of_families: Option<OfFamilies> = match optimizer.value {
         Optimizer::BatchAndMatch => Some(("`full_rank` or `low_rank(8)`", |family| {
             matches!(family, Family::FullRank | Family::LowRank(_))
         })),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A posterior that takes a while: correlated and skewed. The first and the last are independent given the
 /// one between.
-fn density() -> Plated<Function<impl FnMut(&[f64], &mut [f64]) -> f64>> {
+fn density() -> impl LogDensity {
     let density = Function::new(3, |z, g| {
         let mut value = 0.0;
         for i in 0..3 {
