@@ -4,7 +4,7 @@
 //! Starting points are feasibility-checked: the origin and random points about it, near and far, from
 //! which only those with a finite density are used. The first descent starts at the origin, every further
 //! one, in turn near and far, at the feasible point farthest, in whitened distance, from the modes known so
-//! far. Four descents that end in one place settle the matter; otherwise more are tried, and the normals at
+//! far. Eight descents that end in one place settle the matter; otherwise more are tried, and the normals at
 //! their ends compete by ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
 //! the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
 //! the descent compete too, as in Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
@@ -29,8 +29,8 @@ const POINTS: usize = 32;
 const SPREADS: [f64; 3] = [1.0, 4.0, 16.0];
 const OTHERS: [f64; 2] = [0.1, 40.0];
 /// Descents where all end in one place, and at most.
-const AGREED: usize = 4;
-const DESCENTS: usize = 8;
+const AGREED: usize = 8;
+const DESCENTS: usize = 12;
 /// Draws on which a starting normal is judged.
 const JUDGES: usize = 64;
 /// Points along a descent that compete, besides its end.
