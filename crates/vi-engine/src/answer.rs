@@ -197,9 +197,9 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
     let n = sample.z.lanes();
     let chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
     let mut parameters = nuts::parameters(target, &sample);
+    let plain_weights = check::equal_weights(&weighed.draws.log_ratios());
     for (after, before) in parameters.iter_mut().zip(&weighed.values) {
-        let before = check::moments(before, &check::equal_weights(&weighed.draws.log_ratios()));
-        after.moved_from(&before);
+        after.moved_from(&check::moments(before, &plain_weights));
     }
     let (verdict, reasons) = match verdict {
         Verdict::Ok => (Verdict::Corrected, vec![corrected]),

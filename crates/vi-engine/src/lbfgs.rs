@@ -255,19 +255,9 @@ pub(crate) fn norm(x: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::rosenbrock;
 
     const TOLERANCE: Tolerance = Tolerance { gain: 1e-10, gradient: 1e-6, evaluations: 2000 };
-
-    fn rosenbrock(x: &[f64], g: &mut [f64]) -> f64 {
-        let mut value = 0.0;
-        for i in 0..x.len() - 1 {
-            let (a, b) = (1.0 - x[i], x[i + 1] - x[i] * x[i]);
-            value += a * a + 100.0 * b * b;
-            g[i] += -2.0 * a - 400.0 * x[i] * b;
-            g[i + 1] += 200.0 * b;
-        }
-        value
-    }
 
     #[test]
     fn rosenbrock_in_ten_dimensions() {

@@ -8,6 +8,7 @@
 //! superlinearly.
 
 use nalgebra::DMatrix;
+use numerics::reduce::dot;
 
 use crate::lbfgs::{Answer, Ending, Minimum, Tolerance, norm};
 
@@ -177,26 +178,12 @@ fn moved(x: &[f64], t: f64, v: &[f64]) -> Vec<f64> {
     x.iter().zip(v).map(|(x, v)| x + t * v).collect()
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::rosenbrock;
 
     const TOLERANCE: Tolerance = Tolerance { gain: 1e-12, gradient: 1e-8, evaluations: 5000 };
-
-    fn rosenbrock(x: &[f64], g: &mut [f64]) -> f64 {
-        let mut value = 0.0;
-        for i in 0..x.len() - 1 {
-            let (a, b) = (1.0 - x[i], x[i + 1] - x[i] * x[i]);
-            value += a * a + 100.0 * b * b;
-            g[i] += -2.0 * a - 400.0 * x[i] * b;
-            g[i + 1] += 200.0 * b;
-        }
-        value
-    }
 
     #[test]
     fn a_curved_valley_is_followed_to_its_end() {

@@ -3,8 +3,8 @@
 //! A chain that leaves the posterior invariant takes draws of an approximation to draws of the posterior,
 //! quickly where the approximation is near, and a gradient points to what its draws miss, which importance
 //! weights cannot know. So [`CHAINS`] chains, which are lanes of one evaluation, run by the No-U-Turn sampler in
-//! coordinates that are whitened by the draws' own covariance: half of them from draws, half from points twice as
-//! far out, so that agreement of the two halves means that all have forgotten where they began. A round whose
+//! coordinates that are whitened by the draws' own covariance: half of them from draws, half from points up to half as
+//! far out again, so that agreement of the two halves means that all have forgotten where they began. A round whose
 //! draws do not agree, or are worth too little, is followed by one twice as long, in coordinates that the
 //! round's draws whiten and with smaller steps where trajectories diverged, until the evaluations allowed are
 //! spent. Divergences are forgiven, up to a few in a hundred, where smaller steps have changed nothing.

@@ -134,3 +134,15 @@ impl<D: LogDensity> LogDensity for Plated<D> {
         self.density.eval(z, v, g, f);
     }
 }
+
+/// Rosenbrock's valley; its gradient is added to `g`.
+pub fn rosenbrock(x: &[f64], g: &mut [f64]) -> f64 {
+    let mut value = 0.0;
+    for i in 0..x.len() - 1 {
+        let (a, b) = (1.0 - x[i], x[i + 1] - x[i] * x[i]);
+        value += a * a + 100.0 * b * b;
+        g[i] += -2.0 * a - 400.0 * x[i] * b;
+        g[i + 1] += 200.0 * b;
+    }
+    value
+}
