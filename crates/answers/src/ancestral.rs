@@ -13,7 +13,7 @@ use numerics::lanes::Lanes;
 use numerics::random::{Counter, Key};
 
 use crate::coordinates::first_of_state;
-use crate::drawer::{choose, strides};
+use crate::drawer::{choose, element_by, strides};
 use crate::error::AnswerError;
 use crate::known::{Known, StatesFrom};
 use crate::levels::{Draw, Level, is_given, levels, new_discrete, new_state, new_values};
@@ -181,14 +181,13 @@ impl<'t> Ancestry<'t> {
             let own = (stride(d.values), target.size(d.values));
             let sizes: Vec<usize> = d.dims.iter().map(|&x| target.size(x)).collect();
             let plates: Vec<usize> = d.dims.iter().map(|&x| stride(x)).collect();
-            // Latents that were drawn before, where the weights depend on them, and the steps to their elements.
-            let others: Vec<(usize, usize, Vec<usize>)> = (0..target.discrete.len())
+            // Latents that were drawn before, where the weights depend on them, and their elements.
+            let others: Vec<_> = (0..target.discrete.len())
                 .filter(|&j| j != k && dims.contains(&target.discrete[j].values))
                 .map(|j| {
                     let other = &target.discrete[j];
-                    let along = strides(target, &other.dims);
-                    let step = |x| other.dims.iter().position(|y| y == x).map_or(0, |p| along[p]);
-                    (j, stride(other.values), d.dims.iter().map(step).collect())
+                    let lookups = d.lookups.get(&other.values).map_or(&[][..], Vec::as_slice);
+                    (j, stride(other.values), element_by(target, &d.dims, &other.dims, lookups))
                 })
                 .collect();
             let place = weights.place(d.back.node());
@@ -205,8 +204,7 @@ impl<'t> Ancestry<'t> {
                 }
                 let dot = |steps: &[usize]| -> usize { at.iter().zip(steps).map(|(a, s)| a * s).sum() };
                 for lane in 0..lanes {
-                    let given =
-                        others.iter().map(|(j, stride, steps)| stride * world.discrete(*j, dot(steps), lane));
+                    let given = others.iter().map(|(j, stride, of)| stride * world.discrete(*j, of(e), lane));
                     let start = dot(&plates) + given.sum::<usize>();
                     let reader = weights.lane(lane);
                     let position = match d.back {

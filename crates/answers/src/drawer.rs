@@ -1,7 +1,9 @@
 //! One variable's law over its elements: which numbers each draw reads, and the draw.
 
+use std::sync::Arc;
+
 use graph::ir::{DimId, NodeId};
-use model::{Drawing, Elements, Recipe, Target, Uniforms, Variable};
+use model::{Drawing, Elements, Lookup, Recipe, Target, Uniforms, Variable};
 
 use crate::error::AnswerError;
 use crate::nodes::{Place, Reader, Values};
@@ -43,8 +45,8 @@ enum Step<'t> {
 struct Chosen {
     slot: usize,
     latent: usize,
-    /// Its plates: (slot, stride).
-    along: Vec<(usize, usize)>,
+    /// Its plates: (slot, stride), and what the slot's elements look up there.
+    along: Vec<(usize, usize, Option<Arc<Lookup>>)>,
 }
 
 /// Draws values of one variable; each thread has its own.
@@ -71,14 +73,33 @@ pub fn strides(target: &Target, dims: &[DimId]) -> Vec<usize> {
 
 /// From an element of an array over `dims` to the one at the same place of an array over some of them,
 /// `has`.
-pub fn element_of(target: &Target, dims: &[DimId], has: &[DimId]) -> impl Fn(usize) -> usize {
+pub fn element_of(target: &Target, dims: &[DimId], has: &[DimId]) -> impl Fn(usize) -> usize + use<> {
+    element_by(target, dims, has, &[])
+}
+
+/// The same, where elements along rows look up those along a plate that `has` instead.
+pub fn element_by(
+    target: &Target,
+    dims: &[DimId],
+    has: &[DimId],
+    lookups: &[Arc<Lookup>],
+) -> impl Fn(usize) -> usize + use<> {
     let own = strides(target, dims);
     let step = |(d, stride): (&DimId, usize)| {
-        let k = dims.iter().position(|x| x == d).unwrap_or(0);
-        (own[k], target.size(*d), stride)
+        let lookup = lookups.iter().find(|l| l.plate == *d).cloned();
+        let along = lookup.as_ref().map_or(*d, |l| l.rows);
+        // A dimension that is not there has one place.
+        let found = dims.iter().position(|x| *x == along);
+        (found.map(|k| (own[k], target.size(along))), stride, lookup)
     };
-    let steps: Vec<(usize, usize, usize)> = has.iter().zip(strides(target, has)).map(step).collect();
-    move |e| steps.iter().map(|(own, n, stride)| e / own % n * stride).sum()
+    let steps: Vec<_> = has.iter().zip(strides(target, has)).map(step).collect();
+    move |e| {
+        let at = |(from, stride, lookup): &(Option<(usize, usize)>, usize, Option<Arc<Lookup>>)| {
+            let at = from.map_or(0, |(own, n)| e / own % n);
+            lookup.as_ref().map_or(at, |l| l.at[at] as usize) * stride
+        };
+        steps.iter().map(at).sum()
+    }
 }
 
 /// Steps from the first to each of the elements along `own`, outermost first, of an array over `dims`.
@@ -108,8 +129,13 @@ impl<'t> Drawer<'t> {
         let chosen = (0..slots.len()).filter_map(|slot| {
             let latent = target.discrete.iter().position(|d| d.values == slots[slot])?;
             let plates = &target.discrete[latent].dims;
-            let along = plates.iter().zip(strides(target, plates));
-            let along = along.filter_map(|(d, s)| Some((batch.iter().position(|b| b == d)?, s))).collect();
+            let lookups = variable.lookups.get(&slots[slot]).map_or(&[][..], Vec::as_slice);
+            let step = |(d, stride): (&DimId, usize)| {
+                let lookup = lookups.iter().find(|l| l.plate == *d).cloned();
+                let along = lookup.as_ref().map_or(*d, |l| l.rows);
+                Some((batch.iter().position(|b| *b == along)?, stride, lookup))
+            };
+            let along = plates.iter().zip(strides(target, plates)).filter_map(step).collect();
             Some(Chosen { slot, latent, along })
         });
         let all = strides(target, &variable.dims);
@@ -194,7 +220,11 @@ impl<'t> Drawer<'t> {
             rest /= n;
         }
         for c in &self.chosen {
-            let element = c.along.iter().map(|&(slot, stride)| self.at[slot] * stride).sum();
+            let at = |(slot, stride, lookup): &(usize, usize, Option<Arc<Lookup>>)| {
+                let at = self.at[*slot];
+                lookup.as_ref().map_or(at, |l| l.at[at] as usize) * stride
+            };
+            let element = c.along.iter().map(at).sum();
             self.at[c.slot] = discrete(c.latent, element);
         }
     }

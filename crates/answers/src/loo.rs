@@ -34,7 +34,7 @@ use numerics::random::{Counter, Key};
 use tables::{ColumnData, Output};
 
 use crate::ancestral::stream;
-use crate::drawer::{Drawer, batch_of, element_of, strides};
+use crate::drawer::{Drawer, batch_of, element_by, element_of, strides};
 use crate::error::AnswerError;
 use crate::nodes::{Nodes, Values};
 use crate::predictive::evenly;
@@ -255,6 +255,8 @@ struct Item<'t> {
     terms: Vec<usize>,
     /// Where they are among the elements of `log_prob`.
     places: Vec<usize>,
+    /// The values they are told by: dimensions, and elements of these. Rows that share a term are told by the first.
+    told_by: (Vec<DimId>, Vec<usize>),
     /// The values that are ranked, by position in `terms`: each term is one number that the model draws.
     ranked: Vec<f64>,
     digest: u64,
@@ -264,10 +266,10 @@ struct Item<'t> {
 fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
     let mut out = Vec::new();
     for l in &target.likelihoods {
-        let Terms::Each { log_prob, summed } = l.terms else { continue };
+        let Terms::Each { log_prob, summed, by } = &l.terms else { continue };
         let of = &target.variables[l.variable];
         let Role::Observed(observed) = &of.role else { continue };
-        let dims = target.graph.ty(log_prob).dims.clone();
+        let dims = target.graph.ty(*log_prob).dims.clone();
         let batch = batch_of(&of.variable);
         let seen = seen(target, l.variable, observed)?;
         let mut counts = vec![true; target.count(&batch)];
@@ -277,25 +279,50 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
         for e in 0..seen.observed.len() {
             counts[to_value(e)] &= values[e];
         }
-        let mut is_term = vec![false; target.count(&dims)];
+        let mut first: Vec<Option<usize>> = vec![None; target.count(&dims)];
         {
-            let to_term = element_of(target, &batch, &dims);
-            counts.iter().enumerate().filter(|(_, c)| **c).for_each(|(v, _)| is_term[to_term(v)] = true);
+            let to_term = element_by(target, &batch, &dims, by.as_slice());
+            counts.iter().enumerate().filter(|(_, c)| **c).for_each(|(v, _)| {
+                first[to_term(v)].get_or_insert(v);
+            });
         }
-        let terms: Vec<usize> = (0..is_term.len()).filter(|&t| is_term[t]).collect();
+        let terms: Vec<usize> = (0..first.len()).filter(|&t| first[t].is_some()).collect();
+        let told_by = match by {
+            None => (dims.clone(), terms.clone()),
+            Some(by) => {
+                let has = |d: &DimId| *d == by.rows || dims.contains(d);
+                let dims: Vec<DimId> = batch.iter().copied().filter(has).collect();
+                let to_told = element_of(target, &batch, &dims);
+                let told = first.iter().flatten().map(|v| to_told(*v)).collect();
+                (dims, told)
+            }
+        };
         let mut digest = Fnv::new();
         for (e, x) in seen.observed.iter().enumerate().filter(|(e, _)| counts[to_value(*e)]) {
             digest.add(&(e as u64).to_le_bytes());
             digest.add(&x.to_bits().to_le_bytes());
             digest.add(&[u8::from(seen.censored[e])]);
         }
-        let has_rank = !summed && !is_nominal && dims == of.variable.dims;
+        let has_rank = !*summed && !is_nominal && dims == of.variable.dims;
         let rank = |t: &usize| if has_rank && !seen.censored[*t] { seen.observed[*t] } else { f64::NAN };
         let ranked = terms.iter().map(rank).collect();
         let key = Key::new(seed, "loo", &of.variable.name, "");
         let digest = digest.0;
         let (position, variable, places) = (out.len(), l.variable, terms.clone());
-        out.push(Item { position, variable, observed, log_prob, dims, terms, places, ranked, digest, key });
+        let log_prob = *log_prob;
+        out.push(Item {
+            position,
+            variable,
+            observed,
+            log_prob,
+            dims,
+            terms,
+            places,
+            told_by,
+            ranked,
+            digest,
+            key,
+        });
     }
     Ok(out)
 }
@@ -310,11 +337,14 @@ impl Item<'_> {
         let at = self.dims.iter().position(|d| *d == rows).unwrap_or(0);
         let (inner, n) = (strides(target, &self.dims)[at], target.size(rows));
         let row = |t: usize| t / inner % n;
-        let terms: Vec<usize> = self.terms.iter().copied().filter(|&t| range.contains(&row(t))).collect();
+        let here = |t: &usize| range.contains(&row(*t));
+        let terms: Vec<usize> = self.terms.iter().copied().filter(here).collect();
+        let told = self.terms.iter().zip(&self.told_by.1).filter(|(t, _)| here(t)).map(|(_, e)| *e);
+        let told_by = (self.told_by.0.clone(), told.collect());
         let place = |&t: &usize| (t / (inner * n) * range.len() + row(t) - range.start) * inner + t % inner;
         let places = terms.iter().map(place).collect();
         let ranked = vec![f64::NAN; terms.len()];
-        Item { terms, places, ranked, dims: self.dims.clone(), ..*self }
+        Item { terms, places, told_by, ranked, dims: self.dims.clone(), ..*self }
     }
 
     fn is_ranked(&self) -> bool {
@@ -461,16 +491,16 @@ fn tabulate(
             continue;
         }
         let rows = &rows[here.start - chunk.start..here.end - chunk.start];
-        let terms = &item.terms[here.start - all.start..here.end - all.start];
+        let told = &item.told_by.1[here.start - all.start..here.end - all.start];
         rows.iter().for_each(|row| sums.add(item.position, row));
         let name = &target.variables[item.variable].variable.name;
-        let columns = Columns::of(target, name, &item.dims, &item.observed.stands);
+        let columns = Columns::of(target, name, &item.told_by.0, &item.observed.stands);
         let real = |name: &str, f: fn(&Row) -> f64| {
             Output::whole(name, ColumnData::Real(rows.iter().map(f).collect()))
         };
         let table = vec![columns.table().to_string(); rows.len()];
-        let at = terms.iter().map(|&t| columns.row(t)).collect();
-        let column = terms.iter().map(|&t| columns.name(t)).collect();
+        let at = told.iter().map(|&e| columns.row(e)).collect();
+        let column = told.iter().map(|&e| columns.name(e)).collect();
         files.write(
             FILE,
             &[

@@ -73,17 +73,24 @@ impl Distribution for Categorical {
     }
 }
 
-/// The element of `values` along `along` that `x` is: an index, or a number that counts from 1.
+/// The element of `values` along `along` that `x` is: a number that counts from 1, or an index into `along` or the
+/// dimension whose twin (`k'` of `k`) that is.
 pub fn pick(g: &mut Graph, values: NodeId, x: NodeId, along: DimId) -> NodeId {
-    let first = g.iota(along);
-    let steps = g.add_const(first, 1.0);
+    let count = |g: &mut Graph, d: DimId| {
+        let first = g.iota(d);
+        g.add_const(first, 1.0)
+    };
     let mut x = x;
-    if let Kind::Index(_) = g.ty(x).kind {
-        if !g.ty(x).dims.iter().any(|&d| g.ty(values).has(d)) {
+    if let Kind::Index(into) = g.ty(x).kind {
+        let apart = !g.ty(x).dims.iter().any(|&d| g.ty(values).has(d));
+        if apart && (into == along || !g.ty(values).has(into)) {
+            let values = g.rename(values, &[(along, into)]);
             return g.gather(values, x);
         }
-        x = g.gather(steps, x);
+        let positions = count(g, into);
+        x = g.gather(positions, x);
     }
+    let steps = count(g, along);
     let (is_it, zero) = (g.binary(Binary::Eq, x, steps), g.constant(0.0));
     let only = g.select(is_it, values, zero);
     g.sum(only, &[along])

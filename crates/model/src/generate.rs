@@ -1,6 +1,8 @@
 //! How the random variables of a model are drawn: their laws as samplers over nodes of the graph.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use graph::ir::{DimId, NodeId};
 
@@ -151,7 +153,22 @@ pub struct Variable {
     /// Those of them that one value has.
     pub event: Vec<DimId>,
     pub law: Recipe,
+    /// Of discrete variables that the law depends on.
+    pub lookups: Lookups,
 }
+
+/// By row of a table the element that it looks up along a plate of a discrete variable.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Lookup {
+    pub rows: DimId,
+    pub plate: DimId,
+    /// By row.
+    pub at: Vec<u32>,
+}
+
+/// By the dimension of a discrete variable's values: along which plates its elements are looked up. Along the
+/// others they are those of the same place.
+pub type Lookups = BTreeMap<DimId, Vec<Arc<Lookup>>>;
 
 /// What a model's variables stand for.
 #[derive(Clone, Debug)]
@@ -274,6 +291,8 @@ pub struct Discrete {
     /// The value of its first element.
     pub first: f64,
     pub back: Back,
+    /// Of variables that are drawn back before it.
+    pub lookups: Lookups,
     /// Its draws are reported, not only its probabilities.
     pub reported: bool,
 }

@@ -13,8 +13,8 @@ pub mod target;
 
 pub use data::{Cells, Column, DataError, DataSource, Table};
 pub use generate::{
-    Back, Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Noise, NoiseLaw,
-    Observed, Recipe, Role, Rows, Sampler, Stands, State, Uniforms, Variable,
+    Back, Carrier, Discrete, DrawError, Drawing, Elements, Generated, Lookup, Lookups, MadeOfDiscrete, Noise,
+    NoiseLaw, Observed, Recipe, Role, Rows, Sampler, Stands, State, Uniforms, Variable,
 };
 pub use numbers::rounded;
 pub use support::{Bijector, Support, is_kept};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
 use graph::value::Bindings;
 
-use crate::generate::{Discrete, Generated, MadeOfDiscrete, Noise, Rows, State};
+use crate::generate::{Discrete, Generated, Lookup, MadeOfDiscrete, Noise, Rows, State};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -84,15 +84,17 @@ pub struct Likelihood {
 }
 
 /// The factors that a likelihood falls into, given the latents.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Terms {
-    /// ln p of each, over dimensions of the variable, in memory order; it does not count where the value is
+    /// ln p of each, over dimensions of the variable, or the plate of `by`, in memory order; it does not count where the value is
     /// masked. Beside those of an event, a term lacks the dimensions of the values that share a discrete
     /// latent which is summed out.
     Each {
         log_prob: NodeId,
         /// A discrete latent is summed out of it.
         summed: bool,
+        /// Rows that look up the same element of a discrete latent that is summed out share a term.
+        by: Option<Arc<Lookup>>,
     },
     /// There is one term for everything.
     Whole(Whole),

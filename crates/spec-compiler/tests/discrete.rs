@@ -182,3 +182,181 @@ fn a_species_that_is_not_there_is_not_seen() {
         ((n[i] as f64 * b - rate - ln_factorial(n[i])).exp(), n[i] == 0)
     });
 }
+
+/// Outcomes of the rows of a matrix: its columns have the primed dimension, the data the plain one. The class of a row
+/// may be a latent too.
+#[test]
+fn outcomes_along_a_primed_dimension() {
+    let mut tables = Tables::read();
+    tables.add("moves.csv", "from,to\nA,B\nB,B\nA,A\n");
+    let u = 0.4f64;
+    let p = 1.0 / (1.0 + (-u).exp());
+    let head = "model: m
+data: {moves: {file: moves.csv, rows: move, index: {from: place, to: place}}}
+latent:
+  u: normal(0, 1)
+";
+    let lets = "let:
+  p: sigmoid(u)
+  theta[place, place']: where(identity(place) == 1, p, 1 - p)
+";
+    let law = "observe:\n  to: categorical(theta[from])\n";
+    let known = compiled(&format!("{head}{lets}{law}"), &tables);
+    close(log_joint(&known, &[u]), (normal(u, 0.0) * (1.0 - p) * p * p).ln());
+    let law = "  w[place]: [0.3, 0.7]\nobserve:\n  to: categorical(theta[z])\n";
+    let hidden = compiled(&format!("{head}  z[move]: categorical(w)\n{lets}{law}"), &tables);
+    let (a, b) = (0.3 * p + 0.7 * (1.0 - p), 0.3 * (1.0 - p) + 0.7 * p);
+    close(log_joint(&hidden, &[u]), (normal(u, 0.0) * b * b * a).ln());
+}
+
+fn normal(x: f64, mean: f64) -> f64 {
+    (-0.5 * (x - mean).powi(2)).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
+/// Rows look up the discrete latents of their plots, and of the regions that these lie in: the sum over all
+/// combinations, by hand.
+mod looked_up {
+    use super::*;
+
+    const PLOT: [usize; 6] = [2, 0, 1, 0, 2, 2];
+    const REGION: [usize; 3] = [0, 1, 0];
+    const Y: [f64; 6] = [0.3, -1.2, 0.8, 2.1, -0.4, 1.5];
+    const U: [f64; 2] = [0.4, -0.3];
+
+    fn tables() -> Tables {
+        let mut tables = Tables::read();
+        tables.add("plots.csv", "plot,region\nA,east\nB,west\nC,east\n");
+        let row = |(p, y): (&usize, &f64)| {
+            format!(
+                "{},{},{y},{}\n",
+                ["A", "B", "C"][*p],
+                ["east", "west"][REGION[*p]],
+                (y.abs() * 2.0).floor()
+            )
+        };
+        let rows: String = PLOT.iter().zip(&Y).map(row).collect();
+        tables.add("visits.csv", &format!("plot,region,y,n\n{rows}"));
+        tables
+    }
+
+    /// `density(z, h, i)` of row `i`, for the values of its plot and region; `prior(z, h)` of a plot.
+    fn check(text: &str, prior: impl Fn(usize, usize) -> f64, density: impl Fn(usize, usize, usize) -> f64) {
+        let text = format!(
+            "model: m
+data:
+  plots: {{file: plots.csv, key: plot}}
+  visits: {{file: visits.csv, rows: visit}}
+dims: {{k: 2}}
+latent:
+  a: normal(0, 1)
+  b: normal(0, 1)
+{text}"
+        );
+        let by_hand = |all: u32| {
+            let z = |p: usize| (all >> p & 1) as usize;
+            let h = |r: usize| (all >> (3 + r) & 1) as usize;
+            let of_plots: f64 = (0..3).map(|p| prior(z(p), h(REGION[p]))).product();
+            let of_regions: f64 = (0..2).map(|r| if h(r) == 1 { 0.4 } else { 0.6 }).product();
+            let rows: f64 = (0..6).map(|i| density(z(PLOT[i]), h(REGION[PLOT[i]]), i)).product();
+            of_plots * of_regions * rows
+        };
+        let sum: f64 = (0..32).map(by_hand).sum();
+        let own: f64 = U.iter().map(|u| normal(*u, 0.0)).product();
+        close(log_joint(&compiled(&text, &tables()), &U), (own * sum).ln());
+    }
+
+    fn coin(p: f64) -> impl Fn(usize, usize) -> f64 {
+        move |z, _| if z == 1 { p } else { 1.0 - p }
+    }
+
+    #[test]
+    fn a_mean_of_the_class_of_a_group() {
+        let [a, b] = U;
+        let mean = |z: usize| if z == 1 { b } else { a };
+        let y = |z: usize, _: usize, i: usize| normal(Y[i], mean(z));
+        let class = "  z[plot]: categorical(w)\nlet:\n  w[k]: [0.7, 0.3]\n  m[k]: where(k_is_first == 1, a, b)\n  k_is_first[k]: [1, 0]\n";
+        check(&format!("{class}observe:\n  y: normal(m[z[plot]], 1)\n"), coin(0.3), y);
+        check(&format!("{class}  mine[plot]: m[z]\nobserve:\n  y: normal(mine[plot], 1)\n"), coin(0.3), y);
+        let switch = "  z[plot]: bernoulli(0.3)\nobserve:\n  y: normal(where(z[plot], b, a), 1)\n";
+        check(switch, coin(0.3), y);
+        // A group's own law and those of its rows.
+        let both = "  z[plot]: bernoulli(0.3)\nfactor:\n  f: a * z\nobserve:\n  y: normal(where(z[plot] == 1, b, a), 1)\n";
+        check(both, |z, _| coin(0.3)(z, 0) * (a * z as f64).exp(), y);
+        // What is looked up by class may vary by group too.
+        let at =
+            |z: usize, _: usize, i: usize| normal(Y[i], a * [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]][PLOT[i]][z]);
+        let table = "  z[plot]: categorical(w)\nlet:\n  w[k]: [0.7, 0.3]\n  d[plot, k]: [[1, 2], [3, 4], [5, 6]]\nobserve:\n";
+        for mean in ["d[plot][z[plot]]", "d[z[plot], plot]", "d[plot, z[plot]]", "d[z][plot]"] {
+            check(&format!("{table}  y: normal(a * {mean}, 1)\n"), coin(0.3), at);
+        }
+    }
+
+    #[test]
+    fn numbers_of_trials_of_a_group() {
+        let p = 1.0 / (1.0 + (-U[0]).exp());
+        let n = |i: usize| (Y[i].abs() * 2.0).floor() as i32;
+        let binomial = |z: usize, _: usize, i: usize| {
+            let trials = 3 + z as i32;
+            let x = n(i);
+            if x > trials {
+                0.0
+            } else {
+                choose(trials as usize, x as usize) * p.powi(x) * (1.0 - p).powi(trials - x)
+            }
+        };
+        check(
+            "  z[plot]: bernoulli(0.3)\nobserve:\n  n: binomial(3 + z[plot], logit=a)\n",
+            coin(0.3),
+            binomial,
+        );
+    }
+
+    #[test]
+    fn a_latent_of_the_row_given_that_of_its_group() {
+        let [a, b] = U;
+        let y = |z: usize, _: usize, i: usize| {
+            let p = if z == 1 { 0.9 } else { 0.2 };
+            p * normal(Y[i], a) + (1.0 - p) * normal(Y[i], b + z as f64)
+        };
+        let text = "  z[plot]: bernoulli(0.3)\n  k[visit]: bernoulli(where(z[plot] == 1, 0.9, 0.2))\nobserve:\n  y: normal(where(k == 1, a, b + z[plot]), 1)\n";
+        check(text, coin(0.3), y);
+    }
+
+    #[test]
+    fn groups_in_groups() {
+        let [a, b] = U;
+        let z = |z: usize, h: usize| coin(if h == 1 { 0.8 } else { 0.3 })(z, h);
+        let y = |z: usize, h: usize, i: usize| normal(Y[i], a * z as f64 + b * h as f64);
+        let latents = "  h[region]: bernoulli(0.4)\n  z[plot]: bernoulli(where(h[region] == 1, 0.8, 0.3))\n";
+        for mean in [
+            "a * z[plot] + b * h[region]",
+            "a * z[plot] + b * h[region[plot]]",
+            "a * z[plot] + r[plot]",
+            "q[plot]",
+        ] {
+            let lets = "let:\n  r[plot]: b * h[plots.region]\n  q[plot]: a * z + r\n";
+            check(&format!("{latents}{lets}observe:\n  y: normal({mean}, 1)\n"), z, y);
+        }
+    }
+
+    #[test]
+    fn a_continuous_latent_of_the_row_given_the_class_of_its_group() {
+        let text = "model: m
+data: {visits: {file: visits.csv, rows: visit}}
+latent:
+  z[plot]: bernoulli(0.3)
+  x[visit]: normal(where(z[plot] == 1, 1, -1), 1)
+observe:
+  y: normal(x, 1)
+";
+        let u = [0.1, -0.5, 0.7, 1.2, -0.2, 0.4];
+        let plot = |p: usize| {
+            let rows = |z: usize| {
+                (0..6).filter(|i| PLOT[*i] == p).map(|i| normal(u[i], 2.0 * z as f64 - 1.0)).product::<f64>()
+            };
+            (0.3 * rows(1) + 0.7 * rows(0)).ln()
+        };
+        let seen: f64 = (0..6).map(|i| normal(Y[i], u[i]).ln()).sum();
+        close(log_joint(&compiled(text, &tables()), &u), (0..3).map(plot).sum::<f64>() + seen);
+    }
+}

@@ -87,6 +87,7 @@ mod fixed_draws;
 mod lbfgs;
 mod linear_response;
 mod log_density;
+mod mixed;
 mod mode;
 mod modes;
 mod natural_gradient;

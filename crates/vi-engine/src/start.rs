@@ -4,10 +4,12 @@
 //! Starting points are feasibility-checked: the origin and random points about it, near and far, from
 //! which only those with a finite density are used. The first descent starts at the origin, every further
 //! one, in turn near and far, at the feasible point farthest, in whitened distance, from the modes known so
-//! far. Eight descents that end in one place settle the matter; otherwise more are tried, and the normals at
-//! their ends compete by ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
+//! far. Eight descents that end in one place settle the matter; otherwise more are tried, some of them from points
+//! that are made of the modes found, and the normals at their ends compete by ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
 //! the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
 //! the descent compete too, as in Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
+
+use std::collections::HashSet;
 
 use numerics::lanes::Lanes;
 
@@ -17,6 +19,7 @@ use crate::error::FitError;
 use crate::estimator::{Estimator, mean_and_mcse};
 use crate::families::Family;
 use crate::lbfgs::{self, Answer, Ending, Minimum, Tolerance};
+use crate::mixed;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Gradient;
 use crate::proposal::moment_match;
@@ -31,6 +34,9 @@ const OTHERS: [f64; 2] = [0.1, 40.0];
 /// Descents where all end in one place, and at most.
 const AGREED: usize = 8;
 const DESCENTS: usize = 12;
+/// Descents from points that are made of several modes, and how far below the best these may be.
+const MIXED: usize = 32;
+const WORTHY: f64 = 7.0;
 /// Draws on which a starting normal is judged.
 const JUDGES: usize = 64;
 /// Points along a descent that compete, besides its end.
@@ -76,37 +82,16 @@ pub fn find(
     observer: &mut dyn Observer,
 ) -> Result<(Coordinates, StartReport), FitError> {
     let (mut rings, tried) = feasible_points(target, seed)?;
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut evaluations = 0;
-    let mut descents = 0;
-    while descents < DESCENTS && !(descents >= AGREED && candidates.len() == 1) {
-        if observer.cancelled() {
-            return Err(FitError::InterruptedAtStart);
-        }
-        observer.progress(&Progress {
-            stage: Stage::Start,
-            row: None,
-            fraction: descents as f64 / DESCENTS as f64,
-        });
+    let mut search = Search { candidates: Vec::new(), descents: 0, evaluations: 0 };
+    while search.descents < DESCENTS && !(search.descents >= AGREED && search.candidates.len() == 1) {
         rings.retain(|ring| !ring.is_empty());
-        let Some(of) = descents.checked_rem(rings.len()) else { break };
+        let Some(of) = search.descents.checked_rem(rings.len()) else { break };
         let ring = &mut rings[of];
-        let point = ring.swap_remove(farthest(ring, &candidates));
-        descents += 1;
-        let Some(minimum) = descend(target, &point, observer) else { continue };
-        if minimum.ending == Ending::Interrupted {
-            return Err(FitError::InterruptedAtStart);
-        }
-        evaluations += minimum.evaluations;
-        match candidates.iter_mut().find(|c| c.same_place(&minimum)) {
-            Some(twin) => {
-                if -minimum.value > twin.log_prob {
-                    *twin = Candidate::judge(target, family, seed, minimum);
-                }
-            }
-            None => candidates.push(Candidate::judge(target, family, seed, minimum)),
-        }
+        let point = ring.swap_remove(farthest(ring, &search.candidates));
+        search.descend(target, family, seed, &point, observer)?;
     }
+    search.mix(target, family, seed, observer)?;
+    let Search { candidates, descents, evaluations } = search;
     let agreed = candidates.len() == 1 && descents > 1;
     let mut candidates: Vec<Candidate> =
         candidates.into_iter().map(|candidate| candidate.or_along_its_way(target, family, seed)).collect();
@@ -262,6 +247,86 @@ pub(crate) fn descend(target: &mut Target, start: &[f64], observer: &mut dyn Obs
         }
         Answer::Value(-value[0])
     })
+}
+
+/// What the descents so far have found.
+struct Search {
+    candidates: Vec<Candidate>,
+    descents: usize,
+    evaluations: usize,
+}
+
+impl Search {
+    /// One descent more; whether it ended at a mode that was not known.
+    fn descend(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        seed: u64,
+        point: &[f64],
+        observer: &mut dyn Observer,
+    ) -> Result<bool, FitError> {
+        if observer.cancelled() {
+            return Err(FitError::InterruptedAtStart);
+        }
+        observer.progress(&Progress {
+            stage: Stage::Start,
+            row: None,
+            fraction: self.descents as f64 / (DESCENTS + MIXED) as f64,
+        });
+        self.descents += 1;
+        let Some(minimum) = descend(target, point, observer) else { return Ok(false) };
+        if minimum.ending == Ending::Interrupted {
+            return Err(FitError::InterruptedAtStart);
+        }
+        self.evaluations += minimum.evaluations;
+        let twin = self.candidates.iter_mut().find(|c| c.same_place(&minimum));
+        let is_new = twin.is_none();
+        match twin {
+            Some(twin) if -minimum.value > twin.log_prob => {
+                *twin = Candidate::judge(target, family, seed, minimum);
+            }
+            Some(_) => {}
+            None => self.candidates.push(Candidate::judge(target, family, seed, minimum)),
+        }
+        Ok(is_new)
+    }
+
+    /// Where there are several modes of some mass, descends from points that are made of them.
+    fn mix(
+        &mut self,
+        target: &mut Target,
+        family: &dyn Family,
+        seed: u64,
+        observer: &mut dyn Observer,
+    ) -> Result<(), FitError> {
+        let names = target.density().names().to_vec();
+        let mut tried: HashSet<Vec<u64>> = HashSet::new();
+        loop {
+            let best = self.candidates.iter().map(|c| c.elbo).fold(f64::NEG_INFINITY, f64::max);
+            let worthy = self.candidates.iter().filter(|c| c.elbo > best - WORTHY && c.converged);
+            let modes: Vec<Vec<f64>> = worthy.map(|c| c.coordinates.centre.clone()).collect();
+            if modes.len() < 2 {
+                return Ok(());
+            }
+            let modes: Vec<&[f64]> = modes.iter().map(Vec::as_slice).collect();
+            let mut is_new = false;
+            for point in mixed::points(&modes, &names) {
+                if tried.len() == MIXED {
+                    return Ok(());
+                }
+                if tried.insert(point.iter().map(|x| x.to_bits()).collect()) {
+                    is_new = self.descend(target, family, seed, &point, observer)?;
+                }
+                if is_new {
+                    break;
+                }
+            }
+            if !is_new {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// A normal that might be the start.

@@ -161,7 +161,7 @@ impl<'m> Reader<'m> {
         match &t.kind {
             Kind::Latent(i) => m.latents[*i].discrete.is_some(),
             Kind::At { .. } => true,
-            Kind::Let(i) => !m.lets[*i].discrete.is_empty(),
+            Kind::Let(i) => !m.lets[*i].met.is_empty(),
             Kind::Series(s) => {
                 matches!(m.recurrences[s.block].states[s.state].kind, SeriesKind::Discrete { .. })
             }

@@ -29,8 +29,8 @@ use crate::errors;
 use crate::expr::{Declaration, Expr, ExprKind, Ident};
 use crate::source::Span;
 use crate::typed::{
-    Def, DimRef, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Model, ModelDim, ObserveDef,
-    Typed, Units,
+    Def, DimRef, Discrete, FactorDef, Form, Imputed, Kind, Latent, Law, LetDef, Met, Model, ModelDim,
+    ObserveDef, Typed, Units,
 };
 use expr::Context;
 pub(crate) use scope::MAX_BY_ROW;
@@ -195,9 +195,7 @@ fn latent(scope: &mut Scope, i: usize) {
     }
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let Some(law) = laws::law(scope, law, &context) else { return };
-    if !combinations_fit(scope, &law, &dims) {
-        return;
-    }
+    let Some(met) = combinations(scope, &law, &dims) else { return };
     let name = target.name.name.clone();
     if let Form::Censored { .. } = law.form {
         scope.tell(errors::censored_latent(law.span, &name));
@@ -226,7 +224,7 @@ fn latent(scope: &mut Scope, i: usize) {
     if whole && laws::fits(scope, &law, &dims, &target.name, false) {
         own_rows::warn_of_rows_summed_away(scope, &args.iter().collect::<Vec<_>>(), &dims, &name);
         scope.has_discrete |= discrete.is_some();
-        scope.latents[i].done = Some(Latent { name, dims, law, discrete, origin: origin.clone() });
+        scope.latents[i].done = Some(Latent { name, dims, law, discrete, met, origin: origin.clone() });
     }
 }
 
@@ -263,13 +261,13 @@ fn factor(scope: &mut Scope, name: &Ident, value: &Expr, origin: &Origin) -> Opt
         return None;
     }
     own_rows::warn_of_rows_summed_away(scope, &[&value], &value.dims, &name.name);
-    Some(FactorDef { name: name.name.clone(), value, origin: origin.clone() })
+    Some(FactorDef { name: name.name.clone(), value, met, origin: origin.clone() })
 }
 
-/// Can the discrete variables of a law be summed out together?
-fn combinations_fit(scope: &mut Scope, law: &Law, dims: &[DimRef]) -> bool {
-    let met = law.args().into_iter().flat_map(|(arg, _)| expr::discrete(scope, arg)).collect();
-    scope.fits_combinations(&met, dims, law.span)
+/// The discrete variables of a law, where they can be summed out together.
+fn combinations(scope: &mut Scope, law: &Law, dims: &[DimRef]) -> Option<Met> {
+    let met = expr::all_discrete(scope, law.args().into_iter().map(|(arg, _)| arg));
+    scope.fits_combinations(&met, dims, law.span).then_some(met)
 }
 
 /// Where what a likelihood is of has one already, by another name: `y` and `table.y`, or a let that is `y`.
@@ -368,16 +366,17 @@ fn let_(scope: &mut Scope, i: usize) {
     }
     scope.lets[i].constant = laws::constant_of(scope, &typed);
     scope.lets[i].dropped = expr::dropped(scope, &typed);
-    let discrete = expr::discrete(scope, &typed);
+    let met = expr::discrete(scope, &typed);
     let is_reported = !data_only
-        && (discrete.is_empty()
+        && (met.is_empty()
             || (rows == 1
                 && scope.lets[i].dropped.is_empty()
-                && scope.combinations(&discrete, &typed.dims).0 <= MAX_DRAWN_FROM));
+                && met.values().all(|ways| ways.len() == 1)
+                && scope.combinations(&met, &typed.dims).0 <= MAX_DRAWN_FROM));
     scope.lets[i].done = Some(LetDef {
         name: target.name.name.clone(),
         dims: if declared.is_empty() { typed.dims.clone() } else { declared },
-        discrete,
+        met,
         is_reported,
         dropped: scope.lets[i].dropped.clone(),
         known: expr::is_known(scope, &typed),
@@ -424,9 +423,7 @@ fn observe(
         }
     };
     let law = laws::law(scope, law, &context)?;
-    if !combinations_fit(scope, &law, &dims) {
-        return None;
-    }
+    let met = combinations(scope, &law, &dims)?;
     let name = match &target.table {
         Some(table) => format!("{}.{}", table.name, target.name.name),
         None => target.name.name.clone(),
@@ -448,7 +445,7 @@ fn observe(
     own_rows::warn_of_rows_summed_away(scope, &args, &dims, &name);
     let read = args.into_iter().chain([&value]).chain(&mask);
     let dropped = read.flat_map(|t| expr::dropped(scope, t)).collect();
-    Some(ObserveDef { name, value, mask, dropped, law, origin: origin.clone() })
+    Some(ObserveDef { name, value, mask, dropped, law, met, origin: origin.clone() })
 }
 
 /// Counts a likelihood every element of each of the values that its law speaks of?
@@ -482,7 +479,7 @@ fn reported(scope: &mut Scope, name: &Ident) {
             if let_.data_only {
                 scope.tell(errors::reported_data(name.span, &name.name));
             } else if !let_.is_reported
-                && let Some(&discrete) = let_.discrete.first()
+                && let Some((&discrete, _)) = let_.met.first_key_value()
             {
                 let of = scope.name_of(discrete);
                 scope.tell(errors::reported_discrete(name.span, &name.name, &of));

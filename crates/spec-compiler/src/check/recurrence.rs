@@ -24,7 +24,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::source::Span;
 use crate::typed::{
     DimRef, Form, Kind, Law, ModelDim, RecurrenceDef, SeriesKind, SeriesRef, SeriesState, Step, Typed,
-    Variable,
+    Variable, Way,
 };
 
 /// Checks the block `i`; what it says wrong is told.
@@ -141,9 +141,9 @@ fn lets(
         if !rows_stay_apart(scope, &value, &context) {
             return None;
         }
-        let (discrete, dropped) = (expr::discrete(scope, &value), expr::dropped(scope, &value));
+        let (met, dropped) = (expr::discrete(scope, &value), expr::dropped(scope, &value));
         positions.insert(l, scope.recurrences[i].lets.len());
-        scope.recurrences[i].lets.push(StepLet { value, discrete, dropped });
+        scope.recurrences[i].lets.push(StepLet { value, met, dropped });
     }
     Some(positions)
 }
@@ -235,10 +235,11 @@ fn kind(scope: &mut Scope, me: SeriesRef, initial: &Step, next: &Step) -> Option
         for arg in initial.args().into_iter().chain(next.args()) {
             // Other variables of the rows would have to be summed out together with it.
             let rows = scope.recurrences[me.block].rows?.0;
-            let other = expr::discrete(scope, arg)
-                .into_iter()
-                .find(|v| *v != Variable::Before(me) && scope.plates(*v).contains(&rows));
-            if let Some(other) = other {
+            let met = expr::discrete(scope, arg);
+            let varies =
+                |ways: &BTreeSet<Way>| ways.iter().any(|way| expr::varies_along(scope, way, &[rows]));
+            let other = met.into_iter().find(|(v, ways)| *v != Variable::Before(me) && varies(ways));
+            if let Some((other, _)) = other {
                 let other = scope.name_of(other);
                 return scope.fail(errors::discrete_together(arg.span, &name, &other));
             }
@@ -246,7 +247,7 @@ fn kind(scope: &mut Scope, me: SeriesRef, initial: &Step, next: &Step) -> Option
         return Some(SeriesKind::Discrete { values, before });
     }
     for arg in initial.args().into_iter().chain(next.args()) {
-        if let Some(v) = expr::discrete(scope, arg).into_iter().next() {
+        if let Some(v) = expr::discrete(scope, arg).into_keys().next() {
             let other = scope.name_of(v);
             return scope.fail(errors::discrete_drives(arg.span, &name, &other));
         }

@@ -1,7 +1,7 @@
 //! Who is called what: the names of a model, and two things under one name.
 
 use crate::check::lags;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::ast::Missing;
 use crate::check::MAX_MISTAKES;
@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::expr::{CONSTANT, Declaration, DimName, Expr};
 use crate::source::Span;
-use crate::typed::{self, Conversion, DimRef, Discrete, IndexDef, LagDef, SeriesRef, Typed, Variable};
+use crate::typed::{self, Conversion, DimRef, Discrete, IndexDef, LagDef, Met, SeriesRef, Typed, Variable};
 
 /// Elements of one array, rows left aside: a draw holds as many numbers at once.
 pub const MAX_BY_ROW: u64 = 10_000_000;
@@ -53,7 +53,7 @@ pub struct SolveEntry<'a> {
 /// A let over states at the row before.
 pub struct StepLet {
     pub value: Typed,
-    pub discrete: BTreeSet<Variable>,
+    pub met: Met,
     pub dropped: Dropped,
 }
 
@@ -311,29 +311,28 @@ impl<'a> Scope<'a> {
         false
     }
 
-    /// The elements, rows left aside, of values over `dims` for all combinations of `discrete`; and what these
+    /// The elements, rows left aside, of values over `dims` for all combinations of `met`; and what these
     /// are called, each with how many values it has.
-    pub fn combinations(
-        &self,
-        discrete: &BTreeSet<Variable>,
-        dims: &[DimRef],
-    ) -> (u64, Vec<(String, usize)>) {
+    pub fn combinations(&self, met: &Met, dims: &[DimRef]) -> (u64, Vec<(String, usize)>) {
         let values = |v: &Variable| match *v {
             Variable::Latent(i) => self.latents[i].done.as_ref()?.discrete,
             Variable::State(s) | Variable::Before(s) => Some(self.recurrences[s.block].discrete[s.state]?.0),
         };
-        let met: Vec<(String, usize)> = discrete
-            .iter()
-            .filter_map(|v| Some((self.name_of(*v), self.dims[values(v)?.dim].size)))
-            .collect();
+        let met: Vec<(String, usize)> =
+            met.keys().filter_map(|v| Some((self.name_of(*v), self.dims[values(v)?.dim].size))).collect();
         let (_, others) = self.dims.elements(dims);
         (met.iter().fold(others, |n, (_, size)| n.saturating_mul(*size as u64)), met)
     }
 
-    /// Tells where values over `dims` that depend on all of `discrete` would have more elements than the
+    /// Tells where values over `dims` that depend on all of `met` would have more elements than the
     /// budget allows: each is carried for every combination of theirs.
-    pub fn fits_combinations(&mut self, discrete: &BTreeSet<Variable>, dims: &[DimRef], span: Span) -> bool {
-        let (by_row, met) = self.combinations(discrete, dims);
+    pub fn fits_combinations(&mut self, met: &Met, dims: &[DimRef], span: Span) -> bool {
+        if let Some((v, _)) = met.iter().find(|(_, ways)| ways.len() > 1) {
+            let name = self.name_of(*v);
+            self.tell(errors::discrete_twice(span, &name));
+            return false;
+        }
+        let (by_row, met) = self.combinations(met, dims);
         let (rows, _) = self.dims.elements(dims);
         let limit = match by_row > MAX_BY_ROW {
             true => MAX_BY_ROW,

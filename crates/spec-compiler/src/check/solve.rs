@@ -125,7 +125,7 @@ pub fn known_at_every_time(scope: &mut Scope, t: &Typed, solve: usize) -> bool {
 
 /// Tells where a rate depends on a discrete latent: it would be solved once for each of its values.
 fn no_discrete(scope: &mut Scope, t: &Typed) -> bool {
-    let Some(i) = expr::discrete(scope, t).into_iter().next() else { return true };
+    let Some(i) = expr::discrete(scope, t).into_keys().next() else { return true };
     let name = scope.name_of(i);
     scope.tell(errors::discrete_in_rate(t.span, &name));
     false

@@ -444,19 +444,26 @@ pub fn crossed_plates(span: Span, name: &str, other: Span, other_name: &str) -> 
         .help("their sum has more terms than can be written out; let one of them be continuous, or known")
 }
 
-pub fn discrete_looked_up(span: Span, name: &str, dim: &str) -> Diagnostic {
-    mistake("discrete_looked_up", span, format!("`{name}` is used where `{dim}` is looked up"))
-        .help("a discrete latent can be summed out only where it is used along its own dimensions")
+/// `mu[z[g, h]]`
+pub fn discrete_looked_up(span: Span, name: &str, dims: &[&str]) -> Diagnostic {
+    let message = format!("`{name}` is discrete, and looked up along `{}`", dims.join("` and `"));
+    mistake("discrete_looked_up", span, message)
+        .help("a discrete latent can be looked up along one of its dimensions: make one column of the pairs")
 }
 
-/// `m[z[g]]`, where `z` is a discrete latent over `dims` and `by` a column.
-pub fn discrete_by_group(span: Span, name: &str, dims: &str, by: &str) -> Diagnostic {
+/// Its elements along `dim` have one law together.
+pub fn discrete_in_vector(span: Span, name: &str, dim: &str) -> Diagnostic {
     let message =
-        format!("`{name}` is a discrete latent over {dims}, and its values cannot be looked up by `{by}`");
-    mistake("discrete_looked_up", span, message).label("one value for several rows").help(format!(
-        "it is summed out where it stands along its own dimensions: let the data have a row for each of {dims}, what \
-         repeats side by side in a `stack:`, and write `[{name}]`"
-    ))
+        format!("`{name}` is discrete, and its elements along `{dim}` would have to be summed out together");
+    mistake("discrete_in_vector", span, message)
+        .help(format!("something that depends on it has a law of all of `{dim}` together"))
+}
+
+/// `mu[z[g]] + mu[z[h]]`: of one row two elements of `name`.
+pub fn discrete_twice(span: Span, name: &str) -> Diagnostic {
+    mistake("discrete_twice", span, format!("two elements of `{name}` meet here, which is discrete"))
+        .label("each row may speak of one")
+        .help("they would have to be summed out together; let the rows look it up by one column")
 }
 
 pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {

@@ -44,9 +44,9 @@ impl Lowering<'_> {
                 let x = self.expr(base);
                 self.look_up(x, indices)
             }
-            Kind::At { base, variable, dim } => {
+            Kind::At { base, at, dim } => {
                 let x = self.expr(base);
-                let values = self.values_of(*variable);
+                let values = self.values_of(at.variable().expect("a discrete variable, maybe looked up"));
                 let dim = self.dim(*dim);
                 self.graph.rename(x, &[(dim, values)])
             }

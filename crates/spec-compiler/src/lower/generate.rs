@@ -7,8 +7,8 @@ use distributions::{Distribution, Event, Params, Truncated};
 use graph::ir::{Binary, DimId, Kind as NodeKind, NodeId, Op, Role as DimRole, Size, Unary, Varies};
 use graph::value::Value;
 use model::{
-    Carrier, Discrete, DrawError, Drawing, Elements, Generated, MadeOfDiscrete, Named, Observed, Recipe,
-    Role, Rows, Sampler, Site, Stands, Uniforms, Variable,
+    Carrier, Discrete, DrawError, Drawing, Elements, Generated, Lookups, MadeOfDiscrete, Named, Observed,
+    Recipe, Role, Rows, Sampler, Site, Stands, Uniforms, Variable,
 };
 
 use crate::check::recurrence::{is_line, noise_of};
@@ -16,7 +16,7 @@ use crate::check::series::series;
 use crate::lower::Lowering;
 use crate::lower::recurrence::SummedOut;
 use crate::source::Span;
-use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, ObserveDef, SeriesKind, SeriesState};
+use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, Met, ObserveDef, SeriesKind, SeriesState};
 
 /// Values of a discrete latent whose probabilities are reported one by one.
 const MAX_SHOWN_VALUES: usize = 200;
@@ -153,10 +153,11 @@ impl Lowering<'_> {
         }
     }
 
-    fn variable(&mut self, name: &str, dims: &[DimRef], law: &Law) -> Variable {
+    fn variable(&mut self, name: &str, dims: &[DimRef], law: &Law, met: &Met) -> Variable {
         let recipe = self.recipe(law);
         let dims = self.graph.canonical(self.dim_ids(dims));
-        Variable { name: name.into(), dims, event: self.dim_ids(&law.event), law: recipe }
+        let (event, lookups) = (self.dim_ids(&law.event), self.lookups(met));
+        Variable { name: name.into(), dims, event, law: recipe, lookups }
     }
 
     /// The discrete variables as they are drawn back, and every variable; `states` are those that filters
@@ -181,6 +182,7 @@ impl Lowering<'_> {
                 values: self.dim(s.values.dim),
                 first: s.values.first,
                 back: s.back,
+                lookups: s.lookups.clone(),
                 reported: wanted(&s.name),
             }
         };
@@ -196,10 +198,11 @@ impl Lowering<'_> {
         let mut out = Vec::new();
         for (i, def) in model.lets.iter().enumerate() {
             let Some(&value) = self.lets.get(&i) else { continue };
-            if def.is_reported && !def.discrete.is_empty() && wanted(&def.name) {
+            if def.is_reported && !def.met.is_empty() && wanted(&def.name) {
                 let dims = self.graph.canonical(self.dim_ids(&def.dims));
                 let law = Recipe::Computed { value, improper: None };
-                let variable = Variable { name: def.name.clone(), dims, event: Vec::new(), law };
+                let lookups = self.lookups(&def.met);
+                let variable = Variable { name: def.name.clone(), dims, event: Vec::new(), law, lookups };
                 out.push(MadeOfDiscrete { variable, labels: self.labels(&def.dims) });
             }
         }
@@ -226,7 +229,10 @@ impl Lowering<'_> {
                 None if latent.discrete.is_some() => continue,
                 None => Role::Site(site(&latent.name)),
             };
-            out.push(Generated { variable: self.variable(&latent.name, &latent.dims, &latent.law), role });
+            out.push(Generated {
+                variable: self.variable(&latent.name, &latent.dims, &latent.law, &latent.met),
+                role,
+            });
         }
         out.extend(self.noises(site));
         out.extend(states);
@@ -234,18 +240,22 @@ impl Lowering<'_> {
             let Some(value) = s.unconditional else { continue };
             let law = Recipe::Computed { value, improper: None };
             let dims = self.graph.canonical(self.dim_ids(&s.dims));
-            let variable = Variable { name: s.name.clone(), dims, event: Vec::new(), law };
+            let variable =
+                Variable { name: s.name.clone(), dims, event: Vec::new(), law, lookups: Lookups::new() };
             out.push(Generated { variable, role: Role::Discrete(k) });
         }
         for x in &model.imputed {
             let o = &model.observes[x.observe];
             let column = &model.tables[x.table].data.columns[x.column];
             let role = Role::Nulls { site: site(&column.name), rows: column.nulls.clone() };
-            out.push(Generated { variable: self.variable(&column.name, &o.value.dims, &o.law), role });
+            out.push(Generated {
+                variable: self.variable(&column.name, &o.value.dims, &o.law, &o.met),
+                role,
+            });
         }
         for o in &model.observes {
             self.origin(format!("likelihood of {}", o.name));
-            let variable = self.variable(&o.name, &o.value.dims, &o.law);
+            let variable = self.variable(&o.name, &o.value.dims, &o.law, &o.met);
             let role = Role::Observed(self.observed(o));
             out.push(Generated { variable, role });
         }
@@ -263,7 +273,8 @@ impl Lowering<'_> {
                 let dims = self.graph.canonical(self.dim_ids(&s.dims));
                 let name = format!("{}.noise", s.name);
                 let role = Role::Site(site(&name));
-                out.push(Generated { variable: Variable { name, dims, event: Vec::new(), law }, role });
+                let variable = Variable { name, dims, event: Vec::new(), law, lookups: Lookups::new() };
+                out.push(Generated { variable, role });
             }
         }
         out
@@ -433,7 +444,14 @@ impl Lowering<'_> {
                 g.ty(p).dims.iter().copied().filter(|d| *d != dim && all.contains(d)).collect();
             match others[..] {
                 [] => {}
-                [one] if known.contains_key(&one) => p = g.contract(p, known[&one], &[one]),
+                [one] if known.contains_key(&one) => {
+                    let mut of = known[&one];
+                    for lookup in s.lookups.get(&one).into_iter().flatten() {
+                        let index = self.index_of(lookup);
+                        of = self.graph.gather(of, index);
+                    }
+                    p = self.graph.contract(p, of, &[one]);
+                }
                 // Their joint law is not at hand; draws are.
                 _ => continue,
             }

@@ -124,7 +124,8 @@ impl Lowering<'_> {
             let of_plate = |d: &&DimRef| !latent.law.event.contains(d);
             let plates: Vec<DimRef> = latent.dims.iter().filter(of_plate).copied().collect();
             let plates = self.dim_ids(&plates);
-            self.terms.push(Term::new(node, plates));
+            let lookups = self.lookups(&latent.met);
+            self.terms.push(Term::new(node, plates, lookups));
         }
     }
 

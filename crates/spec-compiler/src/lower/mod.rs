@@ -8,6 +8,7 @@ mod expr;
 mod generate;
 mod latents;
 mod laws;
+mod lookups;
 mod rates;
 mod recurrence;
 mod remembered;
@@ -259,7 +260,8 @@ impl<'a> Lowering<'a> {
         let node = self.expr(&factor.value);
         let plates = self.dim_ids(&factor.value.dims);
         self.factors.push((factor.name.clone(), node));
-        self.terms.push(Term::new(node, plates));
+        let lookups = self.lookups(&factor.met);
+        self.terms.push(Term::new(node, plates, lookups));
     }
 
     fn let_(&mut self, i: usize) {
@@ -317,7 +319,8 @@ impl<'a> Lowering<'a> {
             None => lp,
         };
         let seen = Seen { observes: vec![i], ..Seen::default() };
-        self.terms.push(Term { node: lp, plates: dims, seen });
+        let lookups = self.lookups(&o.met);
+        self.terms.push(Term { node: lp, plates: dims, lookups, seen });
         mask
     }
 
@@ -421,7 +424,7 @@ impl<'a> Lowering<'a> {
                     None => t.node,
                 };
                 let log_prob = self.graph.expand(log_prob, &t.plates);
-                Terms::Each { log_prob, summed: t.seen.summed.is_some() }
+                Terms::Each { log_prob, summed: t.seen.summed.is_some(), by: t.seen.by.clone() }
             };
             out.push(Likelihood { variable: first + i, terms });
         }
@@ -549,7 +552,7 @@ impl<'a> Lowering<'a> {
         for (i, def) in self.model.lets.iter().enumerate() {
             if let Some(&node) = self.lets.get(&i)
                 && def.is_reported
-                && def.discrete.is_empty()
+                && def.met.is_empty()
                 && wanted(&def.name)
             {
                 generate.extend(self.reported_let(def, node));

@@ -1,5 +1,7 @@
 //! Expressions whose names are resolved, each with its dimensions.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use graph::ir::{Binary, Unary};
 
 use super::DimRef;
@@ -90,10 +92,10 @@ pub enum Kind {
         base: Box<Typed>,
         indices: Vec<usize>,
     },
-    /// `base` at the value of a discrete variable along `dim`.
+    /// `base` at the value of a discrete variable along `dim`: `at` is the variable, or that looked up.
     At {
         base: Box<Typed>,
-        variable: Variable,
+        at: Box<Typed>,
         dim: DimRef,
     },
     Cholesky {
@@ -163,6 +165,13 @@ pub enum Variable {
     /// The state at the row before.
     Before(SeriesRef),
 }
+
+/// Where an element of something finds that of a discrete variable, by plate of the variable: the columns
+/// that it is looked up by, the row's own last; none along a plate where it is the same element.
+pub type Way = BTreeMap<DimRef, Vec<usize>>;
+
+/// The discrete variables that something depends on, each by the ways that lead to its elements.
+pub type Met = BTreeMap<Variable, BTreeSet<Way>>;
 
 /// Where a value may lack rows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -267,9 +276,9 @@ impl Typed {
             Kind::Basis { x, .. } => vec![x],
             Kind::SpectralScale { frequency, length, .. } => vec![frequency, length],
             Kind::Contract { left, right, .. } => vec![left, right],
+            Kind::At { base, at, .. } => vec![base, at],
             Kind::Lag { base, .. }
             | Kind::Lookup { base, .. }
-            | Kind::At { base, .. }
             | Kind::Element { base, .. }
             | Kind::Rename { base, .. } => vec![base],
         }
@@ -337,8 +346,19 @@ impl Typed {
     pub fn is_step(&self) -> bool {
         match &self.kind {
             Kind::Previous(_) | Kind::Current(_) | Kind::StepLet { .. } => true,
-            Kind::At { variable, .. } => matches!(variable, Variable::Before(_)),
+            Kind::At { at, .. } => at.is_step(),
             _ => false,
+        }
+    }
+
+    /// The discrete variable that this names, or looks up.
+    pub fn variable(&self) -> Option<Variable> {
+        match &self.kind {
+            Kind::Latent(i) => Some(Variable::Latent(*i)),
+            Kind::Series(s) => Some(Variable::State(*s)),
+            Kind::Previous(s) => Some(Variable::Before(*s)),
+            Kind::Lookup { base, .. } => base.variable(),
+            _ => None,
         }
     }
 

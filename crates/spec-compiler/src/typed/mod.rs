@@ -13,7 +13,7 @@ use crate::core::Origin;
 use crate::diagnostic::Diagnostic;
 
 pub use dims::{DimRef, Labels, ModelDim, Positions};
-pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Reducer, SeriesRef, Typed, Variable};
+pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Met, Reducer, SeriesRef, Typed, Variable, Way};
 pub use law::{Bounds, Call, Form, Law};
 pub use units::{Conversion, Units};
 
@@ -44,6 +44,8 @@ pub struct Latent {
     pub law: Law,
     /// Where it is one of finitely many values.
     pub discrete: Option<Discrete>,
+    /// The discrete variables that its law depends on.
+    pub met: Met,
     pub origin: Origin,
 }
 
@@ -52,6 +54,7 @@ pub struct Latent {
 pub struct FactorDef {
     pub name: String,
     pub value: Typed,
+    pub met: Met,
     pub origin: Origin,
 }
 
@@ -77,7 +80,7 @@ pub struct LetDef {
     /// Depends on no latent but discrete ones.
     pub known: bool,
     /// The discrete variables it depends on.
-    pub discrete: BTreeSet<Variable>,
+    pub met: Met,
     /// In whose nulls it has no value.
     pub dropped: BTreeSet<Gap>,
     /// Can its values be told? Those of one that depends on discrete variables are drawn with them.
@@ -182,6 +185,8 @@ pub struct ObserveDef {
     /// In whose nulls a row does not count.
     pub dropped: BTreeSet<Gap>,
     pub law: Law,
+    /// The discrete variables that its law depends on.
+    pub met: Met,
     pub origin: Origin,
 }
 

@@ -1,11 +1,11 @@
 //! Brackets: each row's level of a dimension, and one element of it.
 
-use crate::check::expr::{Context, expr, must_not_vary_over_discrete, names};
+use crate::check::expr::{Context, expr, must_not_vary_over_discrete, must_not_vary_over_states, names};
 use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
 use crate::source::Span;
-use crate::typed::{DimRef, Kind, Typed, Variable};
+use crate::typed::{DimRef, Kind, Typed};
 
 pub fn index(
     scope: &mut Scope,
@@ -50,8 +50,8 @@ enum By<'e> {
     },
     /// The dimension itself: nothing to look up.
     Dim,
-    /// A discrete latent or state.
-    Variable(Variable),
+    /// A discrete latent or state, or that looked up.
+    Variable(Typed),
     /// `district[school]`: the column of a parent, looked up itself.
     OfParent {
         table: usize,
@@ -64,7 +64,7 @@ enum By<'e> {
 fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
     let (table, column) = match named_by(scope, &base, shown, by, context)? {
         By::Dim => return Some(base),
-        By::Variable(v) => return at_variable(scope, base, shown, by, v),
+        By::Variable(at) => return at_variable(scope, base, shown, by, at),
         By::Column { table, column } => (table, column),
         By::OfParent { table, column, by: of } => {
             let base = by_column(scope, base, shown, by, (table, column))?;
@@ -91,6 +91,14 @@ fn by_column(
 ) -> Option<Typed> {
     let dim = indexed(scope, &base, shown, by, (table, column))?;
     let rows = scope.tables[table].rows;
+    // `m[z[g], g]`: what is looked up is `m`, not the value of `z`.
+    if let Kind::At { base: of, at, dim: values } = &base.kind
+        && of.dims.contains(&dim)
+        && !at.dims.contains(&dim)
+    {
+        let of = by_column(scope, (**of).clone(), shown, by, (table, column))?;
+        return Some(at_value(of, (**at).clone(), *values));
+    }
     // `cc[g, h]`: what a row has looked up by one column may be looked up by another.
     let has_looked_up = matches!(&base.kind, Kind::Lookup { base, indices }
         if scope.indices[indices[0]].table == table && !base.dims.contains(&rows));
@@ -98,7 +106,7 @@ fn by_column(
         let rows = scope.dims[rows].name.clone();
         return scope.fail(errors::already_over(by.span, shown, &rows));
     }
-    if !must_not_vary_over_discrete(scope, &base, &[dim]) {
+    if !must_not_vary_over_states(scope, &base, &[dim]) {
         return None;
     }
     let index = scope.index(table, column, dim, by.span)?;
@@ -148,8 +156,8 @@ fn indexed(
 }
 
 /// `mu[k]`, for a discrete variable `k` over the outcomes that `mu` varies over.
-fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, variable: Variable) -> Option<Typed> {
-    let Some(outcomes) = scope.outcomes(variable) else {
+fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, at: Typed) -> Option<Typed> {
+    let Some(outcomes) = at.variable().and_then(|v| scope.outcomes(v)) else {
         let name = by.to_string();
         return scope.fail(errors::lookup_by_number(by.span, &name));
     };
@@ -159,13 +167,17 @@ fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, variable:
         let (has, dim) = (scope.dims.show(&base.dims), scope.dims[plain].name.clone());
         return scope.fail(errors::not_over(by.span, shown, &has, &dim));
     };
-    let plates = scope.plates(variable);
+    Some(at_value(base, at, dim))
+}
+
+/// `base` at the value `at` along `dim`.
+fn at_value(base: Typed, at: Typed, dim: DimRef) -> Typed {
     let mut dims: Vec<DimRef> = base.dims.iter().copied().filter(|&d| d != dim).collect();
-    dims.extend(plates);
+    dims.extend(&at.dims);
     dims.sort();
     dims.dedup();
     let span = base.span;
-    Some(Typed { kind: Kind::At { base: Box::new(base), variable, dim }, dims, span })
+    Typed { kind: Kind::At { base: Box::new(base), at: Box::new(at), dim }, dims, span }
 }
 
 fn named_by<'e>(
@@ -175,13 +187,11 @@ fn named_by<'e>(
     by: &'e Expr,
     context: &Context,
 ) -> Option<By<'e>> {
-    if let ExprKind::Index { base: named, indices } = &by.kind
-        && let [Index::Lookup(of)] = &indices[..]
-    {
-        if let Some(variable) = discrete_named(scope, named) {
-            let (name, dims) = (scope.name_of(variable), scope.dims.show(&scope.plates(variable)));
-            return scope.fail(errors::discrete_by_group(by.span, &name, &dims, &of.to_string()));
+    if let ExprKind::Index { base: named, indices } = &by.kind {
+        if is_discrete(scope, named) {
+            return Some(By::Variable(expr(scope, by, context)?));
         }
+        let [Index::Lookup(of)] = &indices[..] else { return not_a_lookup(scope, base, shown, by) };
         let (table, column) = column_of_parent(scope, named)?;
         return Some(By::OfParent { table, column, by: of });
     }
@@ -189,38 +199,9 @@ fn named_by<'e>(
         let (table, column) = names::table_column(scope, by.span, table, member)?;
         return Some(By::Column { table, column });
     }
-    let Some(name) = by.as_name() else {
-        // What stands in the brackets is taken for the first dimension's element, by number or label.
-        let elements = base.dims.iter().enumerate().map(|(position, &d)| {
-            let dim = &scope.dims[d];
-            let number = match by.kind {
-                ExprKind::Number(n) if position == 0 && n >= 1.0 && n <= dim.size as f64 => n as usize,
-                _ => 1,
-            };
-            let label = match &by.kind {
-                ExprKind::Text(text) if position == 0 => text.clone(),
-                _ => dim.label(number - 1),
-            };
-            let plain = label.chars().all(|c| c.is_alphanumeric() || c == '_');
-            if plain { format!("{}={label}", dim.name) } else { format!("{}='{label}'", dim.name) }
-        });
-        let element = elements.collect::<Vec<_>>().join(", ");
-        return scope.fail(errors::lookup_by_column(by.span, shown, &element));
-    };
-    if let [Symbol::Latent(i)] = *scope.lookup(name)
-        && scope.is_discrete(i)
-    {
-        return Some(By::Variable(Variable::Latent(i)));
-    }
-    if let [Symbol::Series(s)] = *scope.lookup(name)
-        && scope.is_discrete_state(s)
-    {
-        let own = context.step.as_ref().filter(|step| step.block == s.block);
-        return match own {
-            Some(step) if step.at_first => scope.fail(errors::no_row_before(by.span, name)),
-            Some(_) => Some(By::Variable(Variable::Before(s))),
-            None => Some(By::Variable(Variable::State(s))),
-        };
+    let Some(name) = by.as_name() else { return not_a_lookup(scope, base, shown, by) };
+    if is_discrete(scope, by) {
+        return Some(By::Variable(expr(scope, by, context)?));
     }
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],
@@ -245,12 +226,31 @@ fn named_by<'e>(
     }
 }
 
-/// The discrete latent or state that `e` names.
-fn discrete_named(scope: &Scope, e: &Expr) -> Option<Variable> {
-    match *scope.lookup(e.as_name()?) {
-        [Symbol::Latent(i)] if scope.is_discrete(i) => Some(Variable::Latent(i)),
-        [Symbol::Series(s)] if scope.is_discrete_state(s) => Some(Variable::State(s)),
-        _ => None,
+/// What stands in the brackets is taken for the first dimension's element, by number or label.
+fn not_a_lookup<'e>(scope: &mut Scope, base: &Typed, shown: &str, by: &'e Expr) -> Option<By<'e>> {
+    let elements = base.dims.iter().enumerate().map(|(position, &d)| {
+        let dim = &scope.dims[d];
+        let number = match by.kind {
+            ExprKind::Number(n) if position == 0 && n >= 1.0 && n <= dim.size as f64 => n as usize,
+            _ => 1,
+        };
+        let label = match &by.kind {
+            ExprKind::Text(text) if position == 0 => text.clone(),
+            _ => dim.label(number - 1),
+        };
+        let plain = label.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if plain { format!("{}={label}", dim.name) } else { format!("{}='{label}'", dim.name) }
+    });
+    let element = elements.collect::<Vec<_>>().join(", ");
+    scope.fail(errors::lookup_by_column(by.span, shown, &element))
+}
+
+/// Does `e` name a discrete latent or state?
+fn is_discrete(scope: &Scope, e: &Expr) -> bool {
+    match e.as_name().map(|name| scope.lookup(name)) {
+        Some([Symbol::Latent(i)]) => scope.is_discrete(*i),
+        Some([Symbol::Series(s)]) => scope.is_discrete_state(*s),
+        _ => false,
     }
 }
 

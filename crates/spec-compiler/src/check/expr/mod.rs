@@ -28,7 +28,9 @@ pub use bases::BASES;
 pub use brackets::element_of;
 pub use calls::one_dim;
 pub use composed::COMPOSED;
-pub use discrete::{discrete, must_not_vary_over_discrete};
+pub use discrete::{
+    all_discrete, discrete, must_not_vary_over_discrete, must_not_vary_over_states, varies_along,
+};
 pub use lets::{let_value, table_of_columns};
 pub use matrices::MATRICES;
 pub use names::{called, observed, observed_column};

@@ -281,9 +281,7 @@ fn named(scope: &Scope, t: &Typed) -> Option<String> {
         Kind::Series(s) | Kind::Previous(s) => scope.series_name(*s),
         Kind::Current(s) => format!("new({})", scope.series_name(*s)),
         Kind::Lag { lag, .. } => scope.lags[*lag].text.clone(),
-        Kind::At { base, variable, .. } => {
-            format!("{}[{}]", named(scope, base)?, scope.name_of(*variable))
-        }
+        Kind::At { base, at, .. } => format!("{}[{}]", named(scope, base)?, named(scope, at)?),
         Kind::Lookup { base, indices } => {
             let column = |i: &usize| {
                 let index = &scope.indices[*i];

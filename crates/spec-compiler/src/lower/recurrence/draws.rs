@@ -3,10 +3,11 @@
 
 use distributions::series::{self, Smoothing, Start};
 use graph::ir::{DimId, Kind as NodeKind, NodeId, Varies};
-use model::{Back, Generated, Noise, NoiseLaw, Recipe, Role, State, Variable as Drawn};
+use model::{Back, Generated, Lookups, Noise, NoiseLaw, Recipe, Role, State, Variable as Drawn};
 
 use super::Order;
 use crate::lower::Lowering;
+use crate::lower::discrete::Weighted;
 use crate::typed::{DimRef, Discrete, Law, RecurrenceDef, SeriesKind, SeriesRef, Variable};
 
 /// A discrete variable that is summed out.
@@ -22,6 +23,8 @@ pub(in crate::lower) struct SummedOut {
     pub back: Back,
     /// The probabilities of its values, over its plates and the values of variables before it.
     pub probabilities: NodeId,
+    /// Where its elements find theirs of those.
+    pub lookups: Lookups,
     /// Of a state: its value drawn without any data.
     pub unconditional: Option<NodeId>,
 }
@@ -95,7 +98,8 @@ impl Lowering<'_> {
                 let improper = diffuse.then(|| "flat".to_string());
                 let law = Recipe::Computed { value, improper };
                 let (name, dims) = (s.name.clone(), vec![order.rows]);
-                let variable = Drawn { name: name.clone(), dims: dims.clone(), event: Vec::new(), law };
+                let (event, lookups) = (Vec::new(), Lookups::new());
+                let variable = Drawn { name: name.clone(), dims: dims.clone(), event, law, lookups };
                 states.push(State { name, input, dims, given_data });
                 variables.push(Generated { variable, role });
             }
@@ -110,11 +114,12 @@ impl Lowering<'_> {
 
     /// The discrete variables that were summed out, in the order in which they are drawn back; by each,
     /// what depends on its values: ln of their weights.
-    pub(in crate::lower) fn summed_out(&mut self, weights: &[(Variable, NodeId)]) -> Vec<SummedOut> {
+    pub(in crate::lower) fn summed_out(&mut self, weights: &[Weighted]) -> Vec<SummedOut> {
         let model = self.model;
         let mut out = Vec::new();
-        for &(variable, total) in weights {
-            out.extend(match variable {
+        for w in weights {
+            let total = w.weights;
+            out.extend(match w.variable {
                 Variable::Latent(i) => {
                     let latent = &model.latents[i];
                     let Some(values) = latent.discrete else { continue };
@@ -130,6 +135,7 @@ impl Lowering<'_> {
                         values,
                         back: Back::LogWeights(total),
                         probabilities: g.exp(less),
+                        lookups: w.lookups.clone(),
                         unconditional: None,
                     })
                 }
@@ -161,6 +167,7 @@ impl Lowering<'_> {
             values,
             back: Back::Computed(position),
             probabilities,
+            lookups: Lookups::new(),
             unconditional: Some(alone),
         })
     }

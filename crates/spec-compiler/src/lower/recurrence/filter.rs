@@ -81,8 +81,8 @@ impl Lowering<'_> {
         }
         self.filters.push((block, model));
         let observes = linear.seen.iter().map(|s| s.observe).collect();
-        let seen = Seen { observes, without: None, summed: Some(Summed::Series) };
-        self.terms.push(Term { node, plates: Vec::new(), seen });
+        let seen = Seen { observes, without: None, summed: Some(Summed::Series), by: None };
+        self.terms.push(Term { node, plates: Vec::new(), lookups: model::Lookups::new(), seen });
     }
 
     fn along(&mut self, t: &Typed, order: &Order) -> NodeId {

@@ -133,7 +133,7 @@ impl Lowering<'_> {
             };
             if let Some(node) = term {
                 let plates = self.dim_ids(&s.dims);
-                self.terms.push(Term::new(node, plates));
+                self.terms.push(Term::new(node, plates, model::Lookups::new()));
             }
         }
     }

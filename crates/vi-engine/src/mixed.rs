@@ -1,0 +1,114 @@
+//! Further places to look for modes once there are two: points made of those known. What differs between two modes is
+//! taken from the other part by part, for modes of parts that hardly know of each other come in all combinations;
+//! and labels change places, for a model that does not tell them apart has a mode for each order of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A relative difference that is none.
+const SAME: f64 = 1e-3;
+/// Elements of a site, beyond which its labels are no components, and differences are not taken one by one.
+const FEW: usize = 12;
+
+/// Points made of `modes`, which have the coordinates `names`: those that exchange labels, then those that mix two modes.
+pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Item = Vec<f64>> + 'a {
+    let parts = Parts::of(names);
+    let exchanges = parts.exchanges();
+    let exchanged = modes.iter().flat_map(move |mode| {
+        let exchange = |pairs: &Vec<(usize, usize)>| {
+            let mut point = mode.to_vec();
+            pairs.iter().for_each(|&(i, k)| point.swap(i, k));
+            point
+        };
+        exchanges.iter().map(exchange).collect::<Vec<_>>()
+    });
+    let pairs = (0..modes.len()).flat_map(|k| (0..k).map(move |j| (k, j)));
+    let mixed = pairs.flat_map(move |(k, j)| {
+        let (a, b) = (modes[k], modes[j]);
+        parts.differing(a, b).into_iter().flat_map(move |part| {
+            [(a, b), (b, a)].map(|(from, to)| {
+                let mut point = to.to_vec();
+                part.iter().for_each(|&i| point[i] = from[i]);
+                point
+            })
+        })
+    });
+    exchanged.chain(mixed)
+}
+
+/// Coordinates that belong together, by the names `site[label]`.
+struct Parts {
+    by_site: BTreeMap<String, BTreeMap<String, usize>>,
+    by_label: BTreeMap<String, BTreeSet<usize>>,
+}
+
+impl Parts {
+    fn of(names: &[String]) -> Parts {
+        let (mut by_site, mut by_label) = (BTreeMap::new(), BTreeMap::new());
+        for (i, name) in names.iter().enumerate() {
+            let (site, label) = match name.split_once('[') {
+                Some((site, label)) => (site, label),
+                None => (name.as_str(), ""),
+            };
+            let of_site: &mut BTreeMap<String, usize> = by_site.entry(site.to_string()).or_default();
+            of_site.insert(label.to_string(), i);
+            if !label.is_empty() {
+                let of_label: &mut BTreeSet<usize> = by_label.entry(label.to_string()).or_default();
+                of_label.insert(i);
+            }
+        }
+        Parts { by_site, by_label }
+    }
+
+    /// Some of what differs between two points: single coordinates, those of a site, those of a label.
+    fn differing(&self, a: &[f64], b: &[f64]) -> BTreeSet<Vec<usize>> {
+        let differ = |i: usize| (a[i] - b[i]).abs() > SAME * (1.0 + a[i].abs());
+        let all: Vec<usize> = (0..a.len()).filter(|&i| differ(i)).collect();
+        let singles = all.iter().filter(|_| all.len() <= FEW).map(|&i| vec![i]);
+        let of = |set: &mut dyn Iterator<Item = usize>| -> Vec<usize> {
+            let mut set: Vec<usize> = set.filter(|&i| differ(i)).collect();
+            set.sort_unstable();
+            set
+        };
+        let sites = self.by_site.values().map(|site| of(&mut site.values().copied()));
+        let labels = self.by_label.values().map(|label| of(&mut label.iter().copied()));
+        let labels = labels.filter(|_| self.by_label.len() <= FEW);
+        singles.chain(sites).chain(labels).filter(|part| !part.is_empty() && part.len() < all.len()).collect()
+    }
+
+    /// The pairs of coordinates that change places with two labels.
+    fn exchanges(&self) -> Vec<Vec<(usize, usize)>> {
+        let few = || self.by_site.values().filter(|site| (2..=FEW).contains(&site.len()));
+        let labels: BTreeSet<&String> = few().flat_map(BTreeMap::keys).collect();
+        let labels: Vec<&String> = labels.into_iter().collect();
+        let mut out = Vec::new();
+        for (k, a) in labels.iter().enumerate() {
+            for b in &labels[k + 1..] {
+                let both = |site: &BTreeMap<String, usize>| Some((*site.get(*a)?, *site.get(*b)?));
+                let pairs: Vec<(usize, usize)> = few().filter_map(both).collect();
+                if !pairs.is_empty() {
+                    out.push(pairs);
+                }
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_change_places_and_parts_are_mixed() {
+        let names = ["s", "mu[1]", "mu[2]", "w[1]", "w[2]"].map(String::from);
+        let a = [0.0, 1.0, 2.0, 3.0, 4.0];
+        let alone: Vec<Vec<f64>> = points(&[&a], &names).collect();
+        assert_eq!(alone, [[0.0, 2.0, 1.0, 4.0, 3.0]]);
+        let b = [5.0, 1.0, 2.0, 3.0, 7.0];
+        let both: Vec<Vec<f64>> = points(&[&a, &b], &names).collect();
+        assert_eq!(both.len(), 2 + 4);
+        assert!(
+            both.contains(&vec![5.0, 1.0, 2.0, 3.0, 4.0]) && both.contains(&vec![0.0, 1.0, 2.0, 3.0, 7.0])
+        );
+    }
+}
