@@ -200,35 +200,46 @@ fn discrete_latents_are_drawn_back_from_their_joint_law() {
     let spec = NESTED
         .replace("categorical([0.4, 0.6])", "categorical(p)")
         .replace("  q[v]:", "  p[v]: [0.4, 0.6]\n  q[v]:");
-    let target = compile(&spec, &[("t.csv", "y\n2.5\n-0.3\n1.2\n")]);
+    drawn_back(&spec, [0; 3], &["top"]);
+    // A regime for each group, which its rows look up.
+    let spec = spec.replace("top: categorical", "top[g]: categorical").replace("q[top]", "q[top[g]]");
+    drawn_back(&spec, [1, 0, 1], &["top[a]", "top[b]"]);
+}
+
+/// Draws of all that is discrete are those of their joint law, for rows with regimes of these groups.
+fn drawn_back(spec: &str, groups: [usize; 3], columns: &[&str]) {
+    // P(top, k1, k2, k3 | y) at b = 2, by listing them.
+    let y = [2.5, -0.3, 1.2];
+    let rows: String = y.iter().zip(groups).map(|(y, g)| format!("{},{y}\n", ["a", "b"][g])).collect();
+    let target = compile(spec, &[("t.csv", &format!("g,y\n{rows}"))]);
     const N: usize = 8000;
     let mut z = Lanes::zeros(1, N);
     (0..N).for_each(|d| z.set(0, d, 2.0));
-    // P(top, k1, k2, k3 | y) at b = 2, by listing them.
-    let y = [2.5, -0.3, 1.2];
     let (mut total, mut p_top, mut p_k, mut p_both) = (0.0, 0.0, [0.0; 3], 0.0);
-    for top in 0..2 {
+    let first = groups[0];
+    for tops in 0..1usize << columns.len() {
         for bits in 0..8usize {
-            let mut w = [0.4, 0.6][top];
-            let q = [0.2, 0.7][top];
+            let top = |g: usize| tops >> g & 1;
+            let mut w: f64 = (0..columns.len()).map(|g| [0.4, 0.6][top(g)]).product();
             for (i, y) in y.iter().enumerate() {
+                let q = [0.2, 0.7][top(groups[i])];
                 let k = bits >> i & 1;
                 let m: f64 = if k == 1 { 2.0 } else { 0.0 };
                 w *= if k == 1 { q } else { 1.0 - q } * (-0.5 * (y - m) * (y - m)).exp();
             }
             total += w;
-            p_top += if top == 1 { w } else { 0.0 };
+            p_top += if top(first) == 1 { w } else { 0.0 };
             (0..3).for_each(|i| p_k[i] += if bits >> i & 1 == 1 { w } else { 0.0 });
-            p_both += if top == 1 && bits & 1 == 1 { w } else { 0.0 };
+            p_both += if top(first) == 1 && bits & 1 == 1 { w } else { 0.0 };
         }
     }
     let known = Known::all(&target, &z);
-    let folder = Scratch::new("nested");
+    let folder = Scratch::new(&format!("nested-{}", columns.len()));
     let files = write(&target, &known, &all_draws(N), 1, &folder);
     assert_eq!(files, ["draws_t.parquet", "predictive.parquet", "rows_t.parquet"]);
     let tops = discrete_draws(&target, &known, 1, &Options::default()).unwrap().latents;
-    assert_eq!(tops.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), ["top"]);
-    let tops = &tops[0].1;
+    assert_eq!(tops.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(), columns);
+    let tops = &tops[first].1;
     let se = |p: f64| (p * (1.0 - p) / N as f64).sqrt();
     close("P(top = 2)", mean(tops) - 1.0, p_top / total, se(p_top / total));
 
@@ -246,8 +257,8 @@ fn discrete_latents_are_drawn_back_from_their_joint_law() {
     // Jointly with the one before it.
     let draws = folder.table("draws_t.parquet");
     let (row, value) = (real(&draws, "row"), real(&draws, "value"));
-    let first: Vec<f64> = (0..row.len()).filter(|&r| row[r] == 1.0).map(|r| value[r]).collect();
-    let both = first.iter().zip(tops).filter(|(k, t)| **k == 1.0 && **t == 2.0).count() as f64 / N as f64;
+    let of_first: Vec<f64> = (0..row.len()).filter(|&r| row[r] == 1.0).map(|r| value[r]).collect();
+    let both = of_first.iter().zip(tops).filter(|(k, t)| **k == 1.0 && **t == 2.0).count() as f64 / N as f64;
     close("P(top = 2, k = 1)", both, p_both / total, se(p_both / total));
     // A prediction keeps the row's regime.
     let predicted = real(&folder.table("predictive.parquet"), "mean");

@@ -19,6 +19,7 @@ use crate::polish::{self, Polished};
 use crate::proposal::{Draws, Proposal};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
+use crate::symmetric::symmetrise;
 use crate::target::{Tally, Target};
 use crate::{BLOCK, modes, nuts};
 
@@ -67,8 +68,25 @@ impl<'a> Weighed<'a> {
     }
 }
 
-/// Draws from q, weighs, judges, and polishes where that is asked for.
+/// Draws from q, weighs, judges, and polishes where that is asked for; of a law that some signs do not matter to, draws of
+/// either.
 pub(crate) fn answer(
+    target: &mut Target,
+    family: &dyn Family,
+    options: &Options,
+    state: State,
+    lambda: Vec<f64>,
+    interrupted: bool,
+    observer: &mut dyn Observer,
+) -> Result<Fit, FitError> {
+    let mut fit = one_sided(target, family, options, state, lambda, interrupted, observer)?;
+    if options.method == Method::Auto && matches!(fit.verdict, Verdict::Ok | Verdict::Corrected) {
+        symmetrise(target, &mut fit, options.seed);
+    }
+    Ok(fit)
+}
+
+fn one_sided(
     target: &mut Target,
     family: &dyn Family,
     options: &Options,
@@ -162,6 +180,7 @@ fn judged(
         parameters: &parameters,
         scores: &scores,
         rival_share: far_rivals(&state, weighed).map(|(_, share)| share).fold(0.0, f64::max),
+        unsettled: state.start.unsettled,
         tally: &weighed.tally,
         interrupted,
         converged: state.converged,
@@ -202,6 +221,9 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
         after.moved_from(&check::moments(before, &plain_weights));
     }
     let (verdict, reasons) = match verdict {
+        Verdict::Ok if fit.state.start.unsettled => {
+            (Verdict::Unreliable, vec![verdict::MORE_MODES.into(), corrected])
+        }
         Verdict::Ok => (Verdict::Corrected, vec![corrected]),
         verdict => {
             // Why chains disagree comes first.

@@ -108,6 +108,7 @@ mod sobol;
 mod start;
 mod state;
 mod stream;
+mod symmetric;
 mod target;
 #[cfg(test)]
 mod testing;

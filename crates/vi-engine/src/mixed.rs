@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SAME: f64 = 1e-3;
 /// Elements of a site, beyond which its labels are no components, and differences are not taken one by one.
 const FEW: usize = 12;
+/// Places along dimensions that may have signs of their own.
+const PLACES: usize = 32;
 
 /// Points made of `modes`, which have the coordinates `names`: those that exchange labels, then those that mix two modes.
 pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Item = Vec<f64>> + 'a {
@@ -36,13 +38,13 @@ pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Ite
 }
 
 /// Coordinates that belong together, by the names `site[label]`.
-struct Parts {
+pub struct Parts {
     by_site: BTreeMap<String, BTreeMap<String, usize>>,
     by_label: BTreeMap<String, BTreeSet<usize>>,
 }
 
 impl Parts {
-    fn of(names: &[String]) -> Parts {
+    pub fn of(names: &[String]) -> Parts {
         let (mut by_site, mut by_label) = (BTreeMap::new(), BTreeMap::new());
         for (i, name) in names.iter().enumerate() {
             let (site, label) = match name.split_once('[') {
@@ -57,6 +59,30 @@ impl Parts {
             }
         }
         Parts { by_site, by_label }
+    }
+
+    /// Sets of coordinates that may change their signs together: of a site, of one place along a dimension of
+    /// some, of two sites.
+    pub fn together(&self) -> Vec<Vec<usize>> {
+        let sites: Vec<Vec<usize>> = self.by_site.values().map(|s| s.values().copied().collect()).collect();
+        // By the first or the last part of a label, whether it is one.
+        let mut places: BTreeMap<(bool, &str), Vec<usize>> = BTreeMap::new();
+        for (label, coordinates) in &self.by_label {
+            let label = label.trim_end_matches(']');
+            let (first, last) = (label.split(',').next(), label.rsplit(',').next());
+            for key in [first.map(|part| (true, part)), last.map(|part| (false, part))].into_iter().flatten()
+            {
+                places.entry(key).or_default().extend(coordinates);
+            }
+        }
+        let mut places: Vec<Vec<usize>> = places.into_values().collect();
+        places.sort_by_key(|place| std::cmp::Reverse(place.len()));
+        places.truncate(PLACES);
+        let mut out: Vec<Vec<usize>> = sites.iter().cloned().chain(places).collect();
+        for (k, a) in sites.iter().enumerate() {
+            out.extend(sites[..k].iter().map(|b| [&a[..], &b[..]].concat()));
+        }
+        out
     }
 
     /// Some of what differs between two points: single coordinates, those of a site, those of a label.

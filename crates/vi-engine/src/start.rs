@@ -35,7 +35,7 @@ const OTHERS: [f64; 2] = [0.1, 40.0];
 const AGREED: usize = 8;
 const DESCENTS: usize = 12;
 /// Descents from points that are made of several modes, and how far below the best these may be.
-const MIXED: usize = 32;
+const MIXED: usize = 96;
 const WORTHY: f64 = 7.0;
 /// Draws on which a starting normal is judged.
 const JUDGES: usize = 64;
@@ -54,8 +54,8 @@ pub struct StartReport {
     pub evaluations: usize,
     /// Whether the chosen descent reached a mode.
     pub converged: bool,
-    /// Whether all descents ended in one place.
-    pub agreed: bool,
+    /// Whether the last descents still found modes of some mass.
+    pub unsettled: bool,
     /// Other modes found.
     pub rivals: Vec<Rival>,
 }
@@ -90,9 +90,8 @@ pub fn find(
         let point = ring.swap_remove(farthest(ring, &search.candidates));
         search.descend(target, family, seed, &point, observer)?;
     }
-    search.mix(target, family, seed, observer)?;
+    let unsettled = !search.mix(target, family, seed, observer)?;
     let Search { candidates, descents, evaluations } = search;
-    let agreed = candidates.len() == 1 && descents > 1;
     let mut candidates: Vec<Candidate> =
         candidates.into_iter().map(|candidate| candidate.or_along_its_way(target, family, seed)).collect();
     // stable: of equals the first stays first
@@ -108,7 +107,7 @@ pub fn find(
         descents,
         evaluations,
         converged: best.converged,
-        agreed,
+        unsettled,
         rivals: candidates
             .map(|c| Rival { point: c.coordinates.centre, log_prob: c.log_prob, elbo: c.elbo })
             .collect(),
@@ -292,38 +291,45 @@ impl Search {
         Ok(is_new)
     }
 
-    /// Where there are several modes of some mass, descends from points that are made of them.
+    /// Where there are several modes of some mass, descends from points that are made of them; whether there was an
+    /// end to that.
     fn mix(
         &mut self,
         target: &mut Target,
         family: &dyn Family,
         seed: u64,
         observer: &mut dyn Observer,
-    ) -> Result<(), FitError> {
+    ) -> Result<bool, FitError> {
         let names = target.density().names().to_vec();
         let mut tried: HashSet<Vec<u64>> = HashSet::new();
+        // Descents since the last that found something.
+        let mut barren = 0;
         loop {
             let best = self.candidates.iter().map(|c| c.elbo).fold(f64::NEG_INFINITY, f64::max);
             let worthy = self.candidates.iter().filter(|c| c.elbo > best - WORTHY && c.converged);
             let modes: Vec<Vec<f64>> = worthy.map(|c| c.coordinates.centre.clone()).collect();
             if modes.len() < 2 {
-                return Ok(());
+                return Ok(true);
             }
             let modes: Vec<&[f64]> = modes.iter().map(Vec::as_slice).collect();
             let mut is_new = false;
             for point in mixed::points(&modes, &names) {
+                if self.candidates.iter().any(|c| c.is_at(&point)) {
+                    continue;
+                }
                 if tried.len() == MIXED {
-                    return Ok(());
+                    return Ok(barren >= MIXED / 3);
                 }
                 if tried.insert(point.iter().map(|x| x.to_bits()).collect()) {
                     is_new = self.descend(target, family, seed, &point, observer)?;
+                    barren = if is_new { 0 } else { barren + 1 };
                 }
                 if is_new {
                     break;
                 }
             }
             if !is_new {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
@@ -357,8 +363,11 @@ impl Candidate {
     /// Whether a descent ended here too: the same density, and less than a tenth of a standard
     /// deviation away in every whitened direction.
     fn same_place(&self, other: &Minimum) -> bool {
-        (self.log_prob + other.value).abs() < 1e-2
-            && self.coordinates.inverse(&other.x).iter().all(|u| u.abs() < 0.1)
+        (self.log_prob + other.value).abs() < 1e-2 && self.is_at(&other.x)
+    }
+
+    fn is_at(&self, point: &[f64]) -> bool {
+        self.coordinates.inverse(point).iter().all(|u| u.abs() < 0.1)
     }
 
     /// Itself, or the best of the points on its way where the normal at its end is a bad summary.

@@ -114,7 +114,7 @@ impl State {
         }
         let s = &self.start;
         out.numbers(&[s.log_prob, s.elbo, s.elbo_mcse]);
-        for word in [s.descents as u64, s.evaluations as u64, s.converged.into(), s.agreed.into()] {
+        for word in [s.descents as u64, s.evaluations as u64, s.converged.into(), s.unsettled.into()] {
             out.word(word);
         }
         out.word(s.rivals.len() as u64);
@@ -196,7 +196,7 @@ impl State {
             descents: input.word()? as usize,
             evaluations: input.word()? as usize,
             converged: input.word()? != 0,
-            agreed: input.word()? != 0,
+            unsettled: input.word()? != 0,
             rivals: Vec::new(),
         };
         for _ in 0..input.word()? {
@@ -331,7 +331,7 @@ mod tests {
                 descents: 2,
                 evaluations: 31,
                 converged: true,
-                agreed: false,
+                unsettled: false,
                 rivals: vec![Rival { point: vec![4.0, 5.0], log_prob: -2.0, elbo: -3.0 }],
             },
             lambda: vec![0.1; 5],

@@ -17,6 +17,10 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64> Function<F> {
     pub fn new(dim: usize, f: F) -> Self {
         Function { names: (0..dim).map(|i| format!("z{i}")).collect(), f, evaluations: 0 }
     }
+
+    pub fn named(names: &[&str], f: F) -> Self {
+        Function { names: names.iter().map(|n| n.to_string()).collect(), f, evaluations: 0 }
+    }
 }
 
 impl<F: FnMut(&[f64], &mut [f64]) -> f64> LogDensity for Function<F> {

@@ -109,6 +109,8 @@ pub struct Evidence<'a> {
     pub scores: &'a [(&'a str, ScoreGap)],
     /// The largest share of the mass that is at a mode which the draws do not reach.
     pub rival_share: f64,
+    /// The search for modes had no end.
+    pub unsettled: bool,
     /// Evaluations of the check alone: failures on the way to it harm nobody.
     pub tally: &'a Tally,
     pub interrupted: bool,
@@ -163,6 +165,7 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
         ));
     }
     reasons.extend(another_mode(evidence.rival_share));
+    reasons.extend(evidence.unsettled.then(|| MORE_MODES.into()));
     let broken = evidence.scores.iter().filter_map(|(name, score)| {
         let size = score.gap.abs();
         let harmless = size <= SCORE_GAP.max(SCORE_ERRORS * score.mcse);
@@ -176,6 +179,9 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
     reasons.extend(worst(broken));
     reasons
 }
+
+/// That the search for modes had no end.
+pub const MORE_MODES: &str = "the longer modes were looked for, the more were found: others may be missing";
 
 /// That there is a mode with this share of the mass where no draw is; none if that is too small to matter.
 pub fn another_mode(share: f64) -> Option<String> {
@@ -354,6 +360,7 @@ mod tests {
             parameters: &parameters,
             scores: &[("a", ScoreGap { gap: 0.19, mcse: 0.01 })],
             rival_share: 0.009,
+            unsettled: false,
             tally: &tally,
             interrupted: false,
             converged: true,
@@ -367,6 +374,7 @@ mod tests {
         let grave = [
             Evidence { interrupted: true, ..evidence },
             Evidence { rival_share: 0.01, ..evidence },
+            Evidence { unsettled: true, ..evidence },
             Evidence { scores: &[("a", ScoreGap { gap: -0.21, mcse: 0.05 })], ..evidence },
         ];
         for evidence in grave {
@@ -437,6 +445,7 @@ mod tests {
             parameters: &parameters,
             scores: &[],
             rival_share: 0.0,
+            unsettled: false,
             tally: &tally,
             interrupted: false,
             converged: true,
