@@ -452,6 +452,13 @@ observe:
     assert_eq!(said, expected);
     let said = ends(&dir, 2, &["predict", "run", "--data", "d=other/place.csv"]);
     assert!(said.contains("paths of the command line are relative to the working folder"), "{said}");
+    // What cannot be read is no matter of the spec.
+    fs::write(dir.path().join("torn.csv"), "a,b\n1,2,3\n").unwrap();
+    let said = ends(&dir, 2, &["predict", "run", "--data", "torn.csv"]);
+    assert!(
+        said.starts_with("error: --data ") && said.contains("line 2) has 3 cells, but the header has 2"),
+        "{said}"
+    );
 }
 
 /// `01001` and `1001` were one level, and no level of a table with a text among its keys.

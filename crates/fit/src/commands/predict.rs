@@ -225,6 +225,9 @@ fn replace<'a>(
             };
             return Err(Problem::input(format!("--data {given}: there is no file {file}\n  help: {help}")));
         }
+        if let Err(unread) = Files.read(&path) {
+            return Err(Problem::input(format!("--data {}", unread.message)));
+        }
         ast.file.value = path.display().to_string();
         let needless = needless(&spec.observe, &table);
         let schema = saved.table(&table).map(|t| t.schema.clone()).unwrap_or_default();
