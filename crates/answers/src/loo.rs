@@ -281,13 +281,13 @@ fn items(target: &Target, seed: u64) -> Result<Vec<Item<'_>>, AnswerError> {
         }
         let mut first: Vec<Option<usize>> = vec![None; target.count(&dims)];
         {
-            let to_term = element_by(target, &batch, &dims, by.as_slice());
+            let to_term = element_by(target, &batch, &dims, by);
             counts.iter().enumerate().filter(|(_, c)| **c).for_each(|(v, _)| {
                 first[to_term(v)].get_or_insert(v);
             });
         }
         let terms: Vec<usize> = (0..first.len()).filter(|&t| first[t].is_some()).collect();
-        let told_by = match by {
+        let told_by = match by.first() {
             None => (dims.clone(), terms.clone()),
             Some(by) => {
                 let has = |d: &DimId| *d == by.rows || dims.contains(d);

@@ -285,7 +285,10 @@ impl Item {
     fn nodes(&self, target: &Target) -> Vec<NodeId> {
         match self.what {
             What::Observed(v) => target.variables[v].variable.law.nodes(),
-            What::Named(k) => vec![target.generate[k].node],
+            What::Named(k) => match &target.generate[k].given {
+                Some(given) => given.law.nodes(),
+                None => vec![target.generate[k].node],
+            },
             What::Discrete(_) => Vec::new(),
         }
     }
@@ -365,6 +368,17 @@ impl Block<'_> {
         let (target, world) = (self.target, self.world);
         let lanes = world.draws.len();
         match item.what {
+            What::Named(k) if let Some(given) = &target.generate[k].given => {
+                let mut drawer = Drawer::new(target, given, self.nodes, false);
+                for (i, e) in own.enumerate() {
+                    for lane in 0..lanes {
+                        let chosen = |k, e| world.discrete(k, e, lane);
+                        let mut value = [0.0];
+                        drawer.draw(e, self.nodes.lane(lane), &chosen, &mut || 0.5, &mut value)?;
+                        kept[i * n_draws + done + lane] = value[0];
+                    }
+                }
+            }
             What::Named(k) => {
                 let place = self.nodes.place(target.generate[k].node);
                 // Draws innermost, as they are stored here and there.

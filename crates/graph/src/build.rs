@@ -677,6 +677,22 @@ impl Graph {
         self.add(m, l)
     }
 
+    /// The same where all of `x` may be `-inf`, which is then the value, without a gradient.
+    pub fn logsumexp_or_none(&mut self, x: NodeId, over: &[DimId]) -> NodeId {
+        let (none, zero, one) = (self.constant(f64::NEG_INFINITY), self.constant(0.0), self.constant(1.0));
+        let m = self.reduce(Reduction::Max, x, over);
+        let m = self.detach(m);
+        let is_none = self.binary(Binary::Eq, m, none);
+        let m = self.select(is_none, zero, m);
+        let shifted = self.sub(x, m);
+        let e = self.exp(shifted);
+        let s = self.sum(e, over);
+        let s = self.select(is_none, one, s);
+        let l = self.ln(s);
+        let l = self.add(m, l);
+        self.select(is_none, none, l)
+    }
+
     // ---- choice and structure -----------------------------------------------------------------
 
     pub fn select(&mut self, c: NodeId, a: NodeId, b: NodeId) -> NodeId {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graph::ir::{DimId, Graph, InputId, NodeId, Size, Varies};
 use graph::value::Bindings;
 
-use crate::generate::{Discrete, Generated, Lookup, MadeOfDiscrete, Noise, Rows, State};
+use crate::generate::{Discrete, Generated, Lookup, MadeOfDiscrete, Noise, Rows, State, Variable};
 use crate::support::{Bijector, Support};
 
 /// A continuous latent variable: an unconstrained input of the graph and its constrained value.
@@ -46,6 +46,9 @@ pub struct Named {
     pub by_row: bool,
     /// The discrete variable of which it is the probability of a value.
     pub outcome_of: Option<String>,
+    /// In a prediction, the same given the values that other discrete variables are drawn to have: what is known of
+    /// these is not all in its data.
+    pub given: Option<Box<Variable>>,
 }
 
 impl Named {
@@ -94,7 +97,7 @@ pub enum Terms {
         /// A discrete latent is summed out of it.
         summed: bool,
         /// Rows that look up the same element of a discrete latent that is summed out share a term.
-        by: Option<Arc<Lookup>>,
+        by: Vec<Arc<Lookup>>,
     },
     /// There is one term for everything.
     Whole(Whole),

@@ -322,6 +322,80 @@ latent:
         check(text, coin(0.3), y);
     }
 
+    /// A value of the group's that leaves none of the row's: `u` is 0 where `z` is, and then nothing is seen.
+    #[test]
+    fn what_leaves_the_others_nothing_has_no_probability() {
+        let p = 1.0 / (1.0 + (-U[0]).exp());
+        let n = |i: usize| (Y[i].abs() * 2.0).floor() as i32;
+        let seen = |p: f64, x: i32| choose(5, x as usize) * p.powi(x) * (1.0 - p).powi(5 - x);
+        let rows = |z: usize, _: usize, i: usize| {
+            let none = if n(i) == 0 { 1.0 } else { 0.0 };
+            if z == 1 { 0.6 * seen(p, n(i)) + 0.4 * none } else { none }
+        };
+        let text = "  z[plot]: bernoulli(0.3)\n  u[visit]: bernoulli(where(z[plot], 0.6, 0))\nlet:\n  p: sigmoid(a)\nobserve:\n  n: binomial(5, where(u, p, 0))\n";
+        check(text, coin(0.3), rows);
+    }
+
+    /// A discrete latent over two dimensions, both of which rows look up.
+    #[test]
+    fn pairs_of_groups() {
+        let mut tables = Tables::read();
+        let rows: String = PLOT
+            .iter()
+            .zip(&Y)
+            .enumerate()
+            .map(|(i, (p, y))| format!("{},{},{y}\n", ["A", "B", "C"][*p], i % 2))
+            .collect();
+        tables.add("visits.csv", &format!("plot,year,y\n{rows}"));
+        let text = "model: m
+data: {visits: {file: visits.csv, rows: visit}}
+latent:
+  a: normal(0, 1)
+  z[plot, year]: bernoulli(0.3)
+  h[year]: bernoulli(0.4)
+observe:
+  y: normal(a * z[plot, year] + h[year], 1)
+";
+        let a = 0.4;
+        let by_hand = |all: u32| {
+            let (z, h) = (
+                |p: usize, year: usize| (all >> (2 * p + year) & 1) as usize,
+                |year: usize| (all >> (6 + year) & 1) as usize,
+            );
+            let of = |on: usize, p: f64| if on == 1 { p } else { 1.0 - p };
+            let cells: f64 = (0..3).flat_map(|p| [z(p, 0), z(p, 1)]).map(|on| of(on, 0.3)).product();
+            let years = of(h(0), 0.4) * of(h(1), 0.4);
+            let rows: f64 =
+                (0..6).map(|i| normal(Y[i], a * z(PLOT[i], i % 2) as f64 + h(i % 2) as f64)).product();
+            cells * years * rows
+        };
+        let sum: f64 = (0..256).map(by_hand).sum();
+        close(log_joint(&compiled(text, &tables), &[a]), (normal(a, 0.0) * sum).ln());
+    }
+
+    /// A group without rows, in a group that is not the first.
+    #[test]
+    fn groups_without_rows() {
+        let mut tables = tables();
+        tables.add("plots.csv", "plot,region\nA,east\nB,west\nC,east\nD,west\n");
+        let text = "model: m
+data:
+  plots: {file: plots.csv, key: plot}
+  visits: {file: visits.csv, rows: visit}
+latent:
+  a: normal(0, 1)
+  b: normal(0, 1)
+  h[region]: bernoulli(0.4)
+  z[plot]: bernoulli(where(h[region] == 1, 0.8, 0.3))
+observe:
+  y: normal(a * z[plot] + b * h[visits.region], 1)
+";
+        let shorter = text.replace("plots.csv", "three.csv");
+        tables.add("three.csv", "plot,region\nA,east\nB,west\nC,east\n");
+        let [more, less] = [text, &shorter].map(|text| log_joint(&compiled(text, &tables), &U));
+        close(more, less);
+    }
+
     #[test]
     fn groups_in_groups() {
         let [a, b] = U;

@@ -214,7 +214,8 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
     let corrected = verdict::polished(weighed.psis.k_hat, &polished);
     let Polished { sample, chains, verdict, reasons, .. } = polished;
     let n = sample.z.lanes();
-    let chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
+    let mut chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
+    shuffle(&mut chosen, options.seed);
     let mut parameters = nuts::parameters(target, &sample);
     let plain_weights = check::equal_weights(&weighed.draws.log_ratios());
     for (after, before) in parameters.iter_mut().zip(&weighed.values) {
@@ -263,6 +264,14 @@ fn far_rivals<'a>(state: &'a State, answer: &Weighed) -> impl Iterator<Item = (&
         let matters = log_weight > verdict::RIVAL_LOG_WEIGHT && share >= verdict::RIVAL_SHARE;
         matters.then_some((rival.point.as_slice(), share))
     })
+}
+
+/// Neighbours in a chain know of each other, which whoever takes some of the draws would have to know.
+fn shuffle(chosen: &mut [usize], seed: u64) {
+    let noise = Noise::new(seed, Purpose::Resample, ["order"]);
+    for i in (1..chosen.len()).rev() {
+        chosen.swap(i, (noise.uniform(i as u64) * (i + 1) as f64) as usize);
+    }
 }
 
 fn offset(seed: u64) -> f64 {

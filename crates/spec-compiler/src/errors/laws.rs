@@ -444,13 +444,6 @@ pub fn crossed_plates(span: Span, name: &str, other: Span, other_name: &str) -> 
         .help("their sum has more terms than can be written out; let one of them be continuous, or known")
 }
 
-/// `mu[z[g, h]]`
-pub fn discrete_looked_up(span: Span, name: &str, dims: &[&str]) -> Diagnostic {
-    let message = format!("`{name}` is discrete, and looked up along `{}`", dims.join("` and `"));
-    mistake("discrete_looked_up", span, message)
-        .help("a discrete latent can be looked up along one of its dimensions: make one column of the pairs")
-}
-
 /// Its elements along `dim` have one law together.
 pub fn discrete_in_vector(span: Span, name: &str, dim: &str) -> Diagnostic {
     let message =

@@ -67,7 +67,7 @@ pub fn reported_discrete(span: Span, name: &str, of: &str) -> Diagnostic {
 
 pub fn drawn_not_by_row(span: Span, name: &str) -> Diagnostic {
     mistake("drawn_not_by_row", span, format!("`{name}` does not vary by row"))
-        .help("its draws are in posterior.parquet")
+        .help("its draws are in posterior.parquet, those of a discrete latent in discrete.parquet")
 }
 
 pub fn observed_twice(span: Span, name: &str, first: Span) -> Diagnostic {

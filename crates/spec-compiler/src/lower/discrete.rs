@@ -10,16 +10,17 @@
 //! Source: F. Obermeyer et al., Tensor variable elimination for plated factor graphs, ICML 2019,
 //! algorithm 1.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use graph::ir::{DimId, NodeId};
 use model::{Lookup, Lookups};
 
 use crate::check::MAX_BY_ROW;
+use crate::diagnostic::Diagnostic;
 use crate::errors;
 use crate::lower::Lowering;
-use crate::lower::lookups::{goes_along, left_of, then};
+use crate::lower::lookups::{Left, then};
 use crate::source::Span;
 use crate::typed::{SeriesKind, SeriesRef, Variable};
 
@@ -29,7 +30,7 @@ pub struct Term {
     pub node: NodeId,
     /// All dimensions of its plates: the node may lack some along which it is the same.
     pub plates: Vec<DimId>,
-    /// How the discrete variables that it depends on are found.
+    /// How an element of it looks up its element of each discrete variable that it depends on.
     pub lookups: Lookups,
     pub seen: Seen,
 }
@@ -43,8 +44,9 @@ pub struct Seen {
     pub without: Option<NodeId>,
     /// A latent, or the states of a series, are summed out of it.
     pub summed: Option<Summed>,
-    /// The rows that a likelihood's values stand in, where the term has none: which element is theirs.
-    pub by: Option<Arc<Lookup>>,
+    /// Where the term has plates in the place of the rows that a likelihood's values stand in: which elements are
+    /// theirs.
+    pub by: Vec<Arc<Lookup>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,100 +67,132 @@ pub struct Weighted {
     /// Logarithms, over its plates, its values, and those of variables that are drawn before it: of a latent
     /// all that tells of it, of a state what is seen of it.
     pub weights: NodeId,
-    /// Where its elements find theirs of those.
+    /// How an element of it looks up its element of each of those.
     pub lookups: Lookups,
 }
 
 impl Lowering<'_> {
-    /// Sums the discrete variables out of `terms`, those with most plates first, so that what lies
-    /// inside a plate is gone before its own latent is, and of those the cheapest; states of
-    /// recurrences after the latents of their rows. Returns scalars, and the variables in the order in which
-    /// they are drawn back.
+    /// Sums the discrete variables out of `terms`, those with most plates first, and of those the cheapest;
+    /// but what still meets the elements of another several times waits for that, as that of a group for those of its
+    /// rows, and states of recurrences wait for the latents of their rows. Returns terms without them, and the
+    /// variables in the order in which they are drawn back.
     pub fn sum_out(&mut self, terms: Vec<Term>) -> (Vec<Term>, Vec<Weighted>) {
         let mut weights = Vec::new();
         let mut variables = self.discrete_variables();
         variables.sort_by_key(|v| (std::cmp::Reverse(v.plates.len()), v.state().is_some()));
         let mut terms = terms;
         while !variables.is_empty() {
-            let mut next = self.cheapest(&variables, &terms);
-            if let Some(other) = self.crossing(&variables[next], &terms, &variables) {
-                // Rows that look it up may have one of their own, which goes first.
-                let clear = |k: &usize| self.crossing(&variables[*k], &terms, &variables).is_none();
-                let Some(k) = (0..variables.len()).find(clear) else {
-                    let (v, other) = (&variables[next], &variables[other]);
-                    self.mistakes.push(match (v.state(), other.state()) {
-                        (None, None) => errors::crossed_plates(v.span, &v.name, other.span, &other.name),
-                        _ => errors::two_chains(v.span, &v.name, &other.name),
-                    });
+            let summed = self.next(&variables, &terms).and_then(|next| {
+                let v = variables.remove(next);
+                let (own, rest): (Vec<Term>, Vec<Term>) =
+                    std::mem::take(&mut terms).into_iter().partition(|t| self.graph.ty(t.node).has(v.values));
+                terms = rest;
+                self.sum_one(v, &own, &variables)
+            });
+            match summed {
+                Ok(Some((weighted, term))) => {
+                    weights.push(weighted);
+                    terms.extend(term);
+                }
+                Ok(None) => {}
+                Err(mistake) => {
+                    self.mistakes.push(mistake);
                     return Default::default();
-                };
-                next = k;
-            }
-            let v = variables.remove(next);
-            let (own, rest): (Vec<Term>, Vec<Term>) =
-                terms.into_iter().partition(|t| self.graph.ty(t.node).has(v.values));
-            terms = rest;
-            let (mut total, mut without): (Option<NodeId>, Option<NodeId>) = (None, None);
-            let (mut observes, mut by, mut lookups) = (Vec::new(), None, Lookups::new());
-            for t in &own {
-                let lookup = match self.lookup_of(&v, t) {
-                    Ok(lookup) => lookup,
-                    Err(mistake) => {
-                        self.mistakes.push(mistake);
-                        return Default::default();
-                    }
-                };
-                let node = self.onto(&v, t, lookup.as_deref(), t.node);
-                total = Some(self.plus(total, node));
-                let others = if t.seen.observes.is_empty() { Some(t.node) } else { t.seen.without };
-                if let Some(others) = others {
-                    let node = self.onto(&v, t, lookup.as_deref(), others);
-                    without = Some(self.plus(without, node));
-                }
-                if !t.seen.observes.is_empty() {
-                    observes.extend(&t.seen.observes);
-                    by = then(t.seen.by.as_ref(), lookup.as_ref(), &v.plates);
-                }
-                for other in variables.iter().filter(|u| self.graph.ty(t.node).has(u.values)) {
-                    let on = left_of(other, t, lookup.as_deref());
-                    if *lookups.entry(other.values).or_insert_with(|| on.clone()) != on {
-                        self.mistakes.push(errors::discrete_twice(other.span, &other.name));
-                        return Default::default();
-                    }
                 }
             }
-            let total = match (total, v.state()) {
-                (Some(total), _) => total,
-                // Nothing is seen of it.
-                (None, Some(_)) => self.graph.constant(0.0),
-                (None, None) => continue,
-            };
-            let has = |values| self.graph.ty(total).has(values);
-            let met = std::iter::once(&v).chain(variables.iter().filter(|other| has(other.values)));
-            let met: Vec<(&str, usize)> =
-                met.map(|v| (v.name.as_str(), self.graph.fixed_size(v.values).unwrap_or(1))).collect();
-            let all = met.iter().fold(1_u64, |n, (_, size)| n.saturating_mul(*size as u64));
-            if met.len() > 1 && all > MAX_BY_ROW {
-                let too_much = errors::more_than(MAX_BY_ROW);
-                self.mistakes.push(errors::too_many_combinations(v.span, &met, &too_much));
-                return Default::default();
-            }
-            weights.push(Weighted { variable: v.variable, weights: total, lookups: lookups.clone() });
-            let is_series = v.state().is_some() || own.iter().any(|t| t.seen.summed == Some(Summed::Series));
-            let node = match v.state() {
-                None => Some(self.graph.logsumexp(total, &[v.values])),
-                Some(state) => self.summed_along(state, total),
-            };
-            let without = match without {
-                Some(w) if !is_series && !observes.is_empty() => Some(self.graph.logsumexp(w, &[v.values])),
-                _ => None,
-            };
-            let summed = Some(if is_series { Summed::Series } else { Summed::Latent });
-            let seen = Seen { observes, without, summed, by };
-            terms.extend(node.map(|node| Term { node, plates: v.plates, lookups, seen }));
         }
         weights.reverse();
         (terms, weights)
+    }
+
+    /// The position of the variable to sum out next.
+    fn next(&self, variables: &[Discrete], terms: &[Term]) -> Result<usize, Diagnostic> {
+        let cheapest = self.cheapest(variables, terms);
+        let v = &variables[cheapest];
+        let Some(other) = self.crossing(v, terms, variables) else { return Ok(cheapest) };
+        let clear = |k: &usize| self.crossing(&variables[*k], terms, variables).is_none();
+        (0..variables.len()).find(clear).ok_or_else(|| {
+            let other = &variables[other];
+            match (v.state(), other.state()) {
+                (None, None) => errors::crossed_plates(v.span, &v.name, other.span, &other.name),
+                _ => errors::two_chains(v.span, &v.name, &other.name),
+            }
+        })
+    }
+
+    /// Sums `v` out of its `own` terms, which may depend on some of the `others` too.
+    fn sum_one(
+        &mut self,
+        v: Discrete,
+        own: &[Term],
+        others: &[Discrete],
+    ) -> Result<Option<(Weighted, Option<Term>)>, Diagnostic> {
+        let (mut total, mut without): (Option<NodeId>, Option<NodeId>) = (None, None);
+        let (mut observes, mut by) = (Vec::new(), Vec::new());
+        let mut lookups: BTreeMap<DimId, Left> = BTreeMap::new();
+        for t in own {
+            let looked_up = self.lookups_of(&v, t)?;
+            let node = self.onto(&v, t, &looked_up, t.node);
+            total = Some(self.plus(total, node));
+            let rest = if t.seen.observes.is_empty() { Some(t.node) } else { t.seen.without };
+            if let Some(rest) = rest {
+                let node = self.onto(&v, t, &looked_up, rest);
+                without = Some(self.plus(without, node));
+            }
+            if !t.seen.observes.is_empty() {
+                // Of several likelihoods none has terms of its own, so that one place is enough.
+                observes.extend(&t.seen.observes);
+                by = then(&t.seen.by, &looked_up, &v.plates);
+            }
+            for other in others.iter().filter(|u| self.graph.ty(t.node).has(u.values)) {
+                let left = self.left_of(other, t, &looked_up);
+                let both = match lookups.remove(&other.values) {
+                    Some(known) => known.with(&left),
+                    None => Some(left),
+                };
+                let both = both.ok_or_else(|| errors::discrete_twice(other.span, &other.name))?;
+                lookups.insert(other.values, both);
+            }
+        }
+        let lookups: Lookups = lookups.into_iter().map(|(values, left)| (values, left.known())).collect();
+        let total = match (total, v.state()) {
+            (Some(total), _) => total,
+            // Nothing is seen of it.
+            (None, Some(_)) => self.graph.constant(0.0),
+            (None, None) => return Ok(None),
+        };
+        let is_met = self.combinations_fit(&v, total, others)?;
+        let is_series = v.state().is_some() || own.iter().any(|t| t.seen.summed == Some(Summed::Series));
+        // Some value of another variable may leave none of these possible.
+        let sum = |g: &mut graph::ir::Graph, x: NodeId| match is_met {
+            true => g.logsumexp_or_none(x, &[v.values]),
+            false => g.logsumexp(x, &[v.values]),
+        };
+        let node = match v.state() {
+            None => Some(sum(&mut self.graph, total)),
+            Some(state) => self.summed_along(state, total),
+        };
+        let without = match without {
+            Some(w) if !is_series && !observes.is_empty() => Some(sum(&mut self.graph, w)),
+            _ => None,
+        };
+        let summed = Some(if is_series { Summed::Series } else { Summed::Latent });
+        let seen = Seen { observes, without, summed, by };
+        let term = node.map(|node| Term { node, plates: v.plates, lookups: lookups.clone(), seen });
+        Ok(Some((Weighted { variable: v.variable, weights: total, lookups }, term)))
+    }
+
+    /// Does `total` depend on other variables than `v`? They must not be too many together.
+    fn combinations_fit(&self, v: &Discrete, total: NodeId, others: &[Discrete]) -> Result<bool, Diagnostic> {
+        let met = others.iter().filter(|other| self.graph.ty(total).has(other.values));
+        let size = |v: &Discrete| self.graph.fixed_size(v.values).unwrap_or(1);
+        let met: Vec<(&str, usize)> =
+            std::iter::once(v).chain(met).map(|v| (v.name.as_str(), size(v))).collect();
+        let all = met.iter().fold(1_u64, |n, (_, size)| n.saturating_mul(*size as u64));
+        if met.len() > 1 && all > MAX_BY_ROW {
+            return Err(errors::too_many_combinations(v.span, &met, &errors::more_than(MAX_BY_ROW)));
+        }
+        Ok(met.len() > 1)
     }
 
     fn plus(&mut self, sum: Option<NodeId>, node: NodeId) -> NodeId {
@@ -178,7 +212,7 @@ impl Lowering<'_> {
             let u = &variables[k];
             let along = |d: &DimId| v.plates.contains(d);
             u.values != v.values
-                && (own.iter().any(|t| has(t.node, u) && !goes_along(v, u, t))
+                && (own.iter().any(|t| has(t.node, u) && !self.goes_along(v, u, t))
                     || chain
                         .into_iter()
                         .flatten()
@@ -189,6 +223,7 @@ impl Lowering<'_> {
     /// The position of the variable to sum out next: of the latents with as many plates as the first the one that
     /// meets the others in the fewest combinations; of several the first.
     fn cheapest(&self, variables: &[Discrete], terms: &[Term]) -> usize {
+        // Enough to find what meets few, where there are hundreds.
         const LOOKED_AT: usize = 64;
         let first = &variables[0];
         let combinations = |v: &Discrete| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Role, Scan, Size, Varies};
+use graph::ir::{Binary, DimId, Graph, Kind as NodeKind, NodeId, Op, Reduction, Scan, Varies};
 use graph::value::Value;
 
 use crate::check::series::Series;
@@ -125,11 +125,7 @@ impl Lowering<'_> {
             // Slices of the smaller dimension, one after the other.
             let swap = n < size;
             let (outer, inner, count) = if swap { (other, dim, n) } else { (dim, other, size) };
-            let name = format!("{}, {}", self.graph.dim(outer).name, self.graph.dim(inner).name);
-            let pairs = match self.graph.find_dim(&name) {
-                Some(pairs) => pairs,
-                None => self.graph.add_dim(&name, Role::Plain, Size::Fixed(size * n)),
-            };
+            let pairs = self.combined(&[outer, inner], size * n);
             let slices: Vec<NodeId> = (0..count).map(|k| self.graph.element(x, outer, k)).collect();
             x = self.graph.concat(&slices, &vec![Some(inner); count], pairs);
             let pair = |(a, b): (&u32, &u32)| if swap { b * size as u32 + a } else { a * n as u32 + b };

@@ -18,8 +18,9 @@ use crate::lower::recurrence::SummedOut;
 use crate::source::Span;
 use crate::typed::{Call, DimRef, Form, Gap, Kind, Law, LetDef, Met, ObserveDef, SeriesKind, SeriesState};
 
-/// Values of a discrete latent whose probabilities are reported one by one.
+/// Values of a discrete latent whose probabilities are reported one by one, and those of all its elements.
 const MAX_SHOWN_VALUES: usize = 200;
+const MAX_SHOWN: usize = 5000;
 
 /// A call of a distribution as the answers draw from it.
 #[derive(Debug)]
@@ -440,6 +441,7 @@ impl Lowering<'_> {
             let dim = self.dim(s.values.dim);
             let g = &mut self.graph;
             let mut p = s.probabilities;
+            let conditional = p;
             let others: Vec<DimId> =
                 g.ty(p).dims.iter().copied().filter(|d| *d != dim && all.contains(d)).collect();
             match others[..] {
@@ -458,18 +460,46 @@ impl Lowering<'_> {
             known.insert(dim, p);
             let values = self.graph.fixed_size(dim).unwrap_or(0);
             let wanted = self.model.report.as_ref().is_none_or(|r| r.contains(&s.name));
-            if !wanted || values > MAX_SHOWN_VALUES {
+            if !wanted {
                 continue;
             }
             let plates = self.dim_ids(&s.dims);
             let p = self.graph.expand(p, &plates);
+            // Of a row they are rows of a table.
+            let columns = plates
+                .iter()
+                .filter(|d| !self.graph.is_row(**d))
+                .map(|d| self.graph.fixed_size(*d).unwrap_or(1));
+            if values > MAX_SHOWN_VALUES || columns.fold(values, usize::saturating_mul) > MAX_SHOWN {
+                out.extend(self.expected(s, p));
+                continue;
+            }
             for k in 0..values {
                 let node = self.graph.element(p, dim, k);
                 let name = format!("P({}={})", s.name, self.value_label(s, k));
-                out.push(Named { outcome_of: Some(s.name.clone()), ..self.named(&name, &s.dims, node) });
+                let given = (self.is_prediction && !others.is_empty()).then(|| {
+                    let value = self.graph.element(conditional, dim, k);
+                    let law = Recipe::Computed { value, improper: None };
+                    let (dims, lookups) = (self.graph.canonical(plates.clone()), s.lookups.clone());
+                    Box::new(Variable { name: name.clone(), dims, event: Vec::new(), law, lookups })
+                });
+                let named = self.named(&name, &s.dims, node);
+                out.push(Named { outcome_of: Some(s.name.clone()), given, ..named });
             }
         }
         out
+    }
+
+    /// What a discrete variable is expected to be, given the rest; `None` of one whose values are labels.
+    fn expected(&mut self, s: &SummedOut, p: NodeId) -> Option<Named> {
+        if s.law.only_call().is_some_and(|call| !call.event.is_empty()) {
+            return None;
+        }
+        let dim = self.dim(s.values.dim);
+        let steps = self.graph.iota(dim);
+        let values = self.graph.add_const(steps, s.values.first);
+        let node = self.graph.contract(p, values, &[dim]);
+        Some(self.named(&format!("E({})", s.name), &s.dims, node))
     }
 
     /// What value `k` (from 0) of a discrete variable is called.
@@ -541,6 +571,6 @@ impl Lowering<'_> {
         let is_row = |d: &DimRef| self.graph.is_row(self.dim(*d));
         let beside: Vec<DimRef> = written.iter().copied().filter(|d| !is_row(d)).collect();
         let labels = self.labels(&beside);
-        Named { name: name.into(), node, dims, labels, by_row, outcome_of: None }
+        Named { name: name.into(), node, dims, labels, by_row, outcome_of: None, given: None }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use graph::ir::{DimId, Kind as NodeKind, NodeId, Varies};
+use graph::ir::{DimId, Kind as NodeKind, NodeId, Role, Size, Varies};
 use graph::value::Value;
 use model::{Lookup, Lookups};
 
@@ -13,17 +13,16 @@ use crate::lower::Lowering;
 use crate::lower::discrete::{Discrete, Term};
 use crate::typed::Met;
 
-/// One lookup after another, as far as it leads to what has `plates`.
-pub fn then(
-    first: Option<&Arc<Lookup>>,
-    next: Option<&Arc<Lookup>>,
-    plates: &[DimId],
-) -> Option<Arc<Lookup>> {
-    match (first, next) {
-        (Some(a), Some(b)) if a.plate == b.rows => Some(Arc::new(chained(a, b))),
-        (Some(a), _) => plates.contains(&a.plate).then(|| a.clone()),
-        (None, next) => next.cloned(),
+/// Lookups that follow each other as one: by the elements that `next` leads to, those that `first` does. What `first`
+/// leads to stays where it is one of `plates`.
+pub fn then(first: &[Arc<Lookup>], next: &[Arc<Lookup>], plates: &[DimId]) -> Vec<Arc<Lookup>> {
+    let mut out = Vec::new();
+    for a in first {
+        out.extend(next.iter().filter(|b| b.rows == a.plate).map(|b| Arc::new(chained(a, b))));
+        out.extend(plates.contains(&a.plate).then(|| a.clone()));
     }
+    out.extend(next.iter().filter(|b| first.iter().all(|a| a.plate != b.rows)).cloned());
+    out
 }
 
 fn chained(a: &Lookup, b: &Lookup) -> Lookup {
@@ -31,18 +30,48 @@ fn chained(a: &Lookup, b: &Lookup) -> Lookup {
     Lookup { rows: a.rows, plate: b.plate, at }
 }
 
-/// The lookup that leads from where `first` does to where `whole` does, both of the same rows; `None` where rows that
-/// come together there part.
-fn beyond(first: &Lookup, whole: &Lookup) -> Option<Lookup> {
-    let n = first.at.iter().max().map_or(0, |m| *m as usize + 1);
+/// The lookup that leads from where `first` does, among `n`, to where `whole` does, both of the same rows; `None` where
+/// rows that come together there part. What no row tells is not known.
+fn beyond(first: &Lookup, whole: &Lookup, n: usize) -> Option<Vec<Option<u32>>> {
     let mut at: Vec<Option<u32>> = vec![None; n];
     for (&a, &b) in first.at.iter().zip(&whole.at) {
         if *at[a as usize].get_or_insert(b) != b {
             return None;
         }
     }
-    let at = at.into_iter().map(|b| b.unwrap_or(0)).collect();
-    Some(Lookup { rows: first.plate, plate: whole.plate, at })
+    Some(at)
+}
+
+/// How elements look up those of another variable, as far as a term tells: by rows, plate and element.
+#[derive(PartialEq)]
+pub struct Left(Vec<(DimId, DimId, Vec<Option<u32>>)>);
+
+impl Left {
+    /// What both tell; `None` where they contradict each other.
+    pub fn with(self, other: &Left) -> Option<Left> {
+        let both = |(mine, theirs): (&mut Option<u32>, &Option<u32>)| match (*mine, *theirs) {
+            (Some(a), Some(b)) => a == b,
+            (a, b) => {
+                *mine = a.or(b);
+                true
+            }
+        };
+        let mut out = self;
+        let alike = out.0.len() == other.0.len()
+            && out.0.iter_mut().zip(&other.0).all(|(a, b)| {
+                (a.0, a.1, a.2.len()) == (b.0, b.1, b.2.len()) && a.2.iter_mut().zip(&b.2).all(both)
+            });
+        alike.then_some(out)
+    }
+
+    /// Elements of which no row tells may look up any.
+    pub fn known(self) -> Vec<Arc<Lookup>> {
+        let one = |(rows, plate, at): (DimId, DimId, Vec<Option<u32>>)| {
+            let at = at.into_iter().map(|at| at.unwrap_or(0)).collect();
+            Arc::new(Lookup { rows, plate, at })
+        };
+        self.0.into_iter().map(one).collect()
+    }
 }
 
 impl Lowering<'_> {
@@ -88,64 +117,126 @@ impl Lowering<'_> {
         made
     }
 
-    /// How a term finds its elements of `v`, where it looks them up.
-    pub fn lookup_of(&self, v: &Discrete, t: &Term) -> Result<Option<Arc<Lookup>>, Diagnostic> {
+    /// What a term looks up of `v`.
+    pub fn lookups_of(&self, v: &Discrete, t: &Term) -> Result<Vec<Arc<Lookup>>, Diagnostic> {
         let all = of(v, t);
-        let name_of = |d: DimId| self.graph.dim(d).name.as_str();
-        if all.len() > 1 {
-            let dims: Vec<&str> = all.iter().map(|l| name_of(l.plate)).collect();
-            return Err(errors::discrete_looked_up(v.span, &v.name, &dims));
-        }
         let found = |d: &DimId| match all.iter().find(|l| l.plate == *d) {
             Some(lookup) => t.plates.contains(&lookup.rows) && !t.plates.contains(d),
             None => t.plates.contains(d),
         };
-        match v.plates.iter().find(|d| !found(d)) {
-            Some(stray) => Err(errors::discrete_in_vector(v.span, &v.name, name_of(*stray))),
-            None => Ok(all.first().cloned()),
+        let stray = v.plates.iter().find(|d| !found(d)).copied();
+        // Of one row of one table.
+        let stray = stray.or(all.iter().find(|l| l.rows != all[0].rows).map(|l| l.plate));
+        match stray {
+            Some(d) => Err(errors::discrete_in_vector(v.span, &v.name, &self.graph.dim(d).name)),
+            None => Ok(all.to_vec()),
         }
     }
 
     /// What `node`, which has the plates of `t`, adds up to by element of `v`.
-    pub fn onto(&mut self, v: &Discrete, t: &Term, lookup: Option<&Lookup>, node: NodeId) -> NodeId {
-        let rows = lookup.map(|l| l.rows);
+    pub fn onto(&mut self, v: &Discrete, t: &Term, lookups: &[Arc<Lookup>], node: NodeId) -> NodeId {
+        let rows = lookups.first().map(|l| l.rows);
         let is_inner = |d: &DimId| Some(*d) != rows && !v.plates.contains(d);
         let inner: Vec<DimId> = t.plates.iter().copied().filter(is_inner).collect();
         let node = self.graph.sum(node, &inner);
-        match lookup {
-            Some(lookup) => {
-                let index = self.index_of(lookup);
+        match lookups {
+            [] => node,
+            [one] => {
+                let index = self.index_of(one);
                 self.graph.scatter_add(node, index)
             }
-            None => node,
+            several => self.onto_several(several, node),
         }
+    }
+
+    /// Onto all combinations of several plates, which are one dimension first, then apart.
+    fn onto_several(&mut self, lookups: &[Arc<Lookup>], node: NodeId) -> NodeId {
+        let mut plates: Vec<&Lookup> = lookups.iter().map(|l| &**l).collect();
+        // The smaller outside: there are as many slices.
+        plates.sort_by_key(|l| self.size(l.plate));
+        let dims: Vec<DimId> = plates.iter().map(|l| l.plate).collect();
+        let all = self.combined(&dims, dims.iter().map(|d| self.size(*d)).product());
+        let position = |row: usize| plates.iter().fold(0, |p, l| p * self.size(l.plate) as u32 + l.at[row]);
+        let at = (0..plates[0].at.len()).map(position).collect();
+        let index = self.index_of(&Lookup { rows: plates[0].rows, plate: all, at });
+        let node = self.graph.scatter_add(node, index);
+        self.apart(node, &dims)
+    }
+
+    fn size(&self, d: DimId) -> usize {
+        self.bindings.sizes[&self.graph.dim(d).name]
+    }
+
+    /// One dimension for all combinations of these.
+    pub fn combined(&mut self, dims: &[DimId], size: usize) -> DimId {
+        if let [one] = dims {
+            return *one;
+        }
+        let names: Vec<&str> = dims.iter().map(|d| self.graph.dim(*d).name.as_str()).collect();
+        let name = names.join(", ");
+        match self.graph.find_dim(&name) {
+            Some(found) => found,
+            None => self.graph.add_dim(&name, Role::Plain, Size::Fixed(size)),
+        }
+    }
+
+    /// The other way round.
+    fn apart(&mut self, node: NodeId, dims: &[DimId]) -> NodeId {
+        let [outer, rest @ ..] = dims else { return node };
+        if rest.is_empty() {
+            return node;
+        }
+        let each: usize = rest.iter().map(|d| self.size(*d)).product();
+        let n = self.size(*outer);
+        let (all, inner) = (self.combined(dims, n * each), self.combined(rest, each));
+        let slices: Vec<NodeId> = (0..n)
+            .map(|k| {
+                let slice = self.graph.slice(node, all, k * each, inner);
+                self.apart(slice, rest)
+            })
+            .collect();
+        self.graph.stack(&slices, *outer)
+    }
+
+    /// Does each element of `v` meet one element of `u`, where both are in the term `t`? Then `v` may be summed out
+    /// first: `u` is there still, for each element of `v`. Of each plate of `u`, the term
+    ///
+    /// - has it as a plate itself: it must be one of `v`'s, and `v` must not look it up;
+    /// - looks it up by rows: `v` has these rows, or looks up the same, or something by which the other is told.
+    pub fn goes_along(&self, v: &Discrete, u: &Discrete, t: &Term) -> bool {
+        let (own, theirs) = (of(v, t), of(u, t));
+        if u.state().is_some() || (v.state().is_some() && !theirs.is_empty()) {
+            return false;
+        }
+        u.plates.iter().all(|q| match theirs.iter().find(|l| l.plate == *q) {
+            None => v.plates.contains(q) && own.iter().all(|l| l.plate != *q),
+            Some(l) if own.is_empty() => v.plates.contains(&l.rows),
+            Some(l) => own.contains(l) || self.told_by(own, l).is_some(),
+        })
+    }
+
+    /// How elements of `v` look up those of `u`, once `t` is added up by element of `v`, which it looks up by `own`.
+    pub fn left_of(&self, u: &Discrete, t: &Term, own: &[Arc<Lookup>]) -> Left {
+        let left = |l: &Arc<Lookup>| {
+            if own.is_empty() {
+                return Some((l.rows, l.plate, l.at.iter().map(|at| Some(*at)).collect()));
+            }
+            // The same: their elements stand at the same place now.
+            if own.contains(l) {
+                return None;
+            }
+            Some((own[0].plate, l.plate, self.told_by(own, l)?))
+        };
+        Left(of(u, t).iter().filter_map(left).collect())
+    }
+
+    /// What `own` leads to looks up what `l` does.
+    fn told_by(&self, own: &[Arc<Lookup>], l: &Lookup) -> Option<Vec<Option<u32>>> {
+        let [first] = own else { return None };
+        if first.rows == l.rows { beyond(first, l, self.size(first.plate)) } else { None }
     }
 }
 
 fn of<'t>(v: &Discrete, t: &'t Term) -> &'t [Arc<Lookup>] {
     t.lookups.get(&v.values).map_or(&[], Vec::as_slice)
-}
-
-/// Does each element of `v` meet one of `u`, where both are in the term `t`?
-pub fn goes_along(v: &Discrete, u: &Discrete, t: &Term) -> bool {
-    if u.state().is_some() || (v.state().is_some() && !of(u, t).is_empty()) {
-        return false;
-    }
-    u.plates.iter().all(|q| match (of(u, t).iter().find(|l| l.plate == *q), of(v, t).first()) {
-        (None, None) => v.plates.contains(q),
-        (None, Some(own)) => v.plates.contains(q) && own.plate != *q,
-        (Some(l), None) => v.plates.contains(&l.rows),
-        (Some(l), Some(own)) => l.rows == own.rows && beyond(own, l).is_some(),
-    })
-}
-
-/// How elements of `u` are found once `t` is added up by element of another variable, whose elements it finds by
-/// `own`.
-pub fn left_of(u: &Discrete, t: &Term, own: Option<&Lookup>) -> Vec<Arc<Lookup>> {
-    let left = |l: &Arc<Lookup>| match own {
-        None => Some(l.clone()),
-        Some(own) if *own == **l => None,
-        Some(own) => beyond(own, l).map(Arc::new),
-    };
-    of(u, t).iter().filter_map(left).collect()
 }

@@ -2,7 +2,7 @@
 //! the data and noise.
 
 use distributions::series::{self, Smoothing, Start};
-use graph::ir::{DimId, Kind as NodeKind, NodeId, Varies};
+use graph::ir::{Binary, DimId, Kind as NodeKind, NodeId, Varies};
 use model::{Back, Generated, Lookups, Noise, NoiseLaw, Recipe, Role, State, Variable as Drawn};
 
 use super::Order;
@@ -125,8 +125,12 @@ impl Lowering<'_> {
                     let Some(values) = latent.discrete else { continue };
                     let dim = self.dim(values.dim);
                     let g = &mut self.graph;
-                    let sum = g.logsumexp(total, &[dim]);
+                    // Of a value of another that none of these goes with, there are no probabilities.
+                    let sum = g.logsumexp_or_none(total, &[dim]);
+                    let none = g.constant(f64::NEG_INFINITY);
+                    let is_none = g.binary(Binary::Eq, sum, none);
                     let less = g.sub(total, sum);
+                    let less = g.select(is_none, none, less);
                     Some(SummedOut {
                         name: latent.name.clone(),
                         dims: latent.dims.clone(),

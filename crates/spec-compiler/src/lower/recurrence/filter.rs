@@ -81,7 +81,7 @@ impl Lowering<'_> {
         }
         self.filters.push((block, model));
         let observes = linear.seen.iter().map(|s| s.observe).collect();
-        let seen = Seen { observes, without: None, summed: Some(Summed::Series), by: None };
+        let seen = Seen { observes, without: None, summed: Some(Summed::Series), by: Vec::new() };
         self.terms.push(Term { node, plates: Vec::new(), lookups: model::Lookups::new(), seen });
     }
 
