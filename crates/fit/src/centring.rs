@@ -12,7 +12,7 @@ use spec_compiler::ast;
 use spec_compiler::lower::{CENTRING, Centring};
 use spec_compiler::{Compiled, Source};
 use vi_engine::centring::Trial;
-use vi_engine::{CompileError, CompiledDensity, FitError, Method, Observer, Options, State};
+use vi_engine::{CompileError, CompiledDensity, FitError, Method, Minibatches, Observer, Options, State};
 
 use crate::commands::not_planned;
 use crate::outcome::Problem;
@@ -49,7 +49,7 @@ pub fn choose(
     let written = |compiled: &Compiled| {
         let density = match options.method {
             Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine),
-            _ => CompiledDensity::new(&compiled.target, machine),
+            _ => density_of(&compiled.target, &compiled.spec.inference, options, machine),
         };
         let density = density.map_err(|e| not_planned(source, compiled, e))?;
         Ok(Chosen { density, recentred: None, begun: None, is_undecided: false })
@@ -79,9 +79,24 @@ pub fn choose(
         return Ok(Chosen { begun, is_undecided, ..written(compiled)? });
     }
     let target = hierarchies.target(&Centring::Partial(lambda.clone()));
-    let density = CompiledDensity::new(&target, machine).map_err(|e| not_planned(source, compiled, e))?;
+    let density = hierarchies.density(&target).map_err(|e| not_planned(source, compiled, e))?;
     let written = std::mem::replace(&mut compiled.target, target);
     Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun, is_undecided })
+}
+
+/// The density that is fitted, in batches of rows where the spec asks for them.
+fn density_of(
+    target: &Target,
+    inference: &ast::Inference,
+    options: &Options,
+    machine: &Machine,
+) -> Result<CompiledDensity, CompileError> {
+    let density = CompiledDensity::new(target, machine)?;
+    let Some((rows, size)) = &inference.minibatch else { return Ok(density) };
+    let is_it = |t: &model::Rows| target.graph.dim(t.dim).name == rows.name;
+    let table = target.tables.iter().position(is_it).expect("the check has found it");
+    let size = usize::try_from(size.value).unwrap_or(usize::MAX);
+    Ok(density.in_batches(Minibatches::new(target, table, size, options.seed, machine)?))
 }
 
 /// By latent, for each element: 1 where it is centred, 0 where it is not.
@@ -117,6 +132,10 @@ impl Hierarchies<'_> {
         self.compiled.recentred(centring).expect("what was lowered once is lowered again")
     }
 
+    fn density(&self, target: &Target) -> Result<CompiledDensity, CompileError> {
+        density_of(target, &self.compiled.spec.inference, self.options, self.machine)
+    }
+
     fn sites(&self) -> impl Iterator<Item = &Site> {
         self.compiled.target.sites.iter().filter(|s| s.centring)
     }
@@ -130,7 +149,7 @@ impl Hierarchies<'_> {
     /// coordinates, so they all begin here.
     fn apart(&self, observer: &mut dyn Observer) -> Result<Begun, Trouble> {
         let target = self.target(&Centring::NonCentred);
-        let mut density = CompiledDensity::new(&target, self.machine)?;
+        let mut density = self.density(&target)?;
         let trial = vi_engine::centring::trial(&mut density, self.options, None, observer)?;
         Ok(Begun { target, density, trial })
     }
@@ -144,7 +163,7 @@ impl Hierarchies<'_> {
         let free = self.target(&Centring::Free);
         let of = |s: &Site| Some((s.name.strip_suffix(CENTRING)?.to_string(), s.coordinates.len()));
         let (names, lengths): (Vec<String>, Vec<usize>) = free.sites.iter().filter_map(of).unzip();
-        let mut density = CompiledDensity::new(&free, self.machine)?;
+        let mut density = self.density(&free)?;
         match vi_engine::centring::learn(&mut density, &lengths, &draws, self.options, observer) {
             Err(FitError::InterruptedAtStart) => Ok((self.all(0.0), Some(apart.trial.state))),
             learned => Ok((names.into_iter().zip(learned?).collect(), None)),
@@ -168,7 +187,7 @@ impl Hierarchies<'_> {
                 point.set_lane(0, &rival.point);
                 rival.point = transport(&apart.target, &target, &point, self.machine)?.lane(0);
             }
-            let mut density = CompiledDensity::new(&target, self.machine)?;
+            let mut density = self.density(&target)?;
             let from = Some((&draws, &found));
             // Coordinates in which no fit can begin are not the best.
             if let Ok(trial) = vi_engine::centring::trial(&mut density, self.options, from, observer)

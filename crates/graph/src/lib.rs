@@ -44,6 +44,7 @@
 //! [`log_tail`] tails of laws without a closed form.
 //! Nothing here knows of probability.
 
+pub mod batches;
 pub mod build;
 pub mod derivative;
 pub mod foreign;

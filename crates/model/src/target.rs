@@ -139,6 +139,8 @@ pub struct Target {
     /// Log of the joint density of latents and data, constants included, *without* Jacobian: the
     /// density of the constrained values.
     pub log_joint: NodeId,
+    /// What it is the sum of: each a node, and the plates along which that is summed.
+    pub terms: Vec<(NodeId, Vec<DimId>)>,
     /// Sum of the bijectors' log Jacobians: `log_joint + log_det_jac` is the unconstrained density.
     pub log_det_jac: NodeId,
     /// In the order of the graph's lane inputs: packed one after the other they are the

@@ -203,6 +203,8 @@ pub struct Inference {
     pub centring: Option<Spanned<Centring>>,
     /// At least one.
     pub steps: Option<Spanned<u64>>,
+    /// Rows of which table a step sees, and how many.
+    pub minibatch: Option<(Ident, Spanned<u64>)>,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -192,6 +192,8 @@ fn inference(out: &mut Lines, inference: &Inference) -> fmt::Result {
     words.add("seed", inference.seed.as_ref().map(|n| n.value));
     words.add("centring", inference.centring.as_ref().map(|c| c.value.word()));
     words.add("steps", inference.steps.as_ref().map(|n| n.value));
+    let minibatch = inference.minibatch.as_ref();
+    words.add("minibatch", minibatch.map(|(rows, n)| format!("{}:{}", rows.name, n.value)));
     words.line(out, "inference")
 }
 

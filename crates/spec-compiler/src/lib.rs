@@ -73,6 +73,12 @@ impl Compiled {
         Some(errors::too_many_combinations(self.span_of(origin).unwrap_or(*first), &named, &too_much))
     }
 
+    /// That the rows of `minibatch:` do not come in batches, and why; `origin` says in what.
+    pub fn not_in_batches(&self, why: &str, origin: &str) -> Option<Diagnostic> {
+        let (rows, _) = self.spec.inference.minibatch.as_ref()?;
+        Some(errors::not_in_batches(rows.span, why, self.span_of(origin)))
+    }
+
     /// The line behind what a node of the graph says of where it comes from: `prior of mu`.
     pub fn span_of(&self, origin: &str) -> Option<Span> {
         let m = &self.model;

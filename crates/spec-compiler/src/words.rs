@@ -151,7 +151,7 @@ pub static INFERENCE: Block = Block {
         optional("seed"),
         optional("centring"),
         optional("steps"),
-        later("minibatch"),
+        optional("minibatch"),
         later("kl_warmup"),
         later("local_reparameterization"),
         later("precision"),

@@ -103,8 +103,11 @@ fn one_sided(
     let weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
     let interrupted = interrupted || weighed.draws.log_q.len() < count;
     let mut fit = judged(target, options, state, &weighed, interrupted)?;
-    let is_settled = fit.verdict == Verdict::Ok
-        || fit.verdict == Verdict::Corrected && weighed.psis.ess >= verdict::ESS_FRACTION * count as f64;
+    // Weights that do not settle the tails are not trusted to change a spread by much.
+    let changes = |p: &ParameterCheck| p.matters && p.sd_shift.abs() >= verdict::MUCH;
+    let overworked = weighed.psis.k_hat >= verdict::K_HAT_OVERWORKED && fit.parameters.iter().any(changes);
+    let are_weights_good = weighed.psis.ess >= verdict::ESS_FRACTION * count as f64 && !overworked;
+    let is_settled = fit.verdict == Verdict::Ok || fit.verdict == Verdict::Corrected && are_weights_good;
     if is_settled || interrupted || options.method != Method::Auto {
         return Ok(fit);
     }

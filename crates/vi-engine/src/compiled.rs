@@ -11,6 +11,7 @@ use model::{Named, Target};
 use numerics::lanes::{LANES, Lanes, copy_finite};
 
 use crate::log_density::{LaneFailure, LogDensity};
+use crate::minibatch::Minibatches;
 
 /// Why a model cannot be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +20,13 @@ pub enum CompileError {
     Derivative(#[from] AdError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Rows of this dimension do not come in batches.
+    #[error("no minibatches of these rows: {why}")]
+    Batches { why: String, origin: String },
 }
 
 /// A program with its memory.
-struct Runner {
+pub(crate) struct Runner {
     program: Program,
     workspace: Workspace,
     out: Lanes,
@@ -30,7 +34,7 @@ struct Runner {
 }
 
 impl Runner {
-    fn new(program: Program) -> Runner {
+    pub(crate) fn new(program: Program) -> Runner {
         let workspace = program.workspace();
         Runner { out: Lanes::zeros(program.n_out(), 1), failures: Vec::new(), program, workspace }
     }
@@ -55,6 +59,7 @@ pub struct CompiledDensity {
     gradient: Runner,
     value: Runner,
     report: Runner,
+    batches: Option<Minibatches>,
 }
 
 /// What of a model's reported quantities goes into one row a draw: those that do not vary over a
@@ -143,7 +148,13 @@ impl CompiledDensity {
             gradient: Runner::new(gradient),
             value: Runner::new(value),
             report: Runner::new(report),
+            batches: None,
         })
+    }
+
+    /// The same, of which the climb sees batches of rows.
+    pub fn in_batches(self, batches: Minibatches) -> CompiledDensity {
+        CompiledDensity { batches: Some(batches), ..self }
     }
 
     /// The plan of value and gradient, for people.
@@ -181,12 +192,56 @@ impl LogDensity for CompiledDensity {
         failures: &mut Vec<LaneFailure>,
     ) {
         let runner = if grad.is_some() { &mut self.gradient } else { &mut self.value };
-        runner.run(z);
+        runner.give(z, value, grad, failures);
+    }
+
+    fn batch_of(&self, step: u64) -> Option<usize> {
+        self.batches.as_ref().map(|batches| batches.of_step(step))
+    }
+
+    fn eval_batch(
+        &mut self,
+        batch: usize,
+        z: &Lanes,
+        value: &mut [f64],
+        grad: Option<&mut Lanes>,
+        failures: &mut Vec<LaneFailure>,
+    ) {
+        let Some(batches) = &mut self.batches else { return self.eval(z, value, grad, failures) };
+        match batches.runner(batch) {
+            Ok(runner) => runner.give(z, value, grad, failures),
+            Err(why) => {
+                value.fill(f64::NEG_INFINITY);
+                let failed = |lane| LaneFailure { lane, reason: why.to_string() };
+                failures.extend((0..value.len()).map(failed));
+            }
+        }
+    }
+
+    fn report(&mut self, z: &Lanes, out: &mut Lanes) {
+        self.report.run(z);
+        for t in 0..z.tiles() {
+            out.tile_mut(t).copy_from_slice(self.report.out.tile(t));
+        }
+    }
+}
+
+impl Runner {
+    /// Value and gradient, as [`LogDensity::eval`] gives them.
+    pub(crate) fn give(
+        &mut self,
+        z: &Lanes,
+        value: &mut [f64],
+        grad: Option<&mut Lanes>,
+        failures: &mut Vec<LaneFailure>,
+    ) {
+        self.run(z);
+        let runner = self;
         for (lane, v) in value.iter_mut().enumerate().take(z.lanes()) {
             *v = runner.out.get(0, lane);
         }
         if let Some(grad) = grad {
-            let dim = self.names.len();
+            let dim = grad.n();
             for t in 0..z.tiles() {
                 let finite = copy_finite(grad.tile_mut(t), &runner.out.tile(t)[LANES..LANES * (dim + 1)]);
                 let first = t * LANES;
@@ -211,13 +266,6 @@ impl LogDensity for CompiledDensity {
                 None => "the log density or its gradient is not finite".into(),
             };
             failures.push(LaneFailure { lane, reason });
-        }
-    }
-
-    fn report(&mut self, z: &Lanes, out: &mut Lanes) {
-        self.report.run(z);
-        for t in 0..z.tiles() {
-            out.tile_mut(t).copy_from_slice(self.report.out.tile(t));
         }
     }
 }

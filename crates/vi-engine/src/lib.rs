@@ -87,6 +87,7 @@ mod fixed_draws;
 mod lbfgs;
 mod linear_response;
 mod log_density;
+mod minibatch;
 mod mixed;
 mod mode;
 mod modes;
@@ -123,6 +124,7 @@ pub use diagnostics::verdict::Verdict;
 pub use error::{FitError, OptionError, StateError};
 pub use fit::{Fit, fit, resume};
 pub use log_density::{LaneFailure, LogDensity};
+pub use minibatch::Minibatches;
 pub use not_finite::{NotFinite, first_not_finite};
 pub use observe::{Observer, Progress, Silent, Stage, TraceRow};
 pub use options::{

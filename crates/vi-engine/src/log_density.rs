@@ -33,6 +33,23 @@ pub trait LogDensity {
         failures: &mut Vec<LaneFailure>,
     );
 
+    /// The batch of data that a step of the climb sees; `None` where each sees all.
+    fn batch_of(&self, _step: u64) -> Option<usize> {
+        None
+    }
+
+    /// [`eval`](LogDensity::eval) by one batch: an estimate, whose mean over the batches is the log density.
+    fn eval_batch(
+        &mut self,
+        _batch: usize,
+        z: &Lanes,
+        value: &mut [f64],
+        grad: Option<&mut Lanes>,
+        failures: &mut Vec<LaneFailure>,
+    ) {
+        self.eval(z, value, grad, failures);
+    }
+
     /// The plates that coordinates stand in: of each, the level of every coordinate (`[dim]`), `None`
     /// for those outside. Levels *may* be independent given the rest; [`crate::blocks`] finds out.
     fn plates(&self) -> Vec<Vec<Option<usize>>> {

@@ -109,8 +109,10 @@ pub fn climb(
             return Climb::Interrupted;
         }
         noise.fill(state.step, &mut eps);
+        target.batch = target.density().batch_of(state.step);
         let estimate =
             estimator.gradient(target, &state.coordinates, family, &state.lambda, &eps, &mut gradient);
+        target.batch = None;
         let sound = estimate.good > 0 && gradient.iter().all(|g| g.is_finite());
         state.step(sound.then_some(&gradient));
         let row = TraceRow {

@@ -28,6 +28,8 @@ pub enum Purpose {
     Mode(u8),
     /// Draws of a mode's normal, from which its mass is bridged.
     Bridge(u8),
+    /// Which rows are together in a batch, and the order of batches.
+    Batches,
     /// Signs that the density does not see.
     Sign,
     /// Draws and directions that tell centred from non-centred.
@@ -54,6 +56,7 @@ impl Purpose {
             Purpose::Polish { mode, round } => format!("polish {mode} {round}"),
             Purpose::Mode(mode) => format!("mode {mode}"),
             Purpose::Bridge(mode) => format!("bridge {mode}"),
+            Purpose::Batches => "batches".into(),
             Purpose::Sign => "sign".into(),
             Purpose::Centring => "centring".into(),
             Purpose::Blocks => "blocks".into(),

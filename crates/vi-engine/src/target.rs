@@ -59,12 +59,14 @@ impl Tally {
 pub struct Target<'a> {
     density: &'a mut dyn LogDensity,
     failures: Vec<LaneFailure>,
+    /// What is evaluated by, where it is not all of the data.
+    pub batch: Option<usize>,
     pub tally: Tally,
 }
 
 impl<'a> Target<'a> {
     pub fn new(density: &'a mut dyn LogDensity) -> Self {
-        Target { density, failures: Vec::new(), tally: Tally::default() }
+        Target { density, failures: Vec::new(), batch: None, tally: Tally::default() }
     }
 
     pub fn density(&mut self) -> &mut dyn LogDensity {
@@ -78,7 +80,10 @@ impl<'a> Target<'a> {
     /// [`LogDensity::eval`], guarded.
     pub fn eval(&mut self, z: &Lanes, value: &mut [f64], mut grad: Option<&mut Lanes>) {
         self.failures.clear();
-        self.density.eval(z, value, grad.as_deref_mut(), &mut self.failures);
+        match self.batch {
+            None => self.density.eval(z, value, grad.as_deref_mut(), &mut self.failures),
+            Some(b) => self.density.eval_batch(b, z, value, grad.as_deref_mut(), &mut self.failures),
+        }
         self.tally.lanes += value.len() as u64;
         self.tally.gradients += if grad.is_some() { value.len() as u64 } else { 0 };
         for failure in &self.failures {

@@ -62,6 +62,11 @@ pub fn not_planned(source: &Source, compiled: &Compiled, error: impl Into<Compil
             return Problem::mistakes(&[mistake], source);
         }
     }
+    if let CompileError::Batches { why, origin } = &error
+        && let Some(mistake) = compiled.not_in_batches(why, origin)
+    {
+        return Problem::mistakes(&[mistake], source);
+    }
     Problem::failed(error)
 }
 

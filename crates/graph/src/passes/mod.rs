@@ -11,7 +11,7 @@ mod group_level;
 mod linear;
 mod simplify;
 mod split_rows;
-mod substitute;
+pub(crate) mod substitute;
 mod suffstat;
 
 use crate::interpret::evaluate;

@@ -108,6 +108,7 @@ pub fn check_after(
         }
     }
     own_outcomes::have_one_law_each(&mut scope, &observes);
+    minibatch(&mut scope, core);
     let imputed = imputed(&mut scope, core, &observes);
     if let Some(names) = &core.output.report {
         names.iter().for_each(|name| reported(&mut scope, name));
@@ -291,6 +292,15 @@ fn behind<'s>(scope: &'s Scope, value: &'s Typed) -> &'s Kind {
         here = &def.value;
     }
     &here.kind
+}
+
+/// A minibatch is of the rows of a table.
+fn minibatch(scope: &mut Scope, core: &Core) {
+    let Some((rows, _)) = &core.inference.minibatch else { return };
+    let all: Vec<String> = scope.tables.iter().map(|t| scope.dims[t.rows].name.clone()).collect();
+    if !all.contains(&rows.name) {
+        scope.tell(errors::minibatch_rows(rows.span, &rows.name, &all));
+    }
 }
 
 /// The columns whose nulls are inferred, each by its law in `observe:`.

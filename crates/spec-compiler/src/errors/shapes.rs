@@ -133,6 +133,28 @@ pub fn choices_exclude(choice: Span, message: String, other: Option<Span>, help:
     }
 }
 
+/// `minibatch:` of several tables.
+pub fn one_minibatch(span: Span) -> Diagnostic {
+    mistake("one_minibatch", span, "a minibatch is of the rows of one table")
+}
+
+/// `minibatch: {row: 100}` where `row` is not the rows of a table.
+pub fn minibatch_rows(span: Span, name: &str, rows: &[String]) -> Diagnostic {
+    suggest(mistake("minibatch_rows", span, format!("`{name}` is not the rows of a table")), name, rows)
+}
+
+/// Where the rows of a table do not come in batches.
+pub fn not_in_batches(span: Span, why: &str, place: Option<Span>) -> Diagnostic {
+    let d = mistake("not_in_batches", span, format!("these rows cannot be seen in batches: {why}"));
+    let d = d.help(
+        "leave `minibatch:` out: rows are streamed, so that memory does not grow with draws times rows",
+    );
+    match place {
+        Some(place) => d.also(place, "here"),
+        None => d,
+    }
+}
+
 /// A family that is written as a call; `number` is what stands in its brackets.
 pub fn family_needs_number(span: Span, family: &str, number: &str, example: u64) -> Diagnostic {
     let help = format!("write `{family}({example})`");

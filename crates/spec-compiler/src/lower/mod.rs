@@ -592,6 +592,7 @@ impl<'a> Lowering<'a> {
             name: self.model.name.clone(),
             graph: self.graph,
             log_joint,
+            terms: terms.iter().map(|t| (t.node, t.plates.clone())).collect(),
             log_det_jac,
             sites,
             generate,

@@ -10,6 +10,23 @@ pub(super) fn check(reader: &mut Reader, chosen: &Inference) {
     optimizer(reader, chosen);
     covariance(reader, chosen);
     doubly_reparameterized(reader, chosen);
+    minibatch(reader, chosen);
+}
+
+/// Batches are steps of one optimizer.
+fn minibatch(reader: &mut Reader, chosen: &Inference) {
+    let Some((rows, _)) = &chosen.minibatch else { return };
+    if let Some(optimizer) = chosen.optimizer.as_ref().filter(|o| o.value != Optimizer::Adam) {
+        let message = format!("`optimizer: {}` sees all rows at every step", optimizer.value.word());
+        let help = "leave it out for `minibatch:`, whose optimizer is `adam`";
+        reader.report(choices_exclude(rows.span, message, Some(optimizer.span), help));
+    }
+    let climbs = |m: Method| matches!(m, Method::Auto | Method::Vi | Method::Nuts);
+    if let Some(method) = chosen.method.as_ref().filter(|m| !climbs(m.value)) {
+        let message = format!("`method: {}` has no use for `minibatch:`", method.value.word());
+        let help = "leave it out, or choose `method: auto` or `vi`";
+        reader.report(choices_exclude(rows.span, message, Some(method.span), help));
+    }
 }
 
 /// Keys that only some methods heed.

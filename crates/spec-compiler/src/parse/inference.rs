@@ -15,6 +15,7 @@ const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
 const MAX_STEPS: u64 = 1_000_000_000;
 const MAX_PATHS: u64 = 10_000;
+const MAX_BATCH: u64 = 1_000_000_000;
 
 /// A family with a number: its word, what the number is, an example and the largest; more components or
 /// layers are a slip of the pen.
@@ -83,9 +84,22 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         seed,
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
+        minibatch: minibatch(reader, fields.get("minibatch")),
     };
     super::exclusions::check(reader, &chosen);
     chosen
+}
+
+/// `{row: 1000}`
+fn minibatch(reader: &mut Reader, node: Option<&Node>) -> Option<(Ident, Spanned<u64>)> {
+    let entries = reader.entries(node, "`minibatch:`", "a mapping `rows: how many`");
+    if let [_, second, ..] = entries {
+        reader.report(errors::one_minibatch(second.key.span));
+    }
+    let first = entries.first()?;
+    let rows = reader.key(&first.key, "the rows of `minibatch:`");
+    let size = reader.whole(&first.value, "minibatch", 1..=MAX_BATCH);
+    Some((rows?, size?))
 }
 
 /// Families with a number are written as calls: `low_rank(8)`.

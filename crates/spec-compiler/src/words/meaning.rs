@@ -289,6 +289,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 "How hierarchies are parameterised; `auto` by default.",
             ),
             key("steps", Shape::Whole(1), "Exactly so many steps, instead of the stop rule's."),
+            key(
+                "minibatch",
+                Shape::Entries(&Shape::Whole(1)),
+                "`{row: 1000}`: how many rows of a table a step of the climb sees; all by default.",
+            ),
         ],
     ),
     (

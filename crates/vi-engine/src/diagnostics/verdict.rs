@@ -9,8 +9,11 @@ use crate::target::Tally;
 
 /// Below this k-hat, and with [`SHIFT`] kept, the plain draws are good.
 pub const K_HAT_OK: f64 = 0.5;
-/// Below this k-hat importance weights are trusted to correct the draws.
+/// Below this k-hat importance weights are trusted to correct the draws; under `auto` from the lower one on only where
+/// they change no sd by a part of this size, for the rest is polished.
 pub const K_HAT_CORRECTED: f64 = 0.7;
+pub const K_HAT_OVERWORKED: f64 = 0.6;
+pub const MUCH: f64 = 0.1;
 /// Largest harmless difference between weighted and unweighted draws: of means, in standard
 /// deviations; of standard deviations, as a ratio.
 pub const SHIFT: f64 = 0.05;
