@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Csv, Scratch, run, spec};
+use tables::{ReadOptions, Table};
 
 fn json(folder: &Path) -> serde_json::Value {
     serde_json::from_str(&fs::read_to_string(folder.join("fit.json")).unwrap()).unwrap()
@@ -108,4 +109,44 @@ fn every_optimizer_fits() {
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(said.contains("`draws: 4` is refused; expected at least"), "{said}");
+}
+
+/// A climb by batches of rows ends where one by all rows does, for the check sees them all; so does one that is
+/// interrupted and resumed, for batches belong to steps.
+#[test]
+fn batches_of_rows_climb_to_the_same_place() {
+    let line = |i: i32| {
+        let x = f64::from(i % 17) / 8.0 - 1.0;
+        let noise = f64::from(i * 7919 % 101) / 101.0 - 0.5;
+        format!("{x},{}\n", 1.0 + 2.0 * x + noise)
+    };
+    let data = format!("x,y\n{}", (0..600).map(line).collect::<String>());
+    let spec = "model: batches
+data: {d: {file: d.csv, rows: row}}
+latent:
+  a: normal(0, 2)
+  b: normal(0, 2)
+  s: half_normal(1)
+let:
+  centred: x - mean(x)
+observe:
+  y: normal(a + b * centred, s)
+";
+    let in_batches = format!("{spec}inference: {{minibatch: {{row: 50}}}}\n");
+    let dir = common::folder("batches", &[("d.csv", &data), ("all.yaml", spec), ("some.yaml", &in_batches)]);
+    let posterior = |name: &str| {
+        common::ends(&dir, 0, &[name, "--out", name.trim_end_matches(".yaml")]);
+        let at = dir.path().join(name.trim_end_matches(".yaml")).join("posterior.parquet");
+        Table::read(at, &ReadOptions::default()).unwrap()
+    };
+    let (all, some) = (posterior("all.yaml"), posterior("some.yaml"));
+    for name in ["a", "b", "s"] {
+        let of = |t: &Table| common::mean_and_sd(&t.column(name).unwrap().as_real().unwrap());
+        let ((m, s), (n, t)) = (of(&all), of(&some));
+        assert!((m - n).abs() < 0.1 * s && (t / s - 1.0).abs() < 0.1, "{name}: {m} {s}, {n} {t}");
+    }
+    let said = common::ends(&dir, 2, &["some.yaml", "--set", "latent.b[row]=normal(0, 1)"]);
+    assert!(said.contains("`b` has a value of its own for each row [not_in_batches]"), "{said}");
+    let said = common::ends(&dir, 2, &["some.yaml", "--set", "factor.f=-(sum(b * centred))^2"]);
+    assert!(said.contains("takes several rows together [not_in_batches]"), "{said}");
 }

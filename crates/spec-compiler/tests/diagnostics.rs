@@ -312,15 +312,16 @@ fn hostile_models_cost_nothing() {
 }
 
 /// Every code of the catalogue is in some snapshot, in the tests of hostile files above, or in those of
-/// several files.
+/// several files, or of fits.
 #[test]
 fn every_code_has_a_test() {
     let snapshots = [support::files("bad", "txt"), support::files("warned", "txt")].concat();
     let snapshots: String = snapshots.into_iter().map(|(_, text)| text).collect();
     let (here, files) = (include_str!("diagnostics.rs"), include_str!("include.rs"));
+    let fits = include_str!("../../fit/tests/methods.rs");
     let tested = |code: &str| {
         snapshots.contains(&format!("[{code}]"))
-            || files.contains(&format!("[{code}]"))
+            || [files, fits].iter().any(|text| text.contains(&format!("[{code}]")))
             || here.contains(&format!("\"{code}\""))
     };
     let mut missing = Vec::new();
