@@ -406,8 +406,11 @@ fn observe(
         }),
         None => expr::observed(scope, target),
     };
-    let dims = value.as_ref().map_or(Vec::new(), |v| v.dims.clone());
-    // What the law says wrong is told even where the left side is wrong.
+    // What the law says wrong is told even where the left side is wrong, whose rows are known then.
+    let dims = match &value {
+        Some(value) => value.dims.clone(),
+        None => expr::observed_column(scope, target).map(|(t, _)| scope.tables[t].rows).into_iter().collect(),
+    };
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let mask = match rows {
         None => None,

@@ -471,6 +471,13 @@ pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {
         .help("a `categorical` latent is the level of a dimension; of a 0 or 1 use `where(k, a, b)`")
 }
 
+/// `mu[z]` of what has no finitely many values.
+pub fn lookup_by_value(span: Span, name: &str, how: &str) -> Diagnostic {
+    mistake("lookup_by_value", span, format!("`{name}` is {how}, so nothing can be looked up by it"))
+        .label("not the level of a dimension")
+        .help("in brackets stands a column, one element (`mu[k=2]`), or a latent or state of a `categorical` law")
+}
+
 pub fn imputed_without_law(span: Span, column: &str) -> Diagnostic {
     mistake("imputed_without_law", span, format!("`{column}` is to be imputed, but has no law"))
         .help(format!("add one to `observe:`, as in `{column}: normal(mu, s)`"))

@@ -50,8 +50,8 @@ enum By<'e> {
     },
     /// The dimension itself: nothing to look up.
     Dim,
-    /// A discrete latent or state, or that looked up.
-    Variable(Typed),
+    /// A latent, let or state, or that looked up: of a discrete one its value.
+    Value(Typed),
     /// `district[school]`: the column of a parent, looked up itself.
     OfParent {
         table: usize,
@@ -64,7 +64,7 @@ enum By<'e> {
 fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
     let (table, column) = match named_by(scope, &base, shown, by, context)? {
         By::Dim => return Some(base),
-        By::Variable(at) => return at_variable(scope, base, shown, by, at),
+        By::Value(at) => return at_variable(scope, base, shown, by, at),
         By::Column { table, column } => (table, column),
         By::OfParent { table, column, by: of } => {
             let base = by_column(scope, base, shown, by, (table, column))?;
@@ -159,7 +159,11 @@ fn indexed(
 fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, at: Typed) -> Option<Typed> {
     let Some(outcomes) = at.variable().and_then(|v| scope.outcomes(v)) else {
         let name = by.to_string();
-        return scope.fail(errors::lookup_by_number(by.span, &name));
+        return scope.fail(match at.variable() {
+            Some(v) if scope.values_of(v).is_some() => errors::lookup_by_number(by.span, &name),
+            Some(_) => errors::lookup_by_value(by.span, &name, "continuous"),
+            None => errors::lookup_by_value(by.span, &name, "computed"),
+        });
     };
     // `theta[state, state']` at a state is its row: the unprimed dimension goes first.
     let plain = scope.dims.unprimed(outcomes);
@@ -188,8 +192,8 @@ fn named_by<'e>(
     context: &Context,
 ) -> Option<By<'e>> {
     if let ExprKind::Index { base: named, indices } = &by.kind {
-        if is_discrete(scope, named) {
-            return Some(By::Variable(expr(scope, by, context)?));
+        if is_value(scope, base, named) {
+            return Some(By::Value(expr(scope, by, context)?));
         }
         let [Index::Lookup(of)] = &indices[..] else { return not_a_lookup(scope, base, shown, by) };
         let (table, column) = column_of_parent(scope, named)?;
@@ -200,8 +204,8 @@ fn named_by<'e>(
         return Some(By::Column { table, column });
     }
     let Some(name) = by.as_name() else { return not_a_lookup(scope, base, shown, by) };
-    if is_discrete(scope, by) {
-        return Some(By::Variable(expr(scope, by, context)?));
+    if is_value(scope, base, by) {
+        return Some(By::Value(expr(scope, by, context)?));
     }
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],
@@ -245,11 +249,14 @@ fn not_a_lookup<'e>(scope: &mut Scope, base: &Typed, shown: &str, by: &'e Expr) 
     scope.fail(errors::lookup_by_column(by.span, shown, &element))
 }
 
-/// Does `e` name a discrete latent or state?
-fn is_discrete(scope: &Scope, e: &Expr) -> bool {
-    match e.as_name().map(|name| scope.lookup(name)) {
-        Some([Symbol::Latent(i)]) => scope.is_discrete(*i),
-        Some([Symbol::Series(s)]) => scope.is_discrete_state(*s),
+/// Does `e` name a latent, let or state? A dimension of `base` by that name is meant unless it is discrete.
+fn is_value(scope: &Scope, base: &Typed, e: &Expr) -> bool {
+    let Some(name) = e.as_name() else { return false };
+    let is_dim = scope.dims.find(name).is_some_and(|d| base.dims.contains(&d));
+    match *scope.lookup(name) {
+        [Symbol::Latent(i)] => !is_dim || scope.is_discrete(i),
+        [Symbol::Series(s)] => !is_dim || scope.is_discrete_state(s),
+        [Symbol::Let(_) | Symbol::State { .. }] => !is_dim,
         _ => false,
     }
 }
