@@ -209,6 +209,41 @@ latent:
     close(log_joint(&hidden, &[u]), (normal(u, 0.0) * b * b * a).ln());
 }
 
+/// A latent and a state are compared with labels of their levels as with the numbers of these, from 1.
+#[test]
+fn labels_are_the_numbers_of_levels() {
+    let mut tables = Tables::read();
+    tables.add("laps.csv", "person,lap,x,y\nann,1,0.3,2\nbob,1,-0.7,1\nann,2,1.1,0.5\n");
+    let density = |of_latent: &str, of_state: &str| {
+        let text = format!(
+            "model: m
+data:
+  laps: {{file: laps.csv, rows: row, ordered_by: lap}}
+dims: {{k: [slow, fast]}}
+latent:
+  a: normal(0, 1)
+  z[person]: categorical(w)
+let:
+  w[k]: [0.3, 0.7]
+recurrence:
+  r:
+    over: row
+    by: person
+    states:
+      s: {{initial: categorical(w), next: categorical(w)}}
+observe:
+  x: normal(where({of_latent}, a, 0), 1)
+  y: normal(where({of_state}, 2, a), 1)
+"
+        );
+        log_joint(&compiled(&text, &tables), &[0.4])
+    };
+    let by_number = density("z[person] == 2", "s == 1");
+    close(density("z[person] == 'fast'", "'slow' == s"), by_number);
+    close(density("z[person] != 'slow'", "s != 'fast'"), by_number);
+    assert!((density("z[person] == 'slow'", "s == 'slow'") - by_number).abs() > 1e-3);
+}
+
 fn normal(x: f64, mean: f64) -> f64 {
     (-0.5 * (x - mean).powi(2)).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }

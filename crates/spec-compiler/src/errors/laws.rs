@@ -5,7 +5,7 @@ use model::Support;
 
 use model::rounded;
 
-use super::{habits, mistake, suggest};
+use super::{habits, mistake, shown, suggest};
 use crate::check::functions;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -469,6 +469,38 @@ pub fn discrete_twice(span: Span, name: &str) -> Diagnostic {
 pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {
     mistake("lookup_by_number", span, format!("`{name}` counts nothing that could be looked up by it"))
         .help("a `categorical` latent is the level of a dimension; of a 0 or 1 use `where(k, a, b)`")
+}
+
+/// `z == 0` of a discrete `z` that is never 0. `levels`: the dimension whose levels its values count, and the
+/// first labels where it has any.
+pub fn no_such_value(
+    span: Span,
+    (name, number): (&str, f64),
+    (first, last): (f64, f64),
+    levels: Option<(&str, Option<Vec<String>>)>,
+) -> Diagnostic {
+    let values = match last - first {
+        0.0 => format!("{first}"),
+        1.0 => format!("{first} or {last}"),
+        _ => format!("a whole number from {first} to {last}"),
+    };
+    let d = mistake("no_such_value", span, format!("`{name}` is never {}", rounded(number)))
+        .label(format!("`{name}` is {values}"));
+    match levels {
+        None => d,
+        Some((dim, None)) => d.help(format!("it counts the levels of `{dim}`, the first of which is 1")),
+        Some((dim, Some(labels))) => {
+            const SHOWN: usize = 6;
+            let numbered = labels.iter().enumerate().take(SHOWN);
+            let mut numbered: Vec<_> =
+                numbered.map(|(i, l)| format!("`{}` is {}", shown(l), i + 1)).collect();
+            if labels.len() > SHOWN {
+                numbered.push("...".into());
+            }
+            let (numbered, label) = (numbered.join(", "), shown(&labels[0]));
+            d.help(format!("it is a level of `{dim}`: {numbered}; or write `{name} == '{label}'`"))
+        }
+    }
 }
 
 /// `mu[z]` of what has no finitely many values.
