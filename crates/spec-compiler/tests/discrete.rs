@@ -209,6 +209,36 @@ latent:
     close(log_joint(&hidden, &[u]), (normal(u, 0.0) * b * b * a).ln());
 }
 
+/// Two latents look a matrix up: the first along its dimension, the second along the prime of it.
+#[test]
+fn two_latents_look_up_a_matrix() {
+    let mut tables = Tables::read();
+    tables.add("pairs.csv", "giver,y\nann,1\nbob,0\n");
+    let text = "model: m
+data:
+  pairs: {file: pairs.csv, rows: row}
+dims: {k: 2}
+latent:
+  u: normal(0, 1)
+  g[giver]: categorical(w)
+  t[row]: categorical(v)
+let:
+  w[k]: [0.3, 0.7]
+  v[k]: [0.6, 0.4]
+  p: sigmoid(u)
+  place[k]: [0, 1]
+  b[k, k']: p^(1 + 2 * place + prime(place))
+observe:
+  y: bernoulli(b[g[giver], t])
+";
+    let u = 0.4f64;
+    let p = 1.0 / (1.0 + (-u).exp());
+    let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)];
+    let seen: f64 =
+        pairs.iter().map(|&(i, j)| [0.3, 0.7][i] * [0.6, 0.4][j] * p.powi((1 + 2 * i + j) as i32)).sum();
+    close(log_joint(&compiled(text, &tables), &[u]), (normal(u, 0.0) * seen * (1.0 - seen)).ln());
+}
+
 /// A latent and a state are compared with labels of their levels as with the numbers of these, from 1.
 #[test]
 fn labels_are_the_numbers_of_levels() {

@@ -470,8 +470,7 @@ fn is_whole(scope: &mut Scope, value: &Typed, mask: Option<&Typed>, law: &Law) -
 /// Is it a law whose outcomes are the levels of a dimension?
 fn is_outcome(law: &Expr) -> bool {
     let ExprKind::Call { function, .. } = &law.kind else { return false };
-    let found = distributions::lookup(&function.name);
-    found.is_some_and(|d| d.event() == distributions::Event::Outcome && d.outcomes(1) == 1)
+    distributions::lookup(&function.name).is_some_and(laws::has_levels)
 }
 
 /// A name of `output: {report: [...]}`.

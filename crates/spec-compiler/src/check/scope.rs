@@ -8,6 +8,7 @@ use crate::check::MAX_MISTAKES;
 use crate::check::data::LoadedTable;
 use crate::check::dims::Dims;
 use crate::check::expr::Dropped;
+use crate::check::laws;
 use crate::core::{Core, ItemKind, Origin, Recur, Solve};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -486,7 +487,5 @@ impl<'a> Scope<'a> {
 /// The dimension that the values of a discrete law are elements of, if it has one.
 pub fn outcomes_of(law: &typed::Law) -> Option<DimRef> {
     let call = law.only_call()?;
-    // Those of ordered_logistic are one more than its cutpoints.
-    let along = call.distribution.event() == distributions::Event::Outcome;
-    (along && call.distribution.outcomes(1) == 1).then(|| call.event[0])
+    laws::has_levels(call.distribution).then(|| call.event[0])
 }

@@ -5,7 +5,7 @@ use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
 use crate::source::Span;
-use crate::typed::{DimRef, Kind, Typed};
+use crate::typed::{DimRef, Kind, Typed, Variable};
 
 pub fn index(
     scope: &mut Scope,
@@ -157,7 +157,7 @@ fn indexed(
 
 /// `mu[k]`, for a discrete variable `k` over the outcomes that `mu` varies over.
 fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, at: Typed) -> Option<Typed> {
-    let Some(outcomes) = at.variable().and_then(|v| scope.outcomes(v)) else {
+    let Some((variable, outcomes)) = at.variable().and_then(|v| Some((v, scope.outcomes(v)?))) else {
         let name = by.to_string();
         return scope.fail(match at.variable() {
             Some(v) if scope.values_of(v).is_some() => errors::lookup_by_number(by.span, &name),
@@ -167,11 +167,31 @@ fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, at: Typed
     };
     // `theta[state, state']` at a state is its row: the unprimed dimension goes first.
     let plain = scope.dims.unprimed(outcomes);
-    let Some(dim) = [plain, outcomes].into_iter().find(|d| base.dims.contains(d)) else {
+    let known = looked_up(&base);
+    // `b[z, h]` of `b[k, k']`: the primed one is left for the second.
+    let is_second = known.iter().any(|(dim, _)| *dim == plain);
+    let primed = scope.dims.find(&format!("{}'", scope.dims[plain].name)).filter(|_| is_second);
+    let found = [Some(plain), Some(outcomes), primed].into_iter().flatten().find(|d| base.dims.contains(d));
+    // `b[z[g], z[h]]`
+    if found.is_some() && known.iter().any(|(_, v)| *v == Some(variable)) {
+        let name = scope.name_of(variable);
+        return scope.fail(errors::discrete_twice(by.span, &name));
+    }
+    let Some(dim) = found else {
         let (has, dim) = (scope.dims.show(&base.dims), scope.dims[plain].name.clone());
         return scope.fail(errors::not_over(by.span, shown, &has, &dim));
     };
     Some(at_value(base, at, dim))
+}
+
+/// The dimensions that discrete variables have been looked up along, and which.
+fn looked_up(base: &Typed) -> Vec<(DimRef, Option<Variable>)> {
+    let (mut out, mut here) = (Vec::new(), base);
+    while let Kind::At { base, at, dim } = &here.kind {
+        out.push((*dim, at.variable()));
+        here = base;
+    }
+    out
 }
 
 /// `base` at the value `at` along `dim`.
@@ -294,13 +314,19 @@ fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr
         return scope.fail(errors::not_over(dim.span, shown, &has, &dim.to_string()));
     }
     let Some(label) = label(at) else {
-        return scope.fail(errors::element_is_constant(at.span, &dim.to_string()));
+        let lookup = matches!(at.kind, ExprKind::Index { .. } | ExprKind::Member { .. });
+        let lookup = lookup.then(|| format!("{shown}[{at}]"));
+        return scope.fail(errors::element_is_constant(at.span, &dim.to_string(), lookup));
     };
     let known = &scope.dims[d];
     let Some(position) = known.positions().of(&label) else {
         let mistake =
             errors::unknown_element(at.span, &label, &dim.to_string(), known.size, &known.first_labels());
-        return scope.fail(mistake);
+        let is_value = at.as_name().is_some_and(|name| !scope.lookup(name).is_empty());
+        return scope.fail(match is_value {
+            true => errors::looked_up_by(mistake, &format!("{shown}[{at}]")),
+            false => mistake,
+        });
     };
     // Labels say which row is meant, numbers may be taken for places in the order.
     let unlabelled = known.labels.is_none();
