@@ -209,6 +209,71 @@ latent:
     close(log_joint(&hidden, &[u]), (normal(u, 0.0) * b * b * a).ln());
 }
 
+/// Two latents look a matrix up: the first along its dimension, the second along the prime of it.
+#[test]
+fn two_latents_look_up_a_matrix() {
+    let mut tables = Tables::read();
+    tables.add("pairs.csv", "giver,y\nann,1\nbob,0\n");
+    let text = "model: m
+data:
+  pairs: {file: pairs.csv, rows: row}
+dims: {k: 2}
+latent:
+  u: normal(0, 1)
+  g[giver]: categorical(w)
+  t[row]: categorical(v)
+let:
+  w[k]: [0.3, 0.7]
+  v[k]: [0.6, 0.4]
+  p: sigmoid(u)
+  place[k]: [0, 1]
+  b[k, k']: p^(1 + 2 * place + prime(place))
+observe:
+  y: bernoulli(b[g[giver], t])
+";
+    let u = 0.4f64;
+    let p = 1.0 / (1.0 + (-u).exp());
+    let pairs = [(0, 0), (0, 1), (1, 0), (1, 1)];
+    let seen: f64 =
+        pairs.iter().map(|&(i, j)| [0.3, 0.7][i] * [0.6, 0.4][j] * p.powi((1 + 2 * i + j) as i32)).sum();
+    close(log_joint(&compiled(text, &tables), &[u]), (normal(u, 0.0) * seen * (1.0 - seen)).ln());
+}
+
+/// A latent and a state are compared with labels of their levels as with the numbers of these, from 1.
+#[test]
+fn labels_are_the_numbers_of_levels() {
+    let mut tables = Tables::read();
+    tables.add("laps.csv", "person,lap,x,y\nann,1,0.3,2\nbob,1,-0.7,1\nann,2,1.1,0.5\n");
+    let density = |of_latent: &str, of_state: &str| {
+        let text = format!(
+            "model: m
+data:
+  laps: {{file: laps.csv, rows: row, ordered_by: lap}}
+dims: {{k: [slow, fast]}}
+latent:
+  a: normal(0, 1)
+  z[person]: categorical(w)
+let:
+  w[k]: [0.3, 0.7]
+recurrence:
+  r:
+    over: row
+    by: person
+    states:
+      s: {{initial: categorical(w), next: categorical(w)}}
+observe:
+  x: normal(where({of_latent}, a, 0), 1)
+  y: normal(where({of_state}, 2, a), 1)
+"
+        );
+        log_joint(&compiled(&text, &tables), &[0.4])
+    };
+    let by_number = density("z[person] == 2", "s == 1");
+    close(density("z[person] == 'fast'", "'slow' == s"), by_number);
+    close(density("z[person] != 'slow'", "s != 'fast'"), by_number);
+    assert!((density("z[person] == 'slow'", "s == 'slow'") - by_number).abs() > 1e-3);
+}
+
 fn normal(x: f64, mean: f64) -> f64 {
     (-0.5 * (x - mean).powi(2)).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }

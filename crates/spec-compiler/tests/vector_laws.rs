@@ -86,6 +86,25 @@ observe:
     close(at(z, w) - at([0.0; 2], [0.0; 2]), of(z, w) - of([0.0; 2], [0.0; 2]));
 }
 
+/// What is on the diagonal of a matrix may be a scale, whatever its other elements may be.
+#[test]
+fn elements_on_the_diagonal_are_positive() {
+    let text = "model: m
+data:
+  homes: {file: homes.csv, rows: home}
+dims: {c: [i, s]}
+latent:
+  S[c, c']: wishart(4, V)
+  L[c, c']: lkj_cholesky(2)
+let:
+  V[c, c']: [[1, 0.3], [0.3, 2]]
+observe:
+  y: normal(0, S[c=i, c'=i])
+  floor: bernoulli(transpose(L)[c'=s, c=s])
+";
+    models::compiled(text, &Tables::read());
+}
+
 /// A vector for a covariance is refused with the names of the dimensions.
 #[test]
 fn a_covariance_is_a_matrix() {

@@ -416,8 +416,11 @@ fn observe(
         }),
         None => expr::observed(scope, target),
     };
-    let dims = value.as_ref().map_or(Vec::new(), |v| v.dims.clone());
-    // What the law says wrong is told even where the left side is wrong.
+    // What the law says wrong is told even where the left side is wrong, whose rows are known then.
+    let dims = match &value {
+        Some(value) => value.dims.clone(),
+        None => expr::observed_column(scope, target).map(|(t, _)| scope.tables[t].rows).into_iter().collect(),
+    };
     let context = Context::of_rows(scope.table_of(&dims), &dims);
     let mask = match rows {
         None => None,
@@ -477,8 +480,7 @@ fn is_whole(scope: &mut Scope, value: &Typed, mask: Option<&Typed>, law: &Law) -
 /// Is it a law whose outcomes are the levels of a dimension?
 fn is_outcome(law: &Expr) -> bool {
     let ExprKind::Call { function, .. } = &law.kind else { return false };
-    let found = distributions::lookup(&function.name);
-    found.is_some_and(|d| d.event() == distributions::Event::Outcome && d.outcomes(1) == 1)
+    distributions::lookup(&function.name).is_some_and(laws::has_levels)
 }
 
 /// A name of `output: {report: [...]}`.

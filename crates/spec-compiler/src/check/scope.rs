@@ -8,6 +8,7 @@ use crate::check::MAX_MISTAKES;
 use crate::check::data::LoadedTable;
 use crate::check::dims::Dims;
 use crate::check::expr::Dropped;
+use crate::check::laws;
 use crate::core::{Core, ItemKind, Origin, Recur, Solve};
 use crate::diagnostic::Diagnostic;
 use crate::errors;
@@ -314,12 +315,9 @@ impl<'a> Scope<'a> {
     /// The elements, rows left aside, of values over `dims` for all combinations of `met`; and what these
     /// are called, each with how many values it has.
     pub fn combinations(&self, met: &Met, dims: &[DimRef]) -> (u64, Vec<(String, usize)>) {
-        let values = |v: &Variable| match *v {
-            Variable::Latent(i) => self.latents[i].done.as_ref()?.discrete,
-            Variable::State(s) | Variable::Before(s) => Some(self.recurrences[s.block].discrete[s.state]?.0),
-        };
+        let size = |v: Variable| Some(self.dims[self.values_of(v)?.dim].size);
         let met: Vec<(String, usize)> =
-            met.keys().filter_map(|v| Some((self.name_of(*v), self.dims[values(v)?.dim].size))).collect();
+            met.keys().filter_map(|v| Some((self.name_of(*v), size(*v)?))).collect();
         let (_, others) = self.dims.elements(dims);
         (met.iter().fold(others, |n, (_, size)| n.saturating_mul(*size as u64)), met)
     }
@@ -422,6 +420,14 @@ impl<'a> Scope<'a> {
         self.latents[latent].done.as_ref().is_some_and(|l| l.discrete.is_some())
     }
 
+    /// The values of a latent or state, where they are finitely many.
+    pub fn values_of(&self, variable: Variable) -> Option<Discrete> {
+        match variable {
+            Variable::Latent(i) => self.latents[i].done.as_ref()?.discrete,
+            Variable::State(s) | Variable::Before(s) => Some(self.recurrences[s.block].discrete[s.state]?.0),
+        }
+    }
+
     /// The dimension that the values of a discrete variable are elements of, if its law has one.
     pub fn outcomes(&self, variable: Variable) -> Option<DimRef> {
         match variable {
@@ -481,7 +487,5 @@ impl<'a> Scope<'a> {
 /// The dimension that the values of a discrete law are elements of, if it has one.
 pub fn outcomes_of(law: &typed::Law) -> Option<DimRef> {
     let call = law.only_call()?;
-    // Those of ordered_logistic are one more than its cutpoints.
-    let along = call.distribution.event() == distributions::Event::Outcome;
-    (along && call.distribution.outcomes(1) == 1).then(|| call.event[0])
+    laws::has_levels(call.distribution).then(|| call.event[0])
 }

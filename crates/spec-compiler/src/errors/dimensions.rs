@@ -123,9 +123,19 @@ pub fn unknown_parent_column(span: Span, name: &str, columns: &[String]) -> Diag
     suggest(mistake("unknown_column", span, message).label("no such column of a parent"), name, columns)
 }
 
-pub fn element_is_constant(span: Span, dim: &str) -> Diagnostic {
-    mistake("element", span, format!("an element of `{dim}` is chosen by its number or label"))
-        .label("neither a whole number nor a label")
+/// `lookup`: what may have been meant.
+pub fn element_is_constant(span: Span, dim: &str, lookup: Option<String>) -> Diagnostic {
+    let d = mistake("element", span, format!("an element of `{dim}` is chosen by its number or label"))
+        .label("neither a whole number nor a label");
+    match lookup {
+        Some(lookup) => looked_up_by(d, &lookup),
+        None => d,
+    }
+}
+
+/// `mu[k=kind]`, where `kind` is a column or a discrete latent.
+pub fn looked_up_by(d: Diagnostic, lookup: &str) -> Diagnostic {
+    d.help(format!("each row's own element is looked up without the dimension: `{lookup}`"))
 }
 
 pub fn unknown_element(span: Span, label: &str, dim: &str, size: usize, labels: &[String]) -> Diagnostic {

@@ -30,6 +30,12 @@ pub fn missing_operator(span: Span, found: &str, quantity: Option<(f64, &str)>) 
         })
 }
 
+/// `if c then a else b`
+pub fn no_conditional(span: Span) -> Diagnostic {
+    mistake("foreign_operator", span, "`if` is not part of an expression")
+        .help("a choice is written `where(condition, a, b)`")
+}
+
 /// What a name right behind a number was meant to be.
 fn product_or_quantity(number: &str, name: &str) -> String {
     let product = format!("a product is written `{number} * {name}`");

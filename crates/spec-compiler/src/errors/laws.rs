@@ -5,9 +5,10 @@ use model::Support;
 
 use model::rounded;
 
-use super::{habits, mistake, suggest};
+use super::{habits, mistake, shown, suggest};
 use crate::check::functions;
 use crate::diagnostic::Diagnostic;
+use crate::expr::{Arg, Expr, Ident};
 use crate::source::Span;
 
 fn distribution_names() -> Vec<&'static str> {
@@ -23,6 +24,22 @@ pub fn unknown_function(span: Span, name: &str) -> Diagnostic {
         return d.help("a density is a law right of the colon, in `latent:` or `observe:`");
     }
     suggest(d, name, &functions::names())
+}
+
+/// `mu(z)` of a latent, let or column.
+pub fn value_called(value: &Ident, args: &[Arg]) -> Diagnostic {
+    let name = &value.name;
+    let d = mistake("unknown_function", value.span, format!("`{name}` is a value, not a function"));
+    let named = |a: &Arg| a.name.as_ref().map_or(String::new(), |n| format!("{}=", n.name));
+    let inside: Vec<String> = args.iter().map(|a| format!("{}{}", named(a), a.value)).collect();
+    let lookup = format!("{name}[{}]", inside.join(", "));
+    match args {
+        [] => d.help(format!("write `{name}`")),
+        [Arg { name: None, .. }] => {
+            d.help(format!("a lookup is written `{lookup}`, a product `{name} * ({})`", inside[0]))
+        }
+        _ => d.help(format!("a lookup is written `{lookup}`")),
+    }
 }
 
 pub fn unknown_distribution(span: Span, name: &str) -> Diagnostic {
@@ -133,9 +150,21 @@ pub fn latent_domain(
     support: Support,
 ) -> Diagnostic {
     use distributions::Domain;
-    let message = format!("{parameter} of {distribution} must be {domain}, but `{name}` is {support}");
+    let is_matrix = matches!(support, Support::PositiveDefinite | Support::CholeskyCorrelation);
+    let is = match domain {
+        Domain::Positive | Domain::NonNegative | Domain::Unit if is_matrix => {
+            let (lower, upper) = support.range();
+            format!("an element of `{name}` may be {}", Support::Interval { lower, upper })
+        }
+        _ => format!("`{name}` is {support}"),
+    };
+    let message = format!("{parameter} of {distribution} must be {domain}, but {is}");
     let d = mistake("outside_support", span, message).label(support.to_string());
     match domain {
+        Domain::Positive | Domain::NonNegative if is_matrix => d.help(format!(
+            "those on its diagonal are positive: `diagonal({name})`, or one with both labels alike"
+        )),
+        _ if is_matrix => d,
         Domain::Positive | Domain::NonNegative => {
             d.help(format!("give `{name}` a positive prior such as `half_normal(1)`, or write `exp({name})`"))
         }
@@ -410,6 +439,22 @@ pub fn outcomes(span: Span, law: &str, found: &[String]) -> Diagnostic {
     ))
 }
 
+/// `categorical([p, 1 - p])`
+pub fn outcomes_listed(span: Span, law: &str, parameter: &str, items: &[Expr]) -> Diagnostic {
+    let message = format!("`{law}` needs a dimension whose levels are its outcomes");
+    let given = if parameter == "p" { "w".to_string() } else { format!("{parameter}=w") };
+    let prior = if parameter == "p" { "dirichlet(1)" } else { "normal(0, 1)" };
+    let help = format!(
+        "with `dims: {{k: {}}}` write `w[k]: {prior}` in `latent:`, or an array of constants in `let:`, and \
+         `{law}({given})`",
+        items.len()
+    );
+    mistake("outcomes", span, message).label("a list has none").help(match items {
+        [first, _] if parameter == "p" => format!("{help}; of two values, 1 and 0, `bernoulli({first})`"),
+        _ => help,
+    })
+}
+
 pub fn vector_over(span: Span, law: &str, left: &[String]) -> Diagnostic {
     let message = match left {
         [] => format!("`{law}` is a law of vectors, and the left side is a single number"),
@@ -455,13 +500,52 @@ pub fn discrete_in_vector(span: Span, name: &str, dim: &str) -> Diagnostic {
 /// `mu[z[g]] + mu[z[h]]`: of one row two elements of `name`.
 pub fn discrete_twice(span: Span, name: &str) -> Diagnostic {
     mistake("discrete_twice", span, format!("two elements of `{name}` meet here, which is discrete"))
-        .label("each row may speak of one")
+        .label("a law may speak of one element a row")
         .help("they would have to be summed out together; let the rows look it up by one column")
 }
 
 pub fn lookup_by_number(span: Span, name: &str) -> Diagnostic {
     mistake("lookup_by_number", span, format!("`{name}` counts nothing that could be looked up by it"))
         .help("a `categorical` latent is the level of a dimension; of a 0 or 1 use `where(k, a, b)`")
+}
+
+/// `z == 0` of a discrete `z` that is never 0. `levels`: the dimension whose levels its values count, and the
+/// first labels where it has any.
+pub fn no_such_value(
+    span: Span,
+    (name, number): (&str, f64),
+    (first, last): (f64, f64),
+    levels: Option<(&str, Option<Vec<String>>)>,
+) -> Diagnostic {
+    let values = match last - first {
+        0.0 => format!("{first}"),
+        1.0 => format!("{first} or {last}"),
+        _ => format!("a whole number from {first} to {last}"),
+    };
+    let d = mistake("no_such_value", span, format!("`{name}` is never {}", rounded(number)))
+        .label(format!("`{name}` is {values}"));
+    match levels {
+        None => d,
+        Some((dim, None)) => d.help(format!("it counts the levels of `{dim}`, the first of which is 1")),
+        Some((dim, Some(labels))) => {
+            const SHOWN: usize = 6;
+            let numbered = labels.iter().enumerate().take(SHOWN);
+            let mut numbered: Vec<_> =
+                numbered.map(|(i, l)| format!("`{}` is {}", shown(l), i + 1)).collect();
+            if labels.len() > SHOWN {
+                numbered.push("...".into());
+            }
+            let (numbered, label) = (numbered.join(", "), shown(&labels[0]));
+            d.help(format!("it is a level of `{dim}`: {numbered}; or write `{name} == '{label}'`"))
+        }
+    }
+}
+
+/// `mu[z]` of what has no finitely many values.
+pub fn lookup_by_value(span: Span, name: &str, how: &str) -> Diagnostic {
+    mistake("lookup_by_value", span, format!("`{name}` is {how}, so nothing can be looked up by it"))
+        .label("not the level of a dimension")
+        .help("in brackets stands a column, one element (`mu[k=2]`), or a latent or state of a `categorical` law")
 }
 
 pub fn imputed_without_law(span: Span, column: &str) -> Diagnostic {

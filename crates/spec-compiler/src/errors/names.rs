@@ -160,7 +160,7 @@ pub fn primed_value(span: Span, name: &str) -> Diagnostic {
 
 pub fn text_value(span: Span) -> Diagnostic {
     mistake("text_value", span, "a text has no numeric value")
-        .help("texts stand for labels, as in `sigma[part='left']` and `part == 'left'` of a column")
+        .help("texts stand for labels, as in `sigma[part='left']` and `part == 'left'` of a column or a `categorical` latent")
 }
 
 pub fn member(span: Span) -> Diagnostic {

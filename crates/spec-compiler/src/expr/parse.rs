@@ -159,6 +159,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             Token::Assign => errors::single_equals(span),
             Token::Bar | Token::Open(Bracket::Curly) => errors::query_only(span, &self.shown()),
             Token::Comma => errors::stray_comma(span),
+            _ if let Some(at) = self.conditional() => errors::no_conditional(at),
             next => {
                 let before = self.at.checked_sub(1).map(|at| &self.tokens[at].0);
                 let quantity = match (before, next) {
@@ -168,6 +169,12 @@ impl<'t, 'a> Parser<'t, 'a> {
                 errors::missing_operator(span, &self.shown(), quantity)
             }
         }
+    }
+
+    /// Where a choice is written in words: `if c then a else b`, `a if c else b`.
+    fn conditional(&self) -> Option<Span> {
+        let is_if = |t: &Token| matches!(t, Token::Name(name, 0) if name == "if");
+        self.tokens.iter().find(|(t, _)| is_if(t)).map(|(_, span)| *span)
     }
 
     fn tree(&self, kind: ExprKind, span: Span, below: usize) -> Result<Tree> {

@@ -355,7 +355,7 @@ impl Typed {
     pub fn variable(&self) -> Option<Variable> {
         match &self.kind {
             Kind::Latent(i) => Some(Variable::Latent(*i)),
-            Kind::Series(s) => Some(Variable::State(*s)),
+            Kind::Series(s) | Kind::Current(s) => Some(Variable::State(*s)),
             Kind::Previous(s) => Some(Variable::Before(*s)),
             Kind::Lookup { base, .. } => base.variable(),
             _ => None,

@@ -5,7 +5,7 @@ use crate::check::scope::{Scope, Symbol};
 use crate::errors;
 use crate::expr::{DimName, Expr, ExprKind, Index, constant};
 use crate::source::Span;
-use crate::typed::{DimRef, Kind, Typed};
+use crate::typed::{DimRef, Kind, Typed, Variable};
 
 pub fn index(
     scope: &mut Scope,
@@ -50,8 +50,8 @@ enum By<'e> {
     },
     /// The dimension itself: nothing to look up.
     Dim,
-    /// A discrete latent or state, or that looked up.
-    Variable(Typed),
+    /// A latent, let or state, or that looked up: of a discrete one its value.
+    Value(Typed),
     /// `district[school]`: the column of a parent, looked up itself.
     OfParent {
         table: usize,
@@ -64,7 +64,7 @@ enum By<'e> {
 fn look_up(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, context: &Context) -> Option<Typed> {
     let (table, column) = match named_by(scope, &base, shown, by, context)? {
         By::Dim => return Some(base),
-        By::Variable(at) => return at_variable(scope, base, shown, by, at),
+        By::Value(at) => return at_variable(scope, base, shown, by, at),
         By::Column { table, column } => (table, column),
         By::OfParent { table, column, by: of } => {
             let base = by_column(scope, base, shown, by, (table, column))?;
@@ -157,17 +157,41 @@ fn indexed(
 
 /// `mu[k]`, for a discrete variable `k` over the outcomes that `mu` varies over.
 fn at_variable(scope: &mut Scope, base: Typed, shown: &str, by: &Expr, at: Typed) -> Option<Typed> {
-    let Some(outcomes) = at.variable().and_then(|v| scope.outcomes(v)) else {
+    let Some((variable, outcomes)) = at.variable().and_then(|v| Some((v, scope.outcomes(v)?))) else {
         let name = by.to_string();
-        return scope.fail(errors::lookup_by_number(by.span, &name));
+        return scope.fail(match at.variable() {
+            Some(v) if scope.values_of(v).is_some() => errors::lookup_by_number(by.span, &name),
+            Some(_) => errors::lookup_by_value(by.span, &name, "continuous"),
+            None => errors::lookup_by_value(by.span, &name, "computed"),
+        });
     };
     // `theta[state, state']` at a state is its row: the unprimed dimension goes first.
     let plain = scope.dims.unprimed(outcomes);
-    let Some(dim) = [plain, outcomes].into_iter().find(|d| base.dims.contains(d)) else {
+    let known = looked_up(&base);
+    // `b[z, h]` of `b[k, k']`: the primed one is left for the second.
+    let is_second = known.iter().any(|(dim, _)| *dim == plain);
+    let primed = scope.dims.find(&format!("{}'", scope.dims[plain].name)).filter(|_| is_second);
+    let found = [Some(plain), Some(outcomes), primed].into_iter().flatten().find(|d| base.dims.contains(d));
+    // `b[z[g], z[h]]`
+    if found.is_some() && known.iter().any(|(_, v)| *v == Some(variable)) {
+        let name = scope.name_of(variable);
+        return scope.fail(errors::discrete_twice(by.span, &name));
+    }
+    let Some(dim) = found else {
         let (has, dim) = (scope.dims.show(&base.dims), scope.dims[plain].name.clone());
         return scope.fail(errors::not_over(by.span, shown, &has, &dim));
     };
     Some(at_value(base, at, dim))
+}
+
+/// The dimensions that discrete variables have been looked up along, and which.
+fn looked_up(base: &Typed) -> Vec<(DimRef, Option<Variable>)> {
+    let (mut out, mut here) = (Vec::new(), base);
+    while let Kind::At { base, at, dim } = &here.kind {
+        out.push((*dim, at.variable()));
+        here = base;
+    }
+    out
 }
 
 /// `base` at the value `at` along `dim`.
@@ -188,8 +212,8 @@ fn named_by<'e>(
     context: &Context,
 ) -> Option<By<'e>> {
     if let ExprKind::Index { base: named, indices } = &by.kind {
-        if is_discrete(scope, named) {
-            return Some(By::Variable(expr(scope, by, context)?));
+        if is_value(scope, base, named) {
+            return Some(By::Value(expr(scope, by, context)?));
         }
         let [Index::Lookup(of)] = &indices[..] else { return not_a_lookup(scope, base, shown, by) };
         let (table, column) = column_of_parent(scope, named)?;
@@ -200,8 +224,8 @@ fn named_by<'e>(
         return Some(By::Column { table, column });
     }
     let Some(name) = by.as_name() else { return not_a_lookup(scope, base, shown, by) };
-    if is_discrete(scope, by) {
-        return Some(By::Variable(expr(scope, by, context)?));
+    if is_value(scope, base, by) {
+        return Some(By::Value(expr(scope, by, context)?));
     }
     let tables: Vec<usize> = match context.table {
         Some(t) => vec![t],
@@ -245,11 +269,14 @@ fn not_a_lookup<'e>(scope: &mut Scope, base: &Typed, shown: &str, by: &'e Expr) 
     scope.fail(errors::lookup_by_column(by.span, shown, &element))
 }
 
-/// Does `e` name a discrete latent or state?
-fn is_discrete(scope: &Scope, e: &Expr) -> bool {
-    match e.as_name().map(|name| scope.lookup(name)) {
-        Some([Symbol::Latent(i)]) => scope.is_discrete(*i),
-        Some([Symbol::Series(s)]) => scope.is_discrete_state(*s),
+/// Does `e` name a latent, let or state? A dimension of `base` by that name is meant unless it is discrete.
+fn is_value(scope: &Scope, base: &Typed, e: &Expr) -> bool {
+    let Some(name) = e.as_name() else { return false };
+    let is_dim = scope.dims.find(name).is_some_and(|d| base.dims.contains(&d));
+    match *scope.lookup(name) {
+        [Symbol::Latent(i)] => !is_dim || scope.is_discrete(i),
+        [Symbol::Series(s)] => !is_dim || scope.is_discrete_state(s),
+        [Symbol::Let(_) | Symbol::State { .. }] => !is_dim,
         _ => false,
     }
 }
@@ -287,13 +314,19 @@ fn element(scope: &mut Scope, base: Typed, shown: &str, dim: &DimName, at: &Expr
         return scope.fail(errors::not_over(dim.span, shown, &has, &dim.to_string()));
     }
     let Some(label) = label(at) else {
-        return scope.fail(errors::element_is_constant(at.span, &dim.to_string()));
+        let lookup = matches!(at.kind, ExprKind::Index { .. } | ExprKind::Member { .. });
+        let lookup = lookup.then(|| format!("{shown}[{at}]"));
+        return scope.fail(errors::element_is_constant(at.span, &dim.to_string(), lookup));
     };
     let known = &scope.dims[d];
     let Some(position) = known.positions().of(&label) else {
         let mistake =
             errors::unknown_element(at.span, &label, &dim.to_string(), known.size, &known.first_labels());
-        return scope.fail(mistake);
+        let is_value = at.as_name().is_some_and(|name| !scope.lookup(name).is_empty());
+        return scope.fail(match is_value {
+            true => errors::looked_up_by(mistake, &format!("{shown}[{at}]")),
+            false => mistake,
+        });
     };
     // Labels say which row is meant, numbers may be taken for places in the order.
     let unlabelled = known.labels.is_none();

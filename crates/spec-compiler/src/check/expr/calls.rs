@@ -70,6 +70,7 @@ pub fn call(scope: &mut Scope, e: &Expr, function: &Ident, args: &[Arg], context
         _ if functions::LATER.contains(&name) => {
             scope.fail(errors::later_version(function.span, &format!("`{name}`")))
         }
+        _ if !scope.lookup(name).is_empty() => scope.fail(errors::value_called(function, args)),
         _ => scope.fail(errors::unknown_function(function.span, name)),
     }
 }

@@ -151,7 +151,10 @@ fn untested(scope: &mut Scope, e: &Expr, context: &Context) -> Option<Typed> {
             let (l, r) = (expr(scope, left, context), expr(scope, right, context));
             match op {
                 BinaryOp::Contract => contract::contract(scope, e.span, l?, r?),
-                op => Some(operators::binary(*op, l?, r?, e.span)),
+                op => {
+                    let (l, r) = (l?, r?);
+                    indicator::may_be_equal(scope, *op, &l, &r).then(|| operators::binary(*op, l, r, e.span))
+                }
             }
         }
         ExprKind::Array(_) => scope.fail(errors::array_here(e.span)),

@@ -95,12 +95,12 @@ fn running(scope: &Scope, name: &DimName, context: &Context) -> Option<Typed> {
 fn symbol(scope: &mut Scope, symbol: Symbol, span: Span) -> Option<Typed> {
     let typed = |kind, dims| Some(Typed { kind, dims, span });
     match symbol {
+        // A definition that failed has told why.
         Symbol::Latent(i) => {
-            let mut dims = scope.latents[i].dims.clone()?;
+            let mut dims = scope.latents[i].done.as_ref()?.dims.clone();
             dims.sort();
             typed(Kind::Latent(i), dims)
         }
-        // A let that failed has told why.
         Symbol::Let(i) => typed(Kind::Let(i), scope.lets[i].done.as_ref()?.value.dims.clone()),
         Symbol::State { solve, state } => {
             let rows = scope.solves[solve].rows?;
@@ -108,7 +108,6 @@ fn symbol(scope: &mut Scope, symbol: Symbol, span: Span) -> Option<Typed> {
         }
         Symbol::Series(s) => {
             let dims = scope.series_dims(s)?;
-            // One that failed has told why.
             scope.recurrences[s.block].done.as_ref()?;
             typed(Kind::Series(s), dims)
         }

@@ -8,7 +8,7 @@ use super::{array_behind, constant_of, latent_behind};
 use crate::check::expr::{self, Context};
 use crate::check::scope::Scope;
 use crate::errors;
-use crate::expr::{Arg, Expr};
+use crate::expr::{Arg, Expr, ExprKind};
 use crate::source::Span;
 use crate::typed::{Call, DimRef, Form, Law, Typed};
 
@@ -24,7 +24,7 @@ pub fn call(
     let over = args.iter().find(|a| is_over(a) && distribution.event() != Event::Scalar);
     let args: Vec<&Arg> = args.iter().filter(|a| over.is_none() || !is_over(a)).collect();
     // Each argument is checked, so that all its mistakes are told at once.
-    let typed: Vec<Option<Typed>> = args.iter().map(|a| expr::expr(scope, &a.value, context)).collect();
+    let typed: Vec<Option<Typed>> = args.iter().map(|a| argument(scope, distribution, a, context)).collect();
     let params = match bind(distribution, &args) {
         Ok(params) => params,
         Err(error) => {
@@ -39,6 +39,27 @@ pub fn call(
     };
     let event = event(scope, e.span, distribution, &params, &law_args, over, context)?;
     supported(scope, e.span, Call { distribution, args: law_args, params, event })
+}
+
+fn argument(
+    scope: &mut Scope,
+    distribution: &dyn Distribution,
+    arg: &Arg,
+    context: &Context,
+) -> Option<Typed> {
+    if let ExprKind::Array(items) = &arg.value.kind
+        && has_levels(distribution)
+    {
+        let parameter = arg.name.as_ref().map_or("p", |n| n.name.as_str());
+        return scope.fail(errors::outcomes_listed(arg.value.span, distribution.name(), parameter, items));
+    }
+    expr::expr(scope, &arg.value, context)
+}
+
+/// Is it a law whose outcomes are the levels of a dimension? Those of ordered_logistic are one more than its
+/// cutpoints.
+pub fn has_levels(distribution: &dyn Distribution) -> bool {
+    distribution.event() == Event::Outcome && distribution.outcomes(1) == 1
 }
 
 /// The law of a call, if its arguments may have the values they have, and with what it may produce.

@@ -15,7 +15,7 @@ use crate::errors;
 use crate::expr::{Arg, Expr, ExprKind, Ident};
 use crate::typed::{DimRef, Kind, Law, Typed};
 
-pub use call::{offender, out_of_domain};
+pub use call::{has_levels, offender, out_of_domain};
 
 /// What a modifier is called, its form and meaning, and how it is read.
 type Modifier = (&'static str, &'static str, &'static str, Read);
@@ -156,15 +156,40 @@ fn array_behind<'s>(scope: &'s Scope, t: &'s Typed) -> &'s [f64] {
     }
 }
 
-/// The latent that an argument is, or is an element of.
+/// The latent that an argument is, or is an element of, and its support: of an element on the diagonal of a
+/// matrix that element's own.
 fn latent_behind<'s>(scope: &'s Scope, t: &Typed) -> Option<(&'s str, Support)> {
-    match &t.kind {
-        Kind::Latent(i) => scope.latents[*i].done.as_ref().map(|l| (l.name.as_str(), l.law.support)),
-        Kind::Lookup { base, .. }
-        | Kind::At { base, .. }
-        | Kind::Element { base, .. }
-        | Kind::Rename { base, .. } => latent_behind(scope, base),
-        _ => None,
+    let mut here = t;
+    let mut taken: Vec<(DimRef, usize)> = Vec::new();
+    loop {
+        here = match &here.kind {
+            Kind::Latent(i) => {
+                let latent = scope.latents[*i].done.as_ref()?;
+                let at = |d: &DimRef| taken.iter().find(|(dim, _)| dim == d).map(|(_, at)| *at);
+                let on_diagonal = match &latent.law.event[..] {
+                    [row, col] => at(row).is_some() && at(row) == at(col),
+                    _ => false,
+                };
+                let support = match latent.law.support {
+                    Support::PositiveDefinite if on_diagonal => Support::POSITIVE,
+                    Support::CholeskyCorrelation if on_diagonal => Support::UNIT,
+                    other => other,
+                };
+                return Some((&latent.name, support));
+            }
+            Kind::Element { base, dim, at } => {
+                taken.push((*dim, *at));
+                base
+            }
+            Kind::Rename { base, map } => {
+                for (dim, _) in &mut taken {
+                    *dim = map.iter().find(|(_, to)| to == dim).map_or(*dim, |(from, _)| *from);
+                }
+                base
+            }
+            Kind::Lookup { base, .. } | Kind::At { base, .. } => base,
+            _ => return None,
+        }
     }
 }
 
