@@ -96,7 +96,7 @@ impl Lowering<'_> {
                 }
                 Ok(None) => {}
                 Err(mistake) => {
-                    self.mistakes.push(mistake);
+                    self.mistakes.push(*mistake);
                     return Default::default();
                 }
             }
@@ -106,17 +106,17 @@ impl Lowering<'_> {
     }
 
     /// The position of the variable to sum out next.
-    fn next(&self, variables: &[Discrete], terms: &[Term]) -> Result<usize, Diagnostic> {
+    fn next(&self, variables: &[Discrete], terms: &[Term]) -> Result<usize, Box<Diagnostic>> {
         let cheapest = self.cheapest(variables, terms);
         let v = &variables[cheapest];
         let Some(other) = self.crossing(v, terms, variables) else { return Ok(cheapest) };
         let clear = |k: &usize| self.crossing(&variables[*k], terms, variables).is_none();
         (0..variables.len()).find(clear).ok_or_else(|| {
             let other = &variables[other];
-            match (v.state(), other.state()) {
+            Box::new(match (v.state(), other.state()) {
                 (None, None) => errors::crossed_plates(v.span, &v.name, other.span, &other.name),
                 _ => errors::two_chains(v.span, &v.name, &other.name),
-            }
+            })
         })
     }
 
@@ -126,7 +126,7 @@ impl Lowering<'_> {
         v: Discrete,
         own: &[Term],
         others: &[Discrete],
-    ) -> Result<Option<(Weighted, Option<Term>)>, Diagnostic> {
+    ) -> Result<Option<(Weighted, Option<Term>)>, Box<Diagnostic>> {
         let (mut total, mut without): (Option<NodeId>, Option<NodeId>) = (None, None);
         let (mut observes, mut by) = (Vec::new(), Vec::new());
         let mut lookups: BTreeMap<DimId, Left> = BTreeMap::new();
@@ -150,7 +150,7 @@ impl Lowering<'_> {
                     Some(known) => known.with(&left),
                     None => Some(left),
                 };
-                let both = both.ok_or_else(|| errors::discrete_twice(other.span, &other.name))?;
+                let both = both.ok_or_else(|| Box::new(errors::discrete_twice(other.span, &other.name)))?;
                 lookups.insert(other.values, both);
             }
         }
@@ -183,14 +183,20 @@ impl Lowering<'_> {
     }
 
     /// Does `total` depend on other variables than `v`? They must not be too many together.
-    fn combinations_fit(&self, v: &Discrete, total: NodeId, others: &[Discrete]) -> Result<bool, Diagnostic> {
+    fn combinations_fit(
+        &self,
+        v: &Discrete,
+        total: NodeId,
+        others: &[Discrete],
+    ) -> Result<bool, Box<Diagnostic>> {
         let met = others.iter().filter(|other| self.graph.ty(total).has(other.values));
         let size = |v: &Discrete| self.graph.fixed_size(v.values).unwrap_or(1);
         let met: Vec<(&str, usize)> =
             std::iter::once(v).chain(met).map(|v| (v.name.as_str(), size(v))).collect();
         let all = met.iter().fold(1_u64, |n, (_, size)| n.saturating_mul(*size as u64));
         if met.len() > 1 && all > MAX_BY_ROW {
-            return Err(errors::too_many_combinations(v.span, &met, &errors::more_than(MAX_BY_ROW)));
+            let too_much = errors::more_than(MAX_BY_ROW);
+            return Err(Box::new(errors::too_many_combinations(v.span, &met, &too_much)));
         }
         Ok(met.len() > 1)
     }

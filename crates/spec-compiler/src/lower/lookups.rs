@@ -118,7 +118,7 @@ impl Lowering<'_> {
     }
 
     /// What a term looks up of `v`.
-    pub fn lookups_of(&self, v: &Discrete, t: &Term) -> Result<Vec<Arc<Lookup>>, Diagnostic> {
+    pub fn lookups_of(&self, v: &Discrete, t: &Term) -> Result<Vec<Arc<Lookup>>, Box<Diagnostic>> {
         let all = of(v, t);
         let found = |d: &DimId| match all.iter().find(|l| l.plate == *d) {
             Some(lookup) => t.plates.contains(&lookup.rows) && !t.plates.contains(d),
@@ -128,7 +128,10 @@ impl Lowering<'_> {
         // Of one row of one table.
         let stray = stray.or(all.iter().find(|l| l.rows != all[0].rows).map(|l| l.plate));
         match stray {
-            Some(d) => Err(errors::discrete_in_vector(v.span, &v.name, &self.graph.dim(d).name)),
+            Some(d) => {
+                let dim = &self.graph.dim(d).name;
+                Err(Box::new(errors::discrete_in_vector(v.span, &v.name, dim)))
+            }
             None => Ok(all.to_vec()),
         }
     }
