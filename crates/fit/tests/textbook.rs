@@ -16,6 +16,8 @@ use tables::{ReadOptions, Table};
 
 /// Means within so many reference sds and four of the reference's errors, sds within as much.
 const TOLERANCE: f64 = 0.1;
+/// Mean and sd of a probability within so much beside.
+const PROBABILITY: f64 = 0.01;
 /// Draws of a reference, and the effective sample size that each of its parameters needs.
 const DRAWS: usize = 40_000;
 const ESS: f64 = 5000.0;
@@ -79,6 +81,14 @@ fn differences(name: &str) -> Vec<String> {
         if spread < CONSTANT * expected.abs() {
             if (mean - expected).abs() > CONSTANT * expected.abs() || sd > CONSTANT * expected.abs() {
                 found.push(format!("{parameter}: {mean} and its sd {sd} are not the constant {expected}"));
+            }
+            continue;
+        }
+        // Of a probability it is the absolute size that counts.
+        if parameter.starts_with("P(") {
+            let allowed = PROBABILITY + TOLERANCE * spread;
+            if (mean - expected).abs() > allowed || (sd - spread).abs() > allowed {
+                found.push(format!("{parameter}: {mean} with sd {sd} is not {expected} with {spread}"));
             }
             continue;
         }

@@ -61,10 +61,15 @@ impl Parts {
         Parts { by_site, by_label }
     }
 
+    /// The coordinates of each site.
+    pub fn sites(&self) -> Vec<Vec<usize>> {
+        self.by_site.values().map(|s| s.values().copied().collect()).collect()
+    }
+
     /// Sets of coordinates that may change their signs together: of a site, of one place along a dimension of
     /// some, of two sites.
     pub fn together(&self) -> Vec<Vec<usize>> {
-        let sites: Vec<Vec<usize>> = self.by_site.values().map(|s| s.values().copied().collect()).collect();
+        let sites = self.sites();
         // By the first or the last part of a label, whether it is one.
         let mut places: BTreeMap<(bool, &str), Vec<usize>> = BTreeMap::new();
         for (label, coordinates) in &self.by_label {

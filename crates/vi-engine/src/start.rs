@@ -4,9 +4,9 @@
 //! Starting points are feasibility-checked: the origin and random points about it, near and far, from
 //! which only those with a finite density are used. The first descent starts at the origin, every further
 //! one, in turn near and far, at the feasible point farthest, in whitened distance, from the modes known so
-//! far, but for one that starts at the mirror image of the first mode. Twelve descents that end in one place settle the matter; otherwise more are tried, some of them from points
-//! that are made of the modes found, and the normals at their ends compete by ELBO. The losers are kept as rivals, so that the check can ask whether the draws reach them. Where
-//! the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
+//! far, but for one that starts at the mirror image of the first mode. Where twelve descents end in several places,
+//! more are tried from points that are made of these, and the normals at their ends compete by ELBO. The losers are
+//! kept as rivals, so that the check can ask whether the draws reach them. Where the log density is unbounded or its mode is no summary of it (a variance near zero), points *along*
 //! the descent compete too, as in Pathfinder (Zhang, Carpenter, Gelman and Vehtari 2022).
 
 use std::collections::HashSet;
@@ -31,9 +31,8 @@ use crate::target::Target;
 const POINTS: usize = 32;
 const SPREADS: [f64; 3] = [1.0, 4.0, 16.0];
 const OTHERS: [f64; 2] = [0.1, 40.0];
-/// Descents where all end in one place, and at most.
-const AGREED: usize = 12;
-const DESCENTS: usize = 16;
+/// Descents before points are made of the modes found.
+const DESCENTS: usize = 12;
 /// The descent that starts at the mirror image of the mode, where there is one only.
 const MIRRORED: usize = 2;
 /// Descents from points that are made of several modes, and how far below the best these may be.
@@ -85,7 +84,7 @@ pub fn find(
 ) -> Result<(Coordinates, StartReport), FitError> {
     let (mut rings, tried) = feasible_points(target, seed)?;
     let mut search = Search { candidates: Vec::new(), descents: 0, evaluations: 0 };
-    while search.descents < DESCENTS && !(search.descents >= AGREED && search.candidates.len() == 1) {
+    while search.descents < DESCENTS {
         if search.descents == MIRRORED
             && let [only] = &search.candidates[..]
         {

@@ -17,8 +17,8 @@ use crate::target::Target;
 
 /// Sets of coordinates that are tried.
 const TRIED: usize = 256;
-/// Draws on which one that seems to be a symmetry must hold.
-const HELD: usize = 8;
+/// Sites, of which sets of any number are tried.
+const SITES: usize = 16;
 /// A relative difference of log densities that is rounding.
 const ROUNDING: f64 = 1e-9;
 
@@ -65,16 +65,18 @@ struct Flip {
     name: String,
 }
 
-/// The changes of sign that leave the log density what it is, none of them made of others.
+/// The changes of sign that leave the log density of every draw what it is, none of them made of others.
 fn flips(target: &mut Target, draws: &Lanes) -> Vec<Flip> {
     let names = target.density().names().to_vec();
-    let mut sets: Vec<Vec<usize>> = Parts::of(&names).together();
+    let parts = Parts::of(&names);
+    let mut sets: Vec<Vec<usize>> = parts.together();
     sets.truncate(TRIED);
     if sets.is_empty() || draws.lanes() == 0 {
         return Vec::new();
     }
+    sets.extend(grown(target, draws, &parts.sites()));
     // All of them at one draw, then those that hold there at more.
-    let held = hold(target, draws, 0, &sets.iter().collect::<Vec<_>>());
+    let held: Vec<bool> = changes(target, draws, &sets).into_iter().map(is_rounding).collect();
     let mut found: Vec<Flip> = Vec::new();
     let mut covered: Vec<BTreeSet<usize>> = Vec::new();
     for (set, held) in sets.iter().zip(held) {
@@ -82,8 +84,7 @@ fn flips(target: &mut Target, draws: &Lanes) -> Vec<Flip> {
         if !held || covered.iter().any(|c| c.is_subset(&own)) {
             continue;
         }
-        let step = (draws.lanes() / HELD).max(1);
-        if (1..HELD.min(draws.lanes())).all(|k| hold(target, draws, k * step, &[set])[0]) {
+        if holds(target, draws, set) {
             let sites: BTreeSet<&str> = set.iter().map(|&i| site(&names[i])).collect();
             let name = sites.into_iter().collect::<Vec<_>>().join(", ");
             found.push(Flip { coordinates: set.clone(), name });
@@ -97,9 +98,59 @@ fn site(name: &str) -> &str {
     name.split('[').next().unwrap_or(name)
 }
 
-/// Does each of these sets leave the log density of a draw what it is?
-fn hold(target: &mut Target, draws: &Lanes, lane: usize, sets: &[&Vec<usize>]) -> Vec<bool> {
-    let z = draws.lane(lane);
+/// Does this set leave the log density of every draw what it is? A bound on one side alone is met by few.
+fn holds(target: &mut Target, draws: &Lanes, set: &[usize]) -> bool {
+    (0..draws.lanes()).step_by(BLOCK).all(|first| {
+        let lanes = BLOCK.min(draws.lanes() - first);
+        let (mut own, mut image) = (Lanes::zeros(draws.n(), lanes), Lanes::zeros(draws.n(), lanes));
+        for lane in 0..lanes {
+            let z = draws.lane(first + lane);
+            own.set_lane(lane, &z);
+            image.set_lane(lane, &z);
+            set.iter().for_each(|&i| image.set(i, lane, -z[i]));
+        }
+        own.pad();
+        image.pad();
+        let (mut a, mut b) = (vec![0.0; lanes], vec![0.0; lanes]);
+        target.eval(&own, &mut a, None);
+        target.eval(&image, &mut b, None);
+        a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= ROUNDING * (1.0 + a.abs()))
+    })
+}
+
+/// Sets of several sites: from each site on, the one that brings the log density of the first draw nearest to what it
+/// was, as long as one does.
+fn grown(target: &mut Target, draws: &Lanes, sites: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    if sites.len() > SITES {
+        return Vec::new();
+    }
+    let first = changes(target, draws, sites);
+    let mut out = Vec::new();
+    for (start, mut change) in first.into_iter().enumerate() {
+        let mut taken = vec![start];
+        while !is_rounding(change) {
+            let left: Vec<usize> = (0..sites.len()).filter(|k| !taken.contains(k)).collect();
+            let with = |k: &usize| taken.iter().chain([k]).flat_map(|&k| sites[k].clone()).collect();
+            let found = changes(target, draws, &left.iter().map(with).collect::<Vec<_>>());
+            let nearest = found.into_iter().zip(left).min_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((nearer, k)) = nearest.filter(|(nearer, _)| *nearer < change) else { break };
+            taken.push(k);
+            change = nearer;
+        }
+        if is_rounding(change) && taken.len() > 2 {
+            out.push(taken.iter().flat_map(|&k| sites[k].clone()).collect());
+        }
+    }
+    out
+}
+
+fn is_rounding(change: f64) -> bool {
+    change <= ROUNDING
+}
+
+/// How far each of these sets takes the log density of the first draw from what it is, relatively.
+fn changes(target: &mut Target, draws: &Lanes, sets: &[Vec<usize>]) -> Vec<f64> {
+    let z = draws.lane(0);
     let mut out = Vec::with_capacity(sets.len());
     for sets in sets.chunks(BLOCK - 1) {
         let mut block = Lanes::zeros(z.len(), sets.len() + 1);
@@ -112,7 +163,7 @@ fn hold(target: &mut Target, draws: &Lanes, lane: usize, sets: &[&Vec<usize>]) -
         let mut value = vec![0.0; sets.len() + 1];
         target.eval(&block, &mut value, None);
         let own = value[sets.len()];
-        out.extend(value[..sets.len()].iter().map(|v| (v - own).abs() <= ROUNDING * (1.0 + own.abs())));
+        out.extend(value[..sets.len()].iter().map(|v| (v - own).abs() / (1.0 + own.abs())));
     }
     out
 }
@@ -125,10 +176,10 @@ mod tests {
     use crate::options::Options;
     use crate::testing::Function;
 
-    /// `x = a b + noise`, with something besides: the signs of a and b change together, as does that of the other.
+    /// `x = a b + noise, y = a c + noise`, with something besides: the signs of a, b and c change together, as does that of the other.
     #[test]
     fn a_product_has_both_signs() {
-        let mut density = Function::named(&["a", "b[1]", "b[2]", "s", "t"], |z, grad| {
+        let mut density = Function::named(&["a", "b", "c", "s", "t"], |z, grad| {
             let (a, s, t) = (z[0], z[3], z[4]);
             let mut value = -0.5 * (a * a + s * s) - 0.5 * (t - 1.0) * (t - 1.0);
             (grad[0], grad[3], grad[4]) = (-a, -s, 1.0 - t);
@@ -147,6 +198,6 @@ mod tests {
         }
         let found = flips(&mut Target::new(&mut density), &fit.draws);
         let found: Vec<&str> = found.iter().map(|f| f.name.as_str()).collect();
-        assert_eq!(found, ["s", "a, b"]);
+        assert_eq!(found, ["s", "a, b, c"]);
     }
 }
