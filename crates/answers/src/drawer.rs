@@ -84,21 +84,27 @@ pub fn element_by(
     has: &[DimId],
     lookups: &[Arc<Lookup>],
 ) -> impl Fn(usize) -> usize + use<> {
+    /// A dimension of `has`: where its place stands in an element, its stride, and what is looked up there.
+    struct Part {
+        from: Option<(usize, usize)>,
+        stride: usize,
+        lookup: Option<Arc<Lookup>>,
+    }
     let own = strides(target, dims);
     let step = |(d, stride): (&DimId, usize)| {
         let lookup = lookups.iter().find(|l| l.plate == *d).cloned();
         let along = lookup.as_ref().map_or(*d, |l| l.rows);
         // A dimension that is not there has one place.
         let found = dims.iter().position(|x| *x == along);
-        (found.map(|k| (own[k], target.size(along))), stride, lookup)
+        Part { from: found.map(|k| (own[k], target.size(along))), stride, lookup }
     };
-    let steps: Vec<_> = has.iter().zip(strides(target, has)).map(step).collect();
+    let parts: Vec<Part> = has.iter().zip(strides(target, has)).map(step).collect();
     move |e| {
-        let at = |(from, stride, lookup): &(Option<(usize, usize)>, usize, Option<Arc<Lookup>>)| {
-            let at = from.map_or(0, |(own, n)| e / own % n);
-            lookup.as_ref().map_or(at, |l| l.at[at] as usize) * stride
+        let at = |part: &Part| {
+            let at = part.from.map_or(0, |(own, n)| e / own % n);
+            part.lookup.as_ref().map_or(at, |l| l.at[at] as usize) * part.stride
         };
-        steps.iter().map(at).sum()
+        parts.iter().map(at).sum()
     }
 }
 
