@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::derivative::AdError;
 use crate::interpret::evaluate;
 use crate::ir::{DimId, Graph, InputId, Kind, NodeId, Op, Origin, Varies};
+use crate::layout::reachable;
 use crate::passes::substitute::substitute;
 use crate::program::PlanError;
 use crate::value::{Bindings, Value};
@@ -63,7 +64,8 @@ impl Batches {
         if roots.is_empty() || roots.iter().all(|n| g.varies(*n) == Varies::Data) {
             return Err(BatchError::None);
         }
-        let upstream = reachable(g, terms.iter().map(|t| t.0).chain([rest]));
+        let outputs: Vec<NodeId> = terms.iter().map(|t| t.0).chain([rest]).collect();
+        let upstream: BTreeSet<NodeId> = reachable(g, &outputs).into_iter().collect();
         for &n in upstream.iter().filter(|n| g.varies(**n) != Varies::Data) {
             apart(g, n, dim)?;
         }
@@ -79,7 +81,6 @@ impl Batches {
             let ty = g.ty(n);
             replaced.insert(n, with_inputs.input(&input, Varies::Data, ty.kind, &ty.dims));
         }
-        let outputs: Vec<NodeId> = terms.iter().map(|t| t.0).chain([rest]).collect();
         let (mut graph, outputs) = substitute(&with_inputs, &outputs, &replaced);
         let scale = graph.input(SCALE, Varies::Data, Kind::Real, &[]);
         let (mut density, mut sums) = (outputs[terms.len()], graph.constant(0.0));
@@ -153,15 +154,6 @@ fn some(value: &Value, rows: &[usize], n_rows: usize, inner: usize) -> Value {
         Value::Real(v) => Value::Real(of(v, rows, n_rows, inner)),
         Value::Index(v) => Value::Index(of(v, rows, n_rows, inner)),
     }
-}
-
-fn reachable(g: &Graph, from: impl IntoIterator<Item = NodeId>) -> BTreeSet<NodeId> {
-    let mut open: Vec<NodeId> = from.into_iter().collect();
-    let mut seen: BTreeSet<NodeId> = open.iter().copied().collect();
-    while let Some(n) = open.pop() {
-        open.extend(g.node(n).args.iter().filter(|a| seen.insert(**a)));
-    }
-    seen
 }
 
 /// Nodes that depend on the rows, be it on how many there are.

@@ -218,7 +218,8 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
     let Polished { sample, chains, verdict, reasons, .. } = polished;
     let n = sample.z.lanes();
     let mut chosen = systematic(&vec![1.0; n], options.posterior_draws, offset(options.seed));
-    shuffle(&mut chosen, options.seed);
+    // Neighbours in a chain know of each other, which whoever takes some of the draws would have to know.
+    Noise::new(options.seed, Purpose::Resample, ["order"]).shuffle(0, &mut chosen);
     let mut parameters = nuts::parameters(target, &sample);
     let plain_weights = check::equal_weights(&weighed.draws.log_ratios());
     for (after, before) in parameters.iter_mut().zip(&weighed.values) {
@@ -267,14 +268,6 @@ fn far_rivals<'a>(state: &'a State, answer: &Weighed) -> impl Iterator<Item = (&
         let matters = log_weight > verdict::RIVAL_LOG_WEIGHT && share >= verdict::RIVAL_SHARE;
         matters.then_some((rival.point.as_slice(), share))
     })
-}
-
-/// Neighbours in a chain know of each other, which whoever takes some of the draws would have to know.
-fn shuffle(chosen: &mut [usize], seed: u64) {
-    let noise = Noise::new(seed, Purpose::Resample, ["order"]);
-    for i in (1..chosen.len()).rev() {
-        chosen.swap(i, (noise.uniform(i as u64) * (i + 1) as f64) as usize);
-    }
 }
 
 fn offset(seed: u64) -> f64 {

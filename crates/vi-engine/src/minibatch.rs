@@ -88,10 +88,7 @@ fn dealt(n_rows: usize, size: usize, seed: u64) -> Vec<Vec<usize>> {
 
 /// Of numbers below `n`; `pass` tells one order from another.
 fn permutation(n: usize, seed: u64, pass: u64) -> Vec<usize> {
-    let noise = Noise::new(seed, Purpose::Batches, ["rows"]);
     let mut out: Vec<usize> = (0..n).collect();
-    for i in (1..n).rev() {
-        out.swap(i, (noise.uniform_of(pass, i) * (i + 1) as f64) as usize);
-    }
+    Noise::new(seed, Purpose::Batches, ["rows"]).shuffle(pass as usize, &mut out);
     out
 }

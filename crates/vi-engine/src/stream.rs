@@ -113,6 +113,13 @@ impl Noise {
     pub fn uniform_of(&self, step: u64, draw: usize) -> f64 {
         self.keys[0].uniform(Counter { step, draw: draw as u32, ..Counter::default() })
     }
+
+    /// Puts items into an order by chance, of which there are several (Fisher and Yates).
+    pub fn shuffle(&self, order: usize, items: &mut [usize]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, (self.uniform_of(i as u64, order) * (i + 1) as f64) as usize);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn flips(target: &mut Target, draws: &Lanes) -> Vec<Flip> {
         return Vec::new();
     }
     sets.extend(grown(target, draws, &parts.sites()));
-    // All of them at one draw, then those that hold there at more.
+    // All of them at one draw, then those that hold there at every one.
     let held: Vec<bool> = changes(target, draws, &sets).into_iter().map(is_rounding).collect();
     let mut found: Vec<Flip> = Vec::new();
     let mut covered: Vec<BTreeSet<usize>> = Vec::new();
