@@ -31,9 +31,6 @@ pub struct Chosen {
     pub recentred: Option<Recentred>,
     /// Where the fit has begun already.
     pub begun: Option<State>,
-    /// Whether it was cancelled before it was known which coordinates are best: a fit in these has nothing
-    /// to go on from.
-    pub is_undecided: bool,
 }
 
 /// Gives the hierarchies of a model the coordinates they are fitted in. `compiled.target` is then in
@@ -48,11 +45,12 @@ pub fn choose(
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
     let written = |compiled: &Compiled| {
         let density = match options.method {
-            Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine),
+            Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine)
+                .map(|density| with_guesses(density, &compiled.target, options, machine)),
             _ => density_of(&compiled.target, &compiled.spec.inference, options, machine),
         };
         let density = density.map_err(|e| not_planned(source, compiled, e))?;
-        Ok(Chosen { density, recentred: None, begun: None, is_undecided: false })
+        Ok(Chosen { density, recentred: None, begun: None })
     };
     // The mode on the user's scale is the same in all of them.
     if options.method == Method::Map || !compiled.target.sites.iter().any(|s| s.centring) {
@@ -69,19 +67,18 @@ pub fn choose(
         Ok(found) => found,
         Err(Trouble::Compile(e)) => return Err(not_planned(source, compiled, e)),
         Err(Trouble::Fit(e @ FitError::InterruptedAtStart)) => {
-            return Err(Problem::interrupted(format!("{e}: nothing was written")));
+            return Err(Problem::interrupted(e));
         }
         // What is wrong is told by the fit, in the model's own words.
         Err(Trouble::Fit(_)) => return written(compiled),
     };
-    let is_undecided = observer.cancelled();
     if lambda.values().flatten().all(|l| *l == 1.0) {
-        return Ok(Chosen { begun, is_undecided, ..written(compiled)? });
+        return Ok(Chosen { begun, ..written(compiled)? });
     }
     let target = hierarchies.target(&Centring::Partial(lambda.clone()));
     let density = hierarchies.density(&target).map_err(|e| not_planned(source, compiled, e))?;
     let written = std::mem::replace(&mut compiled.target, target);
-    Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun, is_undecided })
+    Ok(Chosen { density, recentred: Some(Recentred { written, lambda }), begun })
 }
 
 /// The density that is fitted, in batches of rows where the spec asks for them.
@@ -91,12 +88,29 @@ fn density_of(
     options: &Options,
     machine: &Machine,
 ) -> Result<CompiledDensity, CompileError> {
-    let density = CompiledDensity::new(target, machine)?;
+    let density = with_guesses(CompiledDensity::new(target, machine)?, target, options, machine);
     let Some((rows, size)) = &inference.minibatch else { return Ok(density) };
     let is_it = |t: &model::Rows| target.graph.dim(t.dim).name == rows.name;
     let table = target.tables.iter().position(is_it).expect("the check has found it");
     let size = usize::try_from(size.value).unwrap_or(usize::MAX);
     Ok(density.in_batches(Minibatches::new(target, table, size, options.seed, machine)?))
+}
+
+/// Draws from the prior to begin descents from.
+const GUESSES: usize = 32;
+
+/// The density with draws from the prior, where there are any.
+fn with_guesses(
+    density: CompiledDensity,
+    target: &Target,
+    options: &Options,
+    machine: &Machine,
+) -> CompiledDensity {
+    match answers::simulate::prior(target, GUESSES, options.seed, machine) {
+        Ok(z) => density.with_guesses(z),
+        // A model may well have a prior that cannot be drawn from.
+        Err(_) => density,
+    }
 }
 
 /// By latent, for each element: 1 where it is centred, 0 where it is not.

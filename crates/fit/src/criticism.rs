@@ -10,6 +10,7 @@ use crate::prior::Prior;
 use crate::results::number;
 
 /// Everything that is said.
+#[derive(Default)]
 pub struct Said {
     /// None where nothing can be left out.
     pub loo: Option<Loo>,

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod criticism;
 mod data;
+mod journal;
 mod outcome;
 mod prior;
 mod progress;

@@ -1,28 +1,55 @@
 //! What a fit shows while it runs, and how Ctrl-C reaches it.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use vi_engine::{Observer, Progress, Stage};
 
+use crate::journal::Journal;
+use crate::outcome;
+
 static CANCELLED: AtomicBool = AtomicBool::new(false);
+/// A folder that is being written, which an interrupt may end at once.
+static WRITING: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Whether Ctrl-C was pressed.
 pub fn cancelled() -> &'static AtomicBool {
     &CANCELLED
 }
 
-/// A second Ctrl-C ends the process at once.
+/// The first Ctrl-C asks a fit to end, which then writes what there is; a second one, and one that comes when the
+/// fit is over, ends the process at once.
 fn handle_ctrl_c() {
     let handler = || {
-        if CANCELLED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::outcome::INTERRUPTED));
+        let again = CANCELLED.swap(true, Ordering::Relaxed);
+        // Held to the end: nobody writes into a folder that is being removed, or says that he cannot.
+        let folder = writing();
+        if let Some(folder) = &*folder {
+            let _ = std::fs::remove_dir_all(folder);
+            outcome::tell("interrupted while the answers were written: the fit is kept, go on with --resume");
+        }
+        if again || folder.is_some() {
+            std::process::exit(i32::from(outcome::INTERRUPTED));
         }
     };
     // Without a handler Ctrl-C still ends the process; the fit itself is not affected.
     let _ = ctrlc::set_handler(handler);
+}
+
+fn writing() -> MutexGuard<'static, Option<PathBuf>> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While `write` fills `folder`, an interrupt ends the process and removes the folder.
+pub fn interruptible<T>(folder: &Path, write: impl FnOnce() -> T) -> T {
+    *writing() = Some(folder.to_path_buf());
+    let done = write();
+    *writing() = None;
+    done
 }
 
 /// Counts what is done on a terminal's standard error; silent elsewhere.
@@ -57,14 +84,15 @@ impl Count {
     }
 }
 
-/// Draws a line on a terminal's standard error; silent elsewhere.
+/// Draws a line on a terminal's standard error, and keeps a journal. Silent elsewhere.
 pub struct Watch {
     bar: ProgressBar,
+    journal: Journal,
 }
 
 impl Watch {
     /// Installs the handler of Ctrl-C.
-    pub fn new(quiet: bool) -> Watch {
+    pub fn new(quiet: bool, journal: Journal) -> Watch {
         handle_ctrl_c();
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
@@ -74,11 +102,12 @@ impl Watch {
             ProgressBar::new(1000).with_style(style)
         };
         bar.enable_steady_tick(Duration::from_millis(200));
-        Watch { bar }
+        Watch { bar, journal }
     }
 
-    pub fn finish(&self) {
+    pub fn finish(self) -> Journal {
         self.bar.finish_and_clear();
+        self.journal
     }
 }
 
@@ -102,5 +131,15 @@ impl Observer for Watch {
 
     fn cancelled(&self) -> bool {
         CANCELLED.load(Ordering::Relaxed)
+    }
+
+    fn recall(&mut self) -> Option<Vec<u8>> {
+        let cancelled = self.cancelled();
+        self.journal.recall(cancelled)
+    }
+
+    fn keep(&mut self, is_end: bool, bytes: &mut dyn FnMut() -> Vec<u8>) {
+        let cancelled = self.cancelled();
+        self.journal.keep(is_end, cancelled, bytes);
     }
 }

@@ -17,20 +17,18 @@ use crate::centring::Recentred;
 use crate::criticism::{self, Said};
 use crate::data::digest as sha;
 use crate::outcome::Problem;
-use crate::prior::{self, Prior};
+use crate::prior;
 use crate::summary::{self, Row};
 use crate::texts::Texts;
 
 /// The file that marks a folder as a run of ours.
 pub const MARKER: &str = "fit.json";
-/// What `--resume` goes on from; only in interrupted runs.
-pub const STATE: &str = "state.bin";
+/// The key of [`MARKER`] that is true where a fit was interrupted.
+pub const INTERRUPTED: &str = "interrupted";
 /// The draws as the engine has them: what `predict` starts from.
 pub const UNCONSTRAINED: &str = "unconstrained.parquet";
 /// Draws of discrete latents that do not vary by row.
 pub const DISCRETE: &str = "discrete.parquet";
-/// The key of [`MARKER`] that is true where [`STATE`] has nothing to go on from.
-pub const UNDECIDED: &str = "centring_is_undecided";
 
 /// Why results could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +61,6 @@ pub struct Run<'a> {
     pub compiled: &'a Compiled,
     /// Where the model is not fitted in the coordinates it is written in.
     pub recentred: Option<&'a Recentred>,
-    /// As in [`crate::centring::Chosen`].
-    pub is_undecided: bool,
     pub options: &'a Options,
     pub machine: &'a graph::program::Options,
     pub fit: &'a Fit,
@@ -205,30 +201,24 @@ impl Run<'_> {
         write_parquet(folder.join("trace.parquet"), &trace)?;
 
         let begun = Instant::now();
-        let seed = self.options.seed;
-        let written =
-            answers::predictive::write(target, &known, seed, self.machine, &Budget::default(), None, folder)?;
-        // A point has no draws to weigh, and no spread to set beside the prior's.
-        let point = self.is_point();
-        let loo = match point {
-            true => None,
-            false => answers::loo::write(target, z, seed, self.machine, &Default::default(), folder)?,
-        };
-        let checks = answers::ppc::write(target, &known, seed, self.machine, &Budget::default(), folder)?;
-        let prior = match point {
-            true => Prior::default(),
-            false => prior::write(target, density, &columns, seed, self.machine, folder)?,
-        };
+        let (mut written, mut said) = (Written::default(), Said::default());
+        // Whoever interrupts a fit does not wait for what follows from it.
+        if !fit.interrupted {
+            let (seed, machine, budget) = (self.options.seed, self.machine, Budget::default());
+            written = answers::predictive::write(target, &known, seed, machine, &budget, None, folder)?;
+            said.checks = answers::ppc::write(target, &known, seed, machine, &budget, folder)?;
+            // A point has no draws to weigh, and no spread to set beside the prior's.
+            if !self.is_point() {
+                said.loo = answers::loo::write(target, z, seed, machine, &Default::default(), folder)?;
+                said.prior = prior::write(target, density, &columns, seed, machine, folder)?;
+            }
+        }
         timings.answers = begun.elapsed();
-        let said = Said { loo, checks, prior };
 
         let write = |file: &str, bytes: &[u8]| {
             std::fs::write(folder.join(file), bytes)
                 .map_err(|error| WriteError::Io { file: file.into(), error })
         };
-        if fit.interrupted {
-            write(STATE, &fit.state.to_bytes())?;
-        }
         let text = format!("{:#}\n", self.json(&timings, &written, &said));
         write(MARKER, text.as_bytes())?;
         Ok((rows, said))
@@ -269,7 +259,7 @@ impl Run<'_> {
             "reasons": fit.reasons,
             "warnings": warnings,
             "centring": self.recentred.map(Recentred::json),
-            UNDECIDED: self.is_undecided,
+            INTERRUPTED: fit.interrupted,
             "model": model.name,
             "digest": digest(self.source, self.compiled),
             "data": data,
@@ -351,6 +341,12 @@ pub fn read_json(folder: &Path) -> Result<Value, Problem> {
         return Err(wrong(format!("the run is of fit {version}, this is {ours}; fit again")));
     }
     Ok(json)
+}
+
+/// Whether `folder` has a run that was not interrupted.
+pub fn is_finished(folder: &Path) -> bool {
+    let text = std::fs::read_to_string(folder.join(MARKER));
+    text.is_ok_and(|text| serde_json::from_str::<Value>(&text).is_ok_and(|json| json[INTERRUPTED] != true))
 }
 
 /// A number, or its word where JSON has none: `-inf` (a perfect k-hat), `inf`, `NaN`.

@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::symmetric::symmetrise;
 use crate::target::{Tally, Target};
-use crate::{BLOCK, modes, nuts};
+use crate::{BLOCK, modes, nuts, search};
 
 /// Draws of another mode's normal, to begin from.
 const MODE_DRAWS: usize = 25 * BLOCK;
@@ -34,6 +34,8 @@ struct Weighed<'a> {
     values: Vec<Vec<f64>>,
     psis: Psis,
     tally: Tally,
+    /// The modes that the draws do not reach, with their shares of the mass.
+    rivals: Vec<(Vec<f64>, f64)>,
 }
 
 impl<'a> Weighed<'a> {
@@ -52,7 +54,7 @@ impl<'a> Weighed<'a> {
         target.tally.absorb(&tally);
         let psis = psis(&draws.log_ratios());
         let values = reported(target, &draws.z);
-        Weighed { proposal, draws, values, psis, tally }
+        Weighed { proposal, draws, values, psis, tally, rivals: Vec::new() }
     }
 
     fn weights(&self) -> Vec<f64> {
@@ -65,6 +67,11 @@ impl<'a> Weighed<'a> {
             true => self.weights(),
             false => check::equal_weights(&self.draws.log_ratios()),
         }
+    }
+
+    /// The largest share of the mass that one mode out of reach has.
+    fn rival_share(&self) -> f64 {
+        self.rivals.iter().map(|(_, share)| *share).fold(0.0, f64::max)
     }
 }
 
@@ -100,7 +107,8 @@ fn one_sided(
     let coordinates = state.coordinates.clone();
     let q = Proposal { family, coordinates, lambda };
     // An interrupt during the check keeps the draws there are; one before it has to draw some still.
-    let weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
+    let mut weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
+    weighed.rivals = far_rivals(target, &state, &weighed);
     let interrupted = interrupted || weighed.draws.log_q.len() < count;
     let mut fit = judged(target, options, state, &weighed, interrupted)?;
     // Weights that do not settle the tails are not trusted to change a spread by much.
@@ -111,7 +119,7 @@ fn one_sided(
     if is_settled || interrupted || options.method != Method::Auto {
         return Ok(fit);
     }
-    match polished(target, family, options, &fit.state, &weighed, observer) {
+    match polished(target, family, options, &weighed, observer) {
         Some(polished) => Ok(with(target, fit, polished, &weighed, options)),
         None if observer.cancelled() => {
             // What was not polished to the end is not checked.
@@ -129,12 +137,11 @@ fn polished(
     target: &mut Target,
     family: &dyn Family,
     options: &Options,
-    state: &State,
     weighed: &Weighed,
     observer: &mut dyn Observer,
 ) -> Option<Polished> {
     let offset = offset(options.seed);
-    let rivals: Vec<&[f64]> = far_rivals(state, weighed).map(|(point, _)| point).collect();
+    let rivals: Vec<&[f64]> = weighed.rivals.iter().map(|(point, _)| point.as_slice()).collect();
     let weights = weighed.best_weights();
     let source = |rivals| polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals, mode: 0 };
     if rivals.is_empty() {
@@ -182,7 +189,7 @@ fn judged(
         ess: weighed.psis.ess,
         parameters: &parameters,
         scores: &scores,
-        rival_share: far_rivals(&state, weighed).map(|(_, share)| share).fold(0.0, f64::max),
+        rival_share: weighed.rival_share(),
         unsettled: state.start.unsettled,
         tally: &weighed.tally,
         interrupted,
@@ -232,8 +239,7 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
         Verdict::Ok => (Verdict::Corrected, vec![corrected]),
         verdict => {
             // Why chains disagree comes first.
-            let share = far_rivals(&fit.state, weighed).map(|(_, share)| share).fold(0.0, f64::max);
-            (verdict, verdict::another_mode(share).into_iter().chain(reasons).collect())
+            (verdict, verdict::another_mode(weighed.rival_share()).into_iter().chain(reasons).collect())
         }
     };
     let z = pick(&sample.z, &chosen);
@@ -257,17 +263,36 @@ fn scores(target: &mut Target, options: &Options, answer: &Weighed) -> Vec<Score
     score_gaps(target, &pick(&answer.draws.z, &chosen))
 }
 
-/// The other modes that q does not reach, with their shares of the mass.
-fn far_rivals<'a>(state: &'a State, answer: &Weighed) -> impl Iterator<Item = (&'a [f64], f64)> {
+/// The other modes that the draws of q do not reach, with their shares of the mass: where q has next to no density, or
+/// a valley lies between them and the draw that is nearest.
+fn far_rivals(target: &mut Target, state: &State, answer: &Weighed) -> Vec<(Vec<f64>, f64)> {
     let log_ratios = answer.draws.log_ratios();
     let log_evidence = log_sum_exp(&log_ratios) - (log_ratios.len() as f64).ln();
-    state.start.rivals.iter().filter_map(move |rival| {
+    let mut far = Vec::new();
+    for rival in &state.start.rivals {
         let log_weight = rival.log_prob - answer.proposal.log_prob(&rival.point) - log_evidence;
         // its mass against that of the draws and its own
-        let share = 1.0 / (1.0 + (log_evidence - rival.elbo).exp());
-        let matters = log_weight > verdict::RIVAL_LOG_WEIGHT && share >= verdict::RIVAL_SHARE;
-        matters.then_some((rival.point.as_slice(), share))
-    })
+        let share = 1.0 / (1.0 + (log_evidence - rival.log_mass).exp());
+        if share < verdict::RIVAL_SHARE {
+            continue;
+        }
+        let z = &answer.draws.z;
+        let own = state.coordinates.inverse(&rival.point);
+        let distance = |lane: &usize| -> f64 {
+            let there = state.coordinates.inverse(&z.lane(*lane));
+            there.iter().zip(&own).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        let with_density = (0..z.lanes()).filter(|&lane| answer.draws.log_joint[lane].is_finite());
+        let nearest = with_density.min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let is_apart = |lane: usize| {
+            let ends = answer.draws.log_joint[lane].min(rival.log_prob);
+            search::least_between(target, &z.lane(lane), &rival.point) < ends - verdict::VALLEY
+        };
+        if log_weight > verdict::RIVAL_LOG_WEIGHT || nearest.is_some_and(is_apart) {
+            far.push((rival.point.clone(), share));
+        }
+    }
+    far
 }
 
 fn offset(seed: u64) -> f64 {

@@ -25,7 +25,7 @@ use numerics::lanes::Lanes;
 use crate::batch::Batch;
 use crate::families::Family;
 use crate::normal::Normal;
-use crate::observe::{Observer, Progress, Stage};
+use crate::observe::Observer;
 use crate::options::Options;
 use crate::patched::LowRankNormal;
 use crate::pattern::Pattern;
@@ -126,7 +126,7 @@ pub fn climb(
         state.take(next, family, shape, options);
         state.trace.push(row);
         let fraction = state.part_of_window();
-        observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });
+        state.tell(target, row, fraction, observer);
     }
     Climb::Finished
 }

@@ -60,6 +60,7 @@ pub struct CompiledDensity {
     value: Runner,
     report: Runner,
     batches: Option<Minibatches>,
+    guesses: Option<Lanes>,
 }
 
 /// What of a model's reported quantities goes into one row a draw: those that do not vary over a
@@ -149,12 +150,18 @@ impl CompiledDensity {
             value: Runner::new(value),
             report: Runner::new(report),
             batches: None,
+            guesses: None,
         })
     }
 
     /// The same, of which the climb sees batches of rows.
     pub fn in_batches(self, batches: Minibatches) -> CompiledDensity {
         CompiledDensity { batches: Some(batches), ..self }
+    }
+
+    /// The same, with points from which modes are looked for, `[dim]` x lanes.
+    pub fn with_guesses(self, guesses: Lanes) -> CompiledDensity {
+        CompiledDensity { guesses: Some(guesses), ..self }
     }
 
     /// The plan of value and gradient, for people.
@@ -174,6 +181,10 @@ impl LogDensity for CompiledDensity {
 
     fn plates(&self) -> Vec<Vec<Option<usize>>> {
         self.plates.clone()
+    }
+
+    fn guesses(&self) -> Option<&Lanes> {
+        self.guesses.as_ref()
     }
 
     fn reported_names(&self) -> &[String] {

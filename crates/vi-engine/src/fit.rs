@@ -19,7 +19,7 @@ use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::target::{Tally, Target};
 use crate::{
-    BLOCK, answer, batch_and_match, fixed_draws, linear_response, mode, natural_gradient, pathfinder,
+    BLOCK, answer, batch_and_match, fixed_draws, linear_response, mode, natural_gradient, pathfinder, pieces,
 };
 
 /// A posterior as draws, with what may be believed of them.
@@ -110,8 +110,10 @@ fn run(
     if options.method == Method::Nuts {
         return nuts::sample(&mut target, options, state, observer);
     }
-    let ending = climb(&mut target, family, options, &mut state, observer);
-    state.tally = target.tally.clone();
+    let ending =
+        pieces::climb(&mut target, family, options, &mut state, observer, |target, state, observer| {
+            climb(target, family, options, state, observer)
+        });
     // What follows is a function of the state, so a resumed fit repeats it to the same bits.
     let mut lambda = state.lambda.clone();
     if ending == Climb::Finished && worse_than_start(&mut target, family, options, &state) {
@@ -180,9 +182,13 @@ pub(crate) fn begun(
             started(&mut target, family, options, coordinates, report)
         }
     };
-    let mut until = Until { observer, steps };
-    climb(&mut target, family, options, &mut state, &mut until);
-    state.tally = target.tally.clone();
+    pieces::climb(&mut target, family, options, &mut state, observer, |target, state, observer| {
+        let steps = steps.saturating_sub(state.step);
+        let mut until = Until { observer, steps };
+        let ending = climb(target, family, options, state, &mut until);
+        // It has come as far as it should, or not.
+        if observer.cancelled() { ending } else { Climb::Finished }
+    });
     Ok(state)
 }
 
@@ -227,11 +233,11 @@ fn started(
     start: StartReport,
 ) -> State {
     let member = family.strata().map(|_| {
-        let mut modes = vec![(start.elbo, coordinates.seen_from(&coordinates)?)];
-        let rivals = start.rivals.iter().filter(|rival| rival.elbo > start.elbo - NEGLIGIBLE);
+        let mut modes = vec![(start.log_mass, coordinates.seen_from(&coordinates)?)];
+        let rivals = start.rivals.iter().filter(|rival| rival.log_mass > start.log_mass - NEGLIGIBLE);
         for rival in rivals {
             let there = whiten(target, &rival.point, family.scale());
-            modes.extend(coordinates.seen_from(&there).map(|there| (rival.elbo, there)));
+            modes.extend(coordinates.seen_from(&there).map(|there| (rival.log_mass, there)));
         }
         family.over_modes(&modes)
     });
@@ -259,10 +265,14 @@ impl Observer for Until<'_> {
     fn cancelled(&self) -> bool {
         self.steps == 0 || self.observer.cancelled()
     }
+
+    fn keep(&mut self, at_end: bool, bytes: &mut dyn FnMut() -> Vec<u8>) {
+        self.observer.keep(at_end, bytes);
+    }
 }
 
 /// Whether a saved state belongs to this fit.
-fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), StateError> {
+pub(crate) fn matches(state: &State, family: &dyn Family, options: &Options) -> Result<(), StateError> {
     let fields = [
         ("family", state.family.clone(), family.name()),
         ("seed", state.seed.to_string(), options.seed.to_string()),

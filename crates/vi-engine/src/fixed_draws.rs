@@ -16,7 +16,7 @@ use crate::estimator::{Estimate, Estimator, mean_and_mcse};
 use crate::families::Family;
 use crate::lbfgs::{self, Answer, Ending, Tolerance};
 use crate::newton_cg;
-use crate::observe::{Observer, Progress, Stage, TraceRow};
+use crate::observe::{Observer, TraceRow};
 use crate::options::{Gradient, Optimizer, Options};
 use crate::refine::{Climb, accuracy};
 use crate::state::State;
@@ -167,7 +167,7 @@ pub fn climb(
         let limit = options.steps.unwrap_or(ROUNDS).min(ROUNDS);
         state.finished = state.converged || state.step >= limit;
         let fraction = if state.finished { 1.0 } else { state.step as f64 / limit as f64 };
-        observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });
+        state.tell(target, row, fraction, observer);
     }
     Climb::Finished
 }

@@ -50,7 +50,7 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
-//! | start | `start`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
+//! | start | `start`, `search` with `mixed`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
 //! | climb | `refine`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
 //! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
@@ -65,7 +65,8 @@
 //!
 //! Normals and whitened coordinates alike are triangles of a `pattern`. `stream` makes the noise: each number is a function of seed, purpose, name, step and draw. Nothing
 //! reads the clock, and the engine is one thread (a [`LogDensity`] may use many), so the same density
-//! and [`Options`] give the same bits, through any interruption ([`resume`]).
+//! and [`Options`] give the same bits, through any interruption ([`resume`], or an
+//! [`Observer`] that keeps the `pieces` of a fit).
 //!
 //! It knows nothing of YAML, domains and distributions: a model is a [`LogDensity`].
 
@@ -73,6 +74,7 @@ mod answer;
 mod batch;
 mod batch_and_match;
 mod blocks;
+mod bytes;
 pub mod centring;
 pub mod compiled;
 pub mod coordinates;
@@ -101,9 +103,11 @@ mod options;
 mod patched;
 mod pathfinder;
 mod pattern;
+mod pieces;
 mod polish;
 mod proposal;
 mod refine;
+mod search;
 mod settle;
 mod sobol;
 mod start;

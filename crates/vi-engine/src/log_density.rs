@@ -50,6 +50,11 @@ pub trait LogDensity {
         self.eval(z, value, grad, failures);
     }
 
+    /// Points from which it may be worth to look for modes, `[dim]` x lanes: draws from the prior.
+    fn guesses(&self) -> Option<&Lanes> {
+        None
+    }
+
     /// The plates that coordinates stand in: of each, the level of every coordinate (`[dim]`), `None`
     /// for those outside. Levels *may* be independent given the rest; [`crate::blocks`] finds out.
     fn plates(&self) -> Vec<Vec<Option<usize>>> {

@@ -1,4 +1,5 @@
-//! Further places to look for modes once there are two: points made of those known. What differs between two modes is
+//! Further places to look for modes: points made of those known. Of one mode there are images, by the symmetries that
+//! models have. Once there are two, what differs between two modes is
 //! taken from the other part by part, for modes of parts that hardly know of each other come in all combinations;
 //! and labels change places, for a model that does not tell them apart has a mode for each order of them.
 
@@ -15,14 +16,9 @@ const PLACES: usize = 32;
 pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Item = Vec<f64>> + 'a {
     let parts = Parts::of(names);
     let exchanges = parts.exchanges();
-    let exchanged = modes.iter().flat_map(move |mode| {
-        let exchange = |pairs: &Vec<(usize, usize)>| {
-            let mut point = mode.to_vec();
-            pairs.iter().for_each(|&(i, k)| point.swap(i, k));
-            point
-        };
-        exchanges.iter().map(exchange).collect::<Vec<_>>()
-    });
+    let exchanged = modes
+        .iter()
+        .flat_map(move |mode| exchanges.iter().map(|pairs| exchanged(mode, pairs)).collect::<Vec<_>>());
     let pairs = (0..modes.len()).flat_map(|k| (0..k).map(move |j| (k, j)));
     let mixed = pairs.flat_map(move |(k, j)| {
         let (a, b) = (modes[k], modes[j]);
@@ -35,6 +31,35 @@ pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Ite
         })
     });
     exchanged.chain(mixed)
+}
+
+/// Where the density may be what it is at `mode`, for reasons that many models have: points as far away from other modes
+/// or between the two, points of another sign in some coordinates, and with labels exchanged.
+pub fn images<'a>(
+    mode: &'a [f64],
+    others: &'a [Vec<f64>],
+    names: &[String],
+) -> impl Iterator<Item = Vec<f64>> + 'a {
+    let parts = Parts::of(names);
+    let (signs, exchanges) = (parts.together(), parts.exchanges());
+    let in_line = others.iter().flat_map(move |other| {
+        [(2.0, -1.0), (-1.0, 2.0), (0.5, 0.5)]
+            .map(|(own, of_other)| mode.iter().zip(other).map(|(a, b)| own * a + of_other * b).collect())
+    });
+    let all = std::iter::once((0..mode.len()).collect());
+    let turned = all.chain(signs).map(|set: Vec<usize>| {
+        let mut point = mode.to_vec();
+        set.iter().for_each(|&i| point[i] = -point[i]);
+        point
+    });
+    in_line.chain(turned).chain(exchanges.into_iter().map(|pairs| exchanged(mode, &pairs)))
+}
+
+/// A point whose coordinates have changed places.
+fn exchanged(point: &[f64], pairs: &[(usize, usize)]) -> Vec<f64> {
+    let mut point = point.to_vec();
+    pairs.iter().for_each(|&(i, k)| point.swap(i, k));
+    point
 }
 
 /// Coordinates that belong together, by the names `site[label]`.

@@ -27,7 +27,7 @@ use numerics::lanes::Lanes;
 use crate::batch::Batch;
 use crate::families::Family;
 use crate::normal::Normal;
-use crate::observe::{Observer, Progress, Stage};
+use crate::observe::Observer;
 use crate::options::Options;
 use crate::pattern::Pattern;
 use crate::refine::Climb;
@@ -82,7 +82,7 @@ pub fn climb(
         let row = batch.row(state.step);
         state.trace.push(row);
         let fraction = state.part_of_window();
-        observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });
+        state.tell(target, row, fraction, observer);
     }
     Climb::Finished
 }

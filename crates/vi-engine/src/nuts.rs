@@ -184,7 +184,7 @@ fn starts(target: &mut Target, options: &Options, state: &State) -> Result<Vec<P
     let dim = target.dim();
     let chains = CHAINS.min(options.posterior_draws);
     let rivals = state.start.rivals.iter().filter(|rival| {
-        let share = 1.0 / (1.0 + (state.start.elbo - rival.elbo).exp());
+        let share = 1.0 / (1.0 + (state.start.log_mass - rival.log_mass).exp());
         share >= verdict::RIVAL_SHARE
     });
     let mut modes = vec![vec![0.0; dim]];

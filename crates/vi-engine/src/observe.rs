@@ -49,6 +49,16 @@ pub trait Observer {
     fn cancelled(&self) -> bool {
         false
     }
+
+    /// Asked where a piece of work begins, which is in the same order in every run of a fit: what the latest
+    /// [`keep`](Observer::keep) of this piece was given in a run that was stopped or killed. Nothing after
+    /// [`cancelled`](Observer::cancelled) has been true.
+    fn recall(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Offers the piece begun last, as far as it is done, or at its end; `bytes` makes them if they are wanted.
+    fn keep(&mut self, _at_end: bool, _bytes: &mut dyn FnMut() -> Vec<u8>) {}
 }
 
 /// Watches nothing.

@@ -27,7 +27,7 @@ use numerics::lanes::Lanes;
 use crate::draws::{Layout, StepNoise};
 use crate::estimator::Estimator;
 use crate::families::Family;
-use crate::observe::{Observer, Progress, Stage, TraceRow};
+use crate::observe::{Observer, TraceRow};
 use crate::options::{Method, Options};
 use crate::state::State;
 use crate::stream::{Noise, Purpose};
@@ -123,11 +123,8 @@ pub fn climb(
         };
         state.trace.push(row);
         state.examine(family, options.steps, most);
-        observer.progress(&Progress {
-            stage: Stage::Refine,
-            row: Some(row),
-            fraction: state.fraction(options.steps),
-        });
+        let fraction = state.fraction(options.steps);
+        state.tell(target, row, fraction, observer);
     }
     Climb::Finished
 }

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
+use crate::bytes::{Reader, Writer};
 use crate::coordinates::{Coordinates, Scale};
 use crate::error::StateError;
 use crate::families::Family;
-use crate::observe::TraceRow;
+use crate::observe::{Observer, Progress, Stage, TraceRow};
 use crate::options::Options;
 use crate::pattern::{Arrow, Pattern};
 use crate::refine;
 use crate::start::{Rival, StartReport};
-use crate::target::Tally;
+use crate::target::{Tally, Target};
 
 /// A fit between two steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ pub struct State {
     pub trace: Vec<TraceRow>,
 }
 
-const MAGIC: &[u8; 8] = b"vistate2";
+const MAGIC: &[u8; 8] = b"vistate3";
 
 impl State {
     /// Before the first step, at the family's standard member.
@@ -88,6 +89,21 @@ impl State {
         }
     }
 
+    /// Tells of the latest step, and offers what there is now.
+    pub(crate) fn tell(
+        &mut self,
+        target: &Target,
+        row: TraceRow,
+        fraction: f64,
+        observer: &mut dyn Observer,
+    ) {
+        observer.progress(&Progress { stage: Stage::Refine, row: Some(row), fraction });
+        observer.keep(false, &mut || {
+            self.tally.clone_from(&target.tally);
+            self.to_bytes()
+        });
+    }
+
     /// The state as bytes, little-endian, every bit kept.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer(MAGIC.to_vec());
@@ -113,14 +129,14 @@ impl State {
             }
         }
         let s = &self.start;
-        out.numbers(&[s.log_prob, s.elbo, s.elbo_mcse]);
+        out.numbers(&[s.log_prob, s.elbo, s.elbo_mcse, s.log_mass]);
         for word in [s.descents as u64, s.evaluations as u64, s.converged.into(), s.unsettled.into()] {
             out.word(word);
         }
         out.word(s.rivals.len() as u64);
         for rival in &s.rivals {
             out.numbers(&rival.point);
-            out.numbers(&[rival.log_prob, rival.elbo]);
+            out.numbers(&[rival.log_prob, rival.log_mass]);
         }
         for vector in [
             &self.lambda,
@@ -141,17 +157,10 @@ impl State {
             self.barren,
             self.finished.into(),
             self.converged.into(),
-            self.tally.lanes,
-            self.tally.gradients,
-            self.tally.failed,
-            self.tally.reasons.len() as u64,
         ] {
             out.word(word);
         }
-        for (reason, count) in &self.tally.reasons {
-            out.text(reason);
-            out.word(*count);
-        }
+        out.tally(&self.tally);
         out.word(self.trace.len() as u64);
         for row in &self.trace {
             out.word(row.step);
@@ -165,7 +174,7 @@ impl State {
     /// # Errors
     /// Bytes that are cut short, prolonged, or not a state.
     pub fn from_bytes(bytes: &[u8]) -> Result<State, StateError> {
-        let mut input = Reader { bytes, at: 0 };
+        let mut input = Reader::new(bytes);
         if input.take(MAGIC.len())? != MAGIC {
             return Err(StateError::Corrupt { at: 0 });
         }
@@ -181,18 +190,19 @@ impl State {
                 let blocks = (0..n).map(|_| block(&mut input)).collect::<Result<Vec<_>, StateError>>()?;
                 Scale::Arrow(Arc::new(Arrow::new(blocks)), input.numbers()?)
             }
-            _ => return Err(StateError::Corrupt { at: input.at }),
+            _ => return Err(input.corrupt()),
         };
         let (pattern, l) = scale.parts();
         let same_dim = !matches!(&pattern, Pattern::Arrow(arrow) if arrow.blocks().len() != centre.len());
         if !same_dim || l.len() != pattern.size(centre.len()) {
-            return Err(StateError::Corrupt { at: input.at });
+            return Err(input.corrupt());
         }
-        let [log_prob, elbo, elbo_mcse] = input.array()?;
+        let [log_prob, elbo, elbo_mcse, log_mass] = input.array()?;
         let mut start = StartReport {
             log_prob,
             elbo,
             elbo_mcse,
+            log_mass,
             descents: input.word()? as usize,
             evaluations: input.word()? as usize,
             converged: input.word()? != 0,
@@ -202,10 +212,10 @@ impl State {
         for _ in 0..input.word()? {
             let point = input.numbers()?;
             if point.len() != centre.len() {
-                return Err(StateError::Corrupt { at: input.at });
+                return Err(input.corrupt());
             }
-            let [log_prob, elbo] = input.array()?;
-            start.rivals.push(Rival { point, log_prob, elbo });
+            let [log_prob, log_mass] = input.array()?;
+            start.rivals.push(Rival { point, log_prob, log_mass });
         }
         let mut state = State {
             family,
@@ -227,90 +237,16 @@ impl State {
             barren: input.word()?,
             finished: input.word()? != 0,
             converged: input.word()? != 0,
-            tally: Tally {
-                lanes: input.word()?,
-                gradients: input.word()?,
-                failed: input.word()?,
-                reasons: Vec::new(),
-            },
+            tally: input.tally()?,
             trace: Vec::new(),
         };
-        for _ in 0..input.word()? {
-            let reason = input.text()?;
-            state.tally.reasons.push((reason, input.word()?));
-        }
         for _ in 0..input.word()? {
             let step = input.word()?;
             let [elbo, elbo_mcse, grad_var] = input.array()?;
             state.trace.push(TraceRow { step, elbo, elbo_mcse, grad_var });
         }
-        if input.at != bytes.len() {
-            return Err(StateError::Corrupt { at: input.at });
-        }
+        input.end()?;
         Ok(state)
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn word(&mut self, word: u64) {
-        self.0.extend(word.to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.word(text.len() as u64);
-        self.0.extend(text.as_bytes());
-    }
-
-    fn numbers(&mut self, numbers: &[f64]) {
-        self.word(numbers.len() as u64);
-        for x in numbers {
-            self.word(x.to_bits());
-        }
-    }
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn take(&mut self, n: usize) -> Result<&[u8], StateError> {
-        let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
-        let Some(end) = end else { return Err(StateError::Corrupt { at: self.at }) };
-        let taken = &self.bytes[self.at..end];
-        self.at = end;
-        Ok(taken)
-    }
-
-    fn word(&mut self) -> Result<u64, StateError> {
-        let at = self.at;
-        let bytes = self.take(8)?.try_into().map_err(|_| StateError::Corrupt { at })?;
-        Ok(u64::from_le_bytes(bytes))
-    }
-
-    fn text(&mut self) -> Result<String, StateError> {
-        let at = self.at;
-        let length = self.word()? as usize;
-        let bytes = self.take(length)?.to_vec();
-        String::from_utf8(bytes).map_err(|_| StateError::Corrupt { at })
-    }
-
-    fn numbers(&mut self) -> Result<Vec<f64>, StateError> {
-        let at = self.at;
-        let length = self.word()? as usize;
-        // checked before allocating: a hostile length must not reserve memory
-        let bytes = length.checked_mul(8).ok_or(StateError::Corrupt { at })?;
-        let bytes = self.take(bytes)?;
-        let word = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        Ok(bytes.chunks_exact(8).map(|chunk| f64::from_bits(word(chunk))).collect())
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[f64; N], StateError> {
-        let at = self.at;
-        self.numbers()?.try_into().map_err(|_| StateError::Corrupt { at })
     }
 }
 
@@ -328,11 +264,12 @@ mod tests {
                 log_prob: -1.5,
                 elbo: 0.1 + 0.2,
                 elbo_mcse: f64::NAN,
+                log_mass: 0.4,
                 descents: 2,
                 evaluations: 31,
                 converged: true,
                 unsettled: false,
-                rivals: vec![Rival { point: vec![4.0, 5.0], log_prob: -2.0, elbo: -3.0 }],
+                rivals: vec![Rival { point: vec![4.0, 5.0], log_prob: -2.0, log_mass: -3.0 }],
             },
             lambda: vec![0.1; 5],
             first_moment: vec![0.2; 5],

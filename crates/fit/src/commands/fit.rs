@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 
 use spec_compiler::ast;
 use tables::AtomicDir;
-use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method, Optimizer, State, Verdict};
+use vi_engine::{Covariance, DrawNoise, FamilyChoice, FitError, Gradient, Method, Optimizer, Verdict};
 
 use crate::centring;
 use crate::cli;
 use crate::commands::{commit, compile, predict};
 use crate::criticism;
+use crate::journal::Journal;
 use crate::outcome::{self, Problem};
-use crate::progress::Watch;
+use crate::progress::{self, Watch};
 use crate::results::{self, Run};
 use crate::summary;
 
@@ -22,46 +23,52 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     let (source, mut compiled) = compile(spec, &args.overrides)?;
     let machine = args.machine.options();
     let options = options(&compiled.spec.inference, args.seed);
-    let mut watch = Watch::new(args.quiet);
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(&compiled.target.name));
-    let saved = if args.resume { state(&folder, &source, &compiled)? } else { None };
     // Before the work: a folder that may not be replaced is told at once.
     let create = |place: &Path| AtomicDir::create(place, results::MARKER).map_err(Problem::input);
-    let mut out = create(&folder)?;
+    create(&folder)?;
+    let mut watch =
+        Watch::new(args.quiet, journal(args, &folder, &key(&source, &compiled, &options, &machine))?);
     let compiled_at = begun.elapsed();
-    let centring::Chosen { mut density, recentred, begun: trial, is_undecided } =
-        centring::choose(&source, &mut compiled, &options, &machine, &mut watch)?;
+    let chosen = centring::choose(&source, &mut compiled, &options, &machine, &mut watch);
     let target = &compiled.target;
-    if is_undecided && saved.is_some() {
-        // Its state is one of the coordinates that would have been chosen.
-        return Err(Problem::interrupted("interrupted before the saved fit went on: it is still there"));
-    }
-
-    let fitted = match saved.or(trial) {
-        None => vi_engine::fit(&mut density, &options, &mut watch),
-        Some(state) => vi_engine::resume(&mut density, &options, state, &mut watch),
+    let fitted = chosen.and_then(|mut chosen| {
+        let fitted = match chosen.begun.take() {
+            None => vi_engine::fit(&mut chosen.density, &options, &mut watch),
+            Some(state) => vi_engine::resume(&mut chosen.density, &options, state, &mut watch),
+        };
+        let problem = |e| match e {
+            FitError::InterruptedAtStart => Problem::interrupted(e),
+            FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
+            _ => Problem::failed(format!("{}: {e}{}", source.name(), where_not_finite(target))),
+        };
+        Ok((fitted.map_err(problem)?, chosen))
+    });
+    let journal = watch.finish();
+    let (fit, centring::Chosen { mut density, recentred, .. }) = match fitted {
+        Ok(fitted) => fitted,
+        Err(problem) if problem.code == outcome::INTERRUPTED => {
+            return Err(Problem::interrupted(format!("{problem}\n{}", how_to_go_on(args, spec))));
+        }
+        Err(problem) => {
+            // It would end so again.
+            journal.remove();
+            return Err(problem);
+        }
     };
-    watch.finish();
-    let fit = fitted.map_err(|e| match e {
-        FitError::InterruptedAtStart => Problem::interrupted(format!("{e}: nothing was written")),
-        FitError::Option(_) | FitError::NoCoordinates | FitError::State(_) => Problem::input(e),
-        _ => Problem::failed(format!("{}: {e}{}", source.name(), where_not_finite(target))),
-    })?;
 
     // An interrupted fit is no match for a finished one.
-    let finished = folder.join(results::MARKER).exists() && !folder.join(results::STATE).exists();
     let mut place = folder.clone();
-    if fit.interrupted && finished {
+    if fit.interrupted && results::is_finished(&folder) {
         place = interrupted_folder(&folder);
-        out = create(&place)?;
     }
+    let out = create(&place)?;
     let base = spec.parent().unwrap_or(Path::new(""));
     let run = Run {
         base,
         source: &source,
         compiled: &compiled,
         recentred: recentred.as_ref(),
-        is_undecided,
         options: &options,
         machine: &machine,
         fit: &fit,
@@ -71,7 +78,8 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
         fit: begun.elapsed() - compiled_at,
         answers: Duration::ZERO,
     };
-    let (rows, said) = run.write(out.path(), &mut density, timings).map_err(Problem::failed)?;
+    let write = || run.write(out.path(), &mut density, timings);
+    let (rows, said) = progress::interruptible(out.path(), write).map_err(Problem::failed)?;
     let had_predictions = place.join(predict::FOLDER).join(predict::MARKER).exists();
     commit(out.with_dependent(predict::FOLDER))?;
     if had_predictions && !args.quiet {
@@ -81,17 +89,20 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
             folder.display()
         ));
     }
-    let from = interrupted_folder(&folder);
-    if args.resume && !fit.interrupted && from.join(results::STATE).exists() {
-        // What it went on from is part of the whole run now; its name says what it is if it stays.
-        let _ = tables::remove_result(&from, results::MARKER);
+    if !fit.interrupted {
+        journal.remove();
+        let part = interrupted_folder(&folder);
+        if args.resume && part.join(results::MARKER).exists() {
+            // It is part of the whole run now; its name says what it is if it stays.
+            let _ = tables::remove_result(&part, results::MARKER);
+        }
     }
     if !args.quiet {
         let mut text = format!("{}\n\n{}\n\n{}", target.name, summary::table(&rows), verdict(&run));
         text.push_str(&criticism::lines(&said));
         text.push_str(&format!("results in {} ({:.2} s)\n", place.display(), begun.elapsed().as_secs_f64()));
         if fit.interrupted {
-            text.push_str(&how_to_go_on(args, spec, options.method));
+            text.push_str(&how_to_go_on(args, spec));
         }
         outcome::say(text)?;
     }
@@ -112,14 +123,12 @@ fn where_not_finite(target: &model::Target) -> String {
     })
 }
 
-fn how_to_go_on(args: &cli::Fit, spec: &Path, method: Method) -> String {
+fn how_to_go_on(args: &cli::Fit, spec: &Path) -> String {
     let out = args.out.as_ref().map_or(String::new(), |o| format!(" --out {}", o.display()));
     let seed = args.seed.map_or(String::new(), |s| format!(" --seed {s}"));
     let quoted = |text: &String| format!(" --set '{}'", text.replace('\'', "'\\''"));
     let set: String = args.overrides.set.iter().map(quoted).collect();
-    // Chains have no state that is kept: they begin again from where the search for a start ended.
-    let what = if method == Method::Nuts { "begin the chains again" } else { "go on" };
-    format!("{what} with: fit {}{set}{out}{seed} --resume\n", spec.display())
+    format!("go on with: fit {}{set}{out}{seed} --resume\n", spec.display())
 }
 
 /// What the spec and the command line choose, the rest by default.
@@ -179,31 +188,28 @@ fn interrupted_folder(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// The state of an interrupted fit of this very spec and data; `None` where that has to begin again.
-fn state(
-    folder: &Path,
+/// What the bits of a fit are a function of.
+fn key(
     source: &spec_compiler::Source,
     compiled: &spec_compiler::Compiled,
-) -> Result<Option<State>, Problem> {
-    let places = [interrupted_folder(folder), folder.to_path_buf()];
-    let Some(folder) = places.iter().find(|place| place.join(results::STATE).exists()) else {
-        return Err(Problem::input(format!("{} has no interrupted fit to resume", folder.display())));
-    };
-    let file = folder.join(results::STATE);
-    let bytes = std::fs::read(&file).map_err(|e| Problem::input(format!("{}: {e}", file.display())))?;
+    options: &vi_engine::Options,
+    machine: &graph::program::Options,
+) -> String {
+    let version = env!("CARGO_PKG_VERSION");
     let digest = results::digest(source, compiled);
-    let old = std::fs::read_to_string(folder.join(results::MARKER)).unwrap_or_default();
-    let old: serde_json::Value = serde_json::from_str(&old).unwrap_or_default();
-    if old["digest"].as_str() != Some(&digest) {
-        return Err(Problem::input(format!(
-            "{} holds a fit of another spec or other data; fit again without --resume",
-            folder.display()
-        )));
+    format!("fit {version}, {}, seed {}, spec and data {digest}", machine.isa, options.seed)
+}
+
+/// The journal of the fit, new or to go on from.
+fn journal(args: &cli::Fit, folder: &Path, key: &str) -> Result<Journal, Problem> {
+    if args.resume {
+        return Journal::resume(folder, key);
     }
-    if old[results::UNDECIDED] == true {
-        return Ok(None);
+    let journal = Journal::begin(folder, key);
+    if journal.is_passed_over() && !args.quiet {
+        outcome::tell("note: a part of this fit is there already: with --resume it goes on from that");
     }
-    State::from_bytes(&bytes).map(Some).map_err(|e| Problem::input(format!("{}: {e}", file.display())))
+    Ok(journal)
 }
 
 /// The verdict in words.

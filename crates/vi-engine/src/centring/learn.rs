@@ -15,6 +15,7 @@ use crate::log_density::LogDensity;
 use crate::observe::Observer;
 use crate::options::Options;
 use crate::pattern::Arrow;
+use crate::pieces;
 use crate::refine::{self, Climb};
 use crate::start::{self, StartReport};
 use crate::state::State;
@@ -44,7 +45,11 @@ pub fn learn(
     let mut target = Target::new(density);
     let mut state =
         State::begin(&both, options, beside(coordinates, n), StartReport::default(), target.tally.clone());
-    if refine::climb(&mut target, &both, options, &mut state, observer) == Climb::Interrupted {
+    let ending =
+        pieces::climb(&mut target, &both, options, &mut state, observer, |target, state, observer| {
+            refine::climb(target, &both, options, state, observer)
+        });
+    if ending == Climb::Interrupted {
         return Err(FitError::InterruptedAtStart);
     }
     let mut values = both.values(&state.lambda).into_iter();

@@ -35,10 +35,11 @@ pub const INTERRUPTED: &str = "interrupted: this is the last good state";
 pub const SCORE_GAP: f64 = 0.2;
 pub const SCORE_ERRORS: f64 = 4.0;
 pub const SCORE_DRAWS: usize = 4000;
-/// A second mode matters from this share of the mass on, if its log weight exceeds
-/// [`RIVAL_LOG_WEIGHT`]: if the draws do not reach it.
+/// A second mode matters from this share of the mass on, if the draws do not reach it: its log weight exceeds
+/// [`RIVAL_LOG_WEIGHT`], or on the way from the nearest draw the log density falls by [`VALLEY`].
 pub const RIVAL_SHARE: f64 = 0.01;
 pub const RIVAL_LOG_WEIGHT: f64 = 5.0;
+pub const VALLEY: f64 = 1.0;
 /// Standard error of a mode's share of the mass from which on the answer is no answer.
 pub const SHARE_ERROR: f64 = 0.05;
 /// Draws of the check.

@@ -1,5 +1,8 @@
 //! What a chain learns in its warm-up: a step size and the scale of every coordinate.
 
+use crate::bytes::{Reader, Writer};
+use crate::error::StateError;
+
 /// The acceptance that the step size aims at: above the usual 0.8, for fewer divergences.
 const ACCEPTANCE: f64 = 0.9;
 /// Dual averaging: Hoffman and Gelman (2014), section 3.2.1, with the constants that they give.
@@ -75,6 +78,27 @@ impl Adaptation {
     pub fn fixed(dim: usize, step: f64) -> Self {
         let step = DualAverage { averaged: step.ln(), ..DualAverage::new(step) };
         Adaptation { step, draws: WARMUP, ..Adaptation::new(dim) }
+    }
+
+    /// Appends all that it knows.
+    pub fn write(&self, out: &mut Writer) {
+        let DualAverage { centre, error, log_step, averaged, count } = self.step;
+        out.numbers(&[centre, error, log_step, averaged, count, self.count]);
+        for numbers in [&self.variance, &self.mean, &self.squares] {
+            out.numbers(numbers);
+        }
+        out.word(self.draws);
+    }
+
+    /// Reads what [`Adaptation::write`] wrote of as many coordinates as it has.
+    pub fn read(&self, input: &mut Reader) -> Result<Self, StateError> {
+        let [centre, error, log_step, averaged, steps, count] = input.array()?;
+        let step = DualAverage { centre, error, log_step, averaged, count: steps };
+        let (variance, mean, squares) = (input.numbers()?, input.numbers()?, input.numbers()?);
+        if [&variance, &mean, &squares].iter().any(|numbers| numbers.len() != self.mean.len()) {
+            return Err(input.corrupt());
+        }
+        Ok(Adaptation { step, variance, count, mean, squares, draws: input.word()? })
     }
 
     pub fn is_over(&self) -> bool {

@@ -8,9 +8,12 @@ use numerics::random::{Counter, Key};
 use super::adapt::Adaptation;
 use super::trajectory::{End, Point, Trajectory, Transition};
 use crate::answer::reported;
+use crate::bytes::{Reader, Writer};
 use crate::coordinates::Coordinates;
 use crate::diagnostics::mixing::{Mixing, mixing};
+use crate::error::StateError;
 use crate::observe::Observer;
+use crate::pieces;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
@@ -32,8 +35,9 @@ pub struct Chain {
     /// After warm-up.
     pub divergences: u64,
     pub saturated: u64,
-    /// Warm-up included.
+    /// Warm-up included; and those before the trajectory under way.
     pub evaluations: u64,
+    settled: u64,
 }
 
 impl Chain {
@@ -51,7 +55,61 @@ impl Chain {
             divergences: 0,
             saturated: 0,
             evaluations: 0,
+            settled: 0,
         }
+    }
+
+    /// Evaluations of a trajectory that has not ended.
+    pub fn under_way(&self) -> u64 {
+        self.evaluations - self.settled
+    }
+
+    /// Appends what the chain is at the end of its latest transition.
+    pub fn write(&self, out: &mut Writer) {
+        for word in [self.transitions, self.until, self.divergences, self.saturated, self.settled] {
+            out.word(word);
+        }
+        out.numbers(&[self.acceptance, self.latest.value]);
+        out.numbers(&self.latest.position);
+        out.numbers(&self.latest.grad);
+        self.adaptation.write(out);
+        out.word(self.draws.len() as u64);
+        for (draw, value) in &self.draws {
+            out.numbers(draw);
+            out.numbers(&[*value]);
+        }
+    }
+
+    /// Reads what [`Chain::write`] wrote of this chain, later on its way.
+    pub fn read(&self, input: &mut Reader, chances: &Chances) -> Result<Chain, StateError> {
+        let [transitions, until, divergences, saturated, settled] = input.words()?;
+        let [acceptance, value] = input.array()?;
+        let latest = Point { position: input.numbers()?, value, grad: input.numbers()? };
+        let adaptation = self.adaptation.read(input)?;
+        let n_draws = input.word()?;
+        let draw = |input: &mut Reader| Ok((input.numbers()?, input.array::<1>()?[0]));
+        let draws = (0..n_draws).map(|_| draw(input)).collect::<Result<Vec<(Vec<f64>, f64)>, _>>()?;
+        let is_point = |x: &Vec<f64>| x.len() == chances.dim;
+        let are_points = draws.iter().all(|(draw, _)| is_point(draw))
+            && is_point(&latest.position)
+            && is_point(&latest.grad);
+        if until != self.until || transitions > until || !are_points {
+            return Err(input.corrupt());
+        }
+        Ok(Chain {
+            place: self.place,
+            trajectory: chances.trajectory(latest.clone(), &adaptation, self.place, transitions),
+            adaptation,
+            transitions,
+            until,
+            draws,
+            latest,
+            acceptance,
+            divergences,
+            saturated,
+            evaluations: settled,
+            settled,
+        })
     }
 
     /// So many transitions more, by another step and other scales; what was drawn before is forgotten.
@@ -89,6 +147,7 @@ impl Chain {
             self.adaptation.learn(&point.position, acceptance);
         }
         self.transitions += 1;
+        self.settled = self.evaluations;
         self.latest = point;
         if !self.is_over() {
             let from = self.latest.clone();
@@ -107,27 +166,32 @@ pub fn run(
     observer: &mut dyn Observer,
     mut seen: impl FnMut(u64, &mut dyn Observer),
 ) -> bool {
+    pieces::recall_chains(target, chains, chances, observer);
     loop {
         // Those that are over have done as much as they were to do.
-        let mut running: Vec<&mut Chain> = chains.iter_mut().filter(|chain| !chain.is_over()).collect();
+        let running: Vec<usize> = (0..chains.len()).filter(|&k| !chains[k].is_over()).collect();
         if running.is_empty() {
+            observer.keep(true, &mut || pieces::written_chains(chains, &target.tally));
             return true;
         }
         let lanes = running.len();
         let (mut u, mut z) = (Lanes::zeros(target.dim(), lanes), Lanes::zeros(target.dim(), lanes));
         let (mut value, mut grad) = (vec![0.0; lanes], z.clone());
         // As long as none of them ends.
-        while running.iter().all(|chain| !chain.is_over()) {
+        while running.iter().all(|&k| !chains[k].is_over()) {
+            observer.keep(false, &mut || pieces::written_chains(chains, &target.tally));
             if observer.cancelled() {
                 return false;
             }
-            running.iter().enumerate().for_each(|(lane, chain)| u.set_lane(lane, chain.trajectory.ask()));
+            for (lane, &k) in running.iter().enumerate() {
+                u.set_lane(lane, chains[k].trajectory.ask());
+            }
             u.pad();
             target.eval_whitened(coordinates, &u, &mut z, &mut value, Some(&mut grad));
-            for (lane, chain) in running.iter_mut().enumerate() {
-                chain.tell(value[lane], &grad.lane(lane), chances);
+            for (lane, &k) in running.iter().enumerate() {
+                chains[k].tell(value[lane], &grad.lane(lane), chances);
             }
-            seen(running.iter().map(|chain| chain.missing()).sum(), observer);
+            seen(running.iter().map(|&k| chains[k].missing()).sum(), observer);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::error::FitError;
-use crate::{FamilyChoice, LogDensity, Method, Verdict};
+use crate::stream::{Noise, Purpose};
+use crate::{FamilyChoice, LaneFailure, LogDensity, Method, Verdict};
+use numerics::lanes::Lanes;
 
 /// E y = 0, sd y = 3; no normal fits, and weights of any normal miss the neck or the mouth.
 #[test]
@@ -49,6 +51,107 @@ fn a_second_mode_out_of_reach_is_named() {
     let fit = fit(&mut *two_modes(), &options, &mut Silent).unwrap();
     assert_eq!(fit.verdict, Verdict::Unreliable);
     assert!(fit.reasons.iter().any(|r| r.starts_with("another mode, with about 50 %")));
+}
+
+/// `y = 0.8 = a b` to 0.05, a ~ normal(0.3, 1), b ~ normal(0, 2): the mirror image of each mode is another, no twin.
+#[test]
+fn both_signs_of_a_product_are_drawn_from() {
+    let mut product = Function::named(&["a", "b"], |z, g| {
+        let (a, b, r) = (z[0] - 0.3, z[1] / 2.0, (0.8 - z[0] * z[1]) / 0.05);
+        (g[0], g[1]) = (r * z[1] / 0.05 - a, r * z[0] / 0.05 - b / 2.0);
+        -0.5 * (a * a + b * b + r * r)
+    });
+    // By quadrature over a, where b is integrated out in closed form.
+    let mass = |a: f64| {
+        let variance = 4.0 * a * a + 0.05f64.powi(2);
+        (-0.5 * ((a - 0.3).powi(2) + 0.64 / variance)).exp() / variance.sqrt()
+    };
+    let side = |sign: f64| (1..=8000).map(|k| mass(sign * (k as f64 - 0.5) * 1e-3)).sum::<f64>();
+    let positive = side(1.0) / (side(1.0) + side(-1.0));
+    for seed in 1..=16 {
+        let fit = fit_with_seed(&mut product, seed);
+        if fit.verdict == Verdict::Unreliable {
+            continue;
+        }
+        let share = moments(&fit, |z| f64::from(z[0] > 0.0)).0;
+        assert!((share - positive).abs() < 0.05, "seed {seed}: {share}, not {positive}: {:?}", fit.reasons);
+    }
+}
+
+/// 20 cos(x) with x ~ normal(0, 6): seven modes, of which some are far out.
+#[test]
+fn modes_at_equal_distances_are_found() {
+    let density = |x: f64| 20.0 * x.cos() - x * x / 72.0;
+    let mass =
+        |k: i32| (-999..=1000).map(|i| density(6.283 * f64::from(k) + f64::from(i) * 3e-3).exp()).sum();
+    let masses: Vec<f64> = (-4..=4).map(mass).collect();
+    let all: f64 = masses.iter().sum();
+    for seed in 1..=8 {
+        let mut cosine = Function::new(1, |z, g| {
+            g[0] = -20.0 * z[0].sin() - z[0] / 36.0;
+            density(z[0])
+        });
+        let fit = fit_with_seed(&mut cosine, seed);
+        assert_ne!(fit.verdict, Verdict::Unreliable, "{:?}", fit.reasons);
+        for (k, mass) in (-4..=4).zip(&masses) {
+            let is_there = |z: &[f64]| f64::from((z[0] / 6.283).round() == f64::from(k));
+            let share = moments(&fit, is_there).0;
+            assert!((share - mass / all).abs() < 0.02, "seed {seed}, mode {k}: {share}, not {}", mass / all);
+        }
+    }
+}
+
+/// A narrow mode with a quarter of the mass, out of reach of every descent but from within.
+struct Narrow<D>(D, Lanes);
+
+impl<D: LogDensity> LogDensity for Narrow<D> {
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn names(&self) -> &[String] {
+        self.0.names()
+    }
+
+    fn eval(
+        &mut self,
+        z: &Lanes,
+        value: &mut [f64],
+        grad: Option<&mut Lanes>,
+        failures: &mut Vec<LaneFailure>,
+    ) {
+        self.0.eval(z, value, grad, failures);
+    }
+
+    fn guesses(&self) -> Option<&Lanes> {
+        Some(&self.1)
+    }
+}
+
+#[test]
+fn a_narrow_mode_that_the_prior_knows_is_found() {
+    for seed in 1..=4 {
+        let wide = |z: &[f64]| -0.5 * z.iter().map(|x| x * x).sum::<f64>();
+        let narrow =
+            |z: &[f64]| -12.5 * z.iter().map(|x| (x - 10.0).powi(2)).sum::<f64>() + 3.0 * 5.0f64.ln();
+        let density = Function::new(3, move |z, g| {
+            let (a, b) = (0.75f64.ln() + wide(z), 0.25f64.ln() + narrow(z));
+            let top = a.max(b);
+            let log_sum = top + ((a - top).exp() + (b - top).exp()).ln();
+            let share = (a - log_sum).exp();
+            (0..3).for_each(|i| g[i] = -share * z[i] - (1.0 - share) * 25.0 * (z[i] - 10.0));
+            log_sum
+        });
+        let mut guesses = Lanes::zeros(3, 32);
+        Noise::new(seed, Purpose::Start, ["a", "b", "c"]).fill(7, 0, &mut guesses);
+        for lane in (0..32).filter(|lane| lane % 4 == 1) {
+            (0..3).for_each(|i| guesses.set(i, lane, 10.0 + 0.2 * guesses.get(i, lane)));
+        }
+        let fit = fit_with_seed(&mut Narrow(density, guesses), seed);
+        assert_eq!(fit.verdict, Verdict::Corrected, "{:?}", fit.reasons);
+        let share = moments(&fit, |z| f64::from(z[0] > 5.0)).0;
+        assert!((share - 0.25).abs() < 0.02, "seed {seed}: {share}");
+    }
 }
 
 #[test]
