@@ -76,7 +76,14 @@ impl Compiled {
     /// That the rows of `minibatch:` do not come in batches, and why; `origin` says in what.
     pub fn not_in_batches(&self, why: &str, origin: &str) -> Option<Diagnostic> {
         let (rows, _) = self.spec.inference.minibatch.as_ref()?;
-        Some(errors::not_in_batches(rows.span, why, self.span_of(origin)))
+        // The graph knows a `mean` as a `sum`.
+        Some(match self.model.reduced(origin, &rows.name) {
+            Some((written, place)) => {
+                let why = format!("`{written}` takes several rows together");
+                errors::not_in_batches(rows.span, &why, Some(place))
+            }
+            None => errors::not_in_batches(rows.span, why, self.span_of(origin)),
+        })
     }
 
     /// The line behind what a node of the graph says of where it comes from: `prior of mu`.

@@ -58,6 +58,30 @@ fn warnings_are_no_mistakes() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// What takes rows together is called as it is written, not as the graph has it.
+#[test]
+fn rows_taken_together_are_named_as_they_are_written() {
+    let said = |value: &str| {
+        let text = format!(
+            "model: m\ndata:\n  homes: {{file: homes.csv, rows: home}}\nlatent:\n  b: normal(0, 1)\nlet:\n  c: {value}\n\
+             observe:\n  y: normal(c, 1)\ninference: {{minibatch: {{home: 2}}}}\n"
+        );
+        let source = Source::new("m.yaml", &text).unwrap();
+        let compiled = compile(&source, Path::new(""), &Tables::read());
+        let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        let mistake = compiled.not_in_batches("`sum` takes several rows together", "let c").unwrap();
+        let place = mistake.secondary[0].span;
+        (mistake.message.split_once(": ").unwrap().1.to_string(), source.slice(place).to_string())
+    };
+    let expected =
+        |word: &str, place: &str| (format!("`{word}` takes several rows together"), place.to_string());
+    assert_eq!(
+        said("mean(year) * mean(b * floor, over=home)"),
+        expected("mean", "mean(b * floor, over=home)")
+    );
+    assert_eq!(said("sd(b * floor, over=home)"), expected("sd", "sd(b * floor, over=home)"));
+}
+
 #[test]
 fn many_mistakes_are_counted() {
     let lines: String = (0..60).map(|i| format!("  a{i}: x +\n")).collect();
