@@ -30,6 +30,7 @@ pub mod parse;
 pub mod schema;
 pub mod source;
 pub mod typed;
+mod unused;
 pub mod words;
 pub mod yaml;
 
@@ -128,10 +129,12 @@ pub fn compile_after(
     earlier: &Earlier,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let core = domains::elaborate(&spec);
-    let model = check::check_after(&core, base, data, &earlier.levels, earlier.is_prediction)?;
+    let mut model = check::check_after(&core, base, data, &earlier.levels, earlier.is_prediction)?;
     let mut remembered = earlier.remembered.clone();
     let centring = lower::Centring::default();
     let target = lower::lower(&model, &centring, &mut remembered, earlier.is_prediction)?;
+    let has_hierarchies = target.sites.iter().any(|site| site.centring);
+    model.warnings.extend(unused::warnings(&spec.inference, has_hierarchies));
     Ok(Compiled { spec, model, target, remembered })
 }
 

@@ -149,6 +149,16 @@ pub fn minibatch_of_what(span: Span, rows: &str, size: u64) -> Diagnostic {
         .help(format!("write `minibatch: {{{rows}: {size}}}`"))
 }
 
+/// A key of `inference:` that stands there in vain.
+pub fn unused_key(span: Span, key: &str, method: &str) -> Diagnostic {
+    let d = mistake("unused_key", span, format!("`{key}:` is not used by `method: {method}`"));
+    match key {
+        "draws" => d.help("leave it out; how many draws the answer has is `posterior_draws:`"),
+        _ => d.help("leave it out"),
+    }
+    .warning()
+}
+
 /// Where the rows of a table do not come in batches.
 pub fn not_in_batches(span: Span, why: &str, place: Option<Span>) -> Diagnostic {
     let d = mistake("not_in_batches", span, format!("these rows cannot be seen in batches: {why}"));
