@@ -148,5 +148,7 @@ observe:
     let said = common::ends(&dir, 2, &["some.yaml", "--set", "latent.b[row]=normal(0, 1)"]);
     assert!(said.contains("`b` has a value of its own for each row [not_in_batches]"), "{said}");
     let said = common::ends(&dir, 2, &["some.yaml", "--set", "factor.f=-sum(exp(b * centred))^2"]);
-    assert!(said.contains("takes several rows together [not_in_batches]"), "{said}");
+    assert!(said.contains("`sum` takes several rows together [not_in_batches]"), "{said}");
+    let said = common::ends(&dir, 2, &["some.yaml", "--set", "factor.f=-mean(exp(b * centred))^2"]);
+    assert!(said.contains("`mean` takes several rows together [not_in_batches]"), "{said}");
 }

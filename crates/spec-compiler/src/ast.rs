@@ -197,7 +197,7 @@ pub struct Inference {
     pub noise: Option<Spanned<DrawNoise>>,
     /// Monte-Carlo draws a step, at least one.
     pub draws: Option<Spanned<u64>>,
-    /// At least one.
+    /// At least a hundred.
     pub posterior_draws: Option<Spanned<u64>>,
     pub seed: Option<Spanned<u64>>,
     pub centring: Option<Spanned<Centring>>,

@@ -30,6 +30,7 @@ pub mod parse;
 pub mod schema;
 pub mod source;
 pub mod typed;
+mod unused;
 pub mod words;
 pub mod yaml;
 
@@ -76,7 +77,14 @@ impl Compiled {
     /// That the rows of `minibatch:` do not come in batches, and why; `origin` says in what.
     pub fn not_in_batches(&self, why: &str, origin: &str) -> Option<Diagnostic> {
         let (rows, _) = self.spec.inference.minibatch.as_ref()?;
-        Some(errors::not_in_batches(rows.span, why, self.span_of(origin)))
+        // The graph knows a `mean` as a `sum`.
+        Some(match self.model.reduced(origin, &rows.name) {
+            Some((written, place)) => {
+                let why = format!("`{written}` takes several rows together");
+                errors::not_in_batches(rows.span, &why, Some(place))
+            }
+            None => errors::not_in_batches(rows.span, why, self.span_of(origin)),
+        })
     }
 
     /// The line behind what a node of the graph says of where it comes from: `prior of mu`.
@@ -121,10 +129,12 @@ pub fn compile_after(
     earlier: &Earlier,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let core = domains::elaborate(&spec);
-    let model = check::check_after(&core, base, data, &earlier.levels, earlier.is_prediction)?;
+    let mut model = check::check_after(&core, base, data, &earlier.levels, earlier.is_prediction)?;
     let mut remembered = earlier.remembered.clone();
     let centring = lower::Centring::default();
     let target = lower::lower(&model, &centring, &mut remembered, earlier.is_prediction)?;
+    let has_hierarchies = target.sites.iter().any(|site| site.centring);
+    model.warnings.extend(unused::warnings(&spec.inference, has_hierarchies));
     Ok(Compiled { spec, model, target, remembered })
 }
 

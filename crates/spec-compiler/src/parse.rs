@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::Source;
 use crate::words;
 use crate::yaml;
+pub(crate) use inference::MIN_POSTERIOR_DRAWS;
 pub use merge::LANGUAGE_VERSION;
 pub use one_file::{Edits, one_file};
 use read::Reader;
@@ -51,7 +52,7 @@ fn sections(reader: &mut Reader, root: &yaml::Map) -> Option<Spec> {
     let recurrence = recurrence::blocks(reader, fields.get("recurrence"));
     let observe = model::observations(reader, fields.get("observe"));
     let factors = model::factors(reader, fields.get("factor"));
-    let inference = inference::inference(reader, fields.get("inference"));
+    let inference = inference::inference(reader, fields.get("inference"), &data);
     let output = inference::output(reader, fields.get("output"));
     Some(Spec {
         model: model?,

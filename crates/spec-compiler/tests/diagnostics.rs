@@ -58,6 +58,71 @@ fn warnings_are_no_mistakes() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Each method with the keys that it has no use for; hierarchies are tried or learned by climbs, which use theirs.
+#[test]
+fn only_keys_without_a_use_are_warned_of() {
+    let keys = "family: full_rank, gradient: reparameterized, noise: sobol, draws: 8, steps: 9, posterior_draws: 400";
+    let warned = |data: &str, more: &str| {
+        let text = format!("model: m\n{data}inference: {{{keys}, {more}}}\n");
+        let source = Source::new("m.yaml", &text).unwrap();
+        let compiled = compile(&source, Path::new(""), &Tables::read());
+        let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        let warnings = compiled.model.warnings.iter();
+        warnings.map(|w| w.message.split('`').nth(1).unwrap()).collect::<String>()
+    };
+    let alone = |more: &str| warned("latent:\n  x: normal(0, 1)\n", more);
+    let hierarchy =
+        |more: &str| warned("dims: {k: 3}\nlatent:\n  s: gamma(2, 2)\n  x[k]: normal(0, s)\n", more);
+    let climb = "gradient:noise:draws:steps:";
+    for (more, without, with) in [
+        ("method: auto, centring: learned", String::new(), String::new()),
+        ("method: vi, optimizer: adam, covariance: family", String::new(), String::new()),
+        ("method: laplace", climb.into(), climb.into()),
+        ("method: laplace, centring: learned", climb.into(), String::new()),
+        ("method: pathfinder, paths: 4", format!("family:{climb}"), climb.into()),
+        ("method: pathfinder, centring: centred", format!("family:{climb}"), format!("family:{climb}")),
+        ("method: pathfinder, centring: learned", format!("family:{climb}"), String::new()),
+        ("method: nuts", climb.into(), String::new()),
+        ("method: nuts, centring: non_centred", climb.into(), climb.into()),
+        (
+            "method: nuts, centring: learned, covariance: family",
+            "gradient:noise:covariance:draws:steps:".into(),
+            "covariance:".into(),
+        ),
+        (
+            "method: map, centring: auto",
+            format!("family:{climb}centring:"),
+            format!("family:{climb}centring:"),
+        ),
+    ] {
+        assert_eq!((alone(more), hierarchy(more)), (without, with), "{more}");
+    }
+}
+
+/// What takes rows together is called as it is written, not as the graph has it.
+#[test]
+fn rows_taken_together_are_named_as_they_are_written() {
+    let said = |value: &str| {
+        let text = format!(
+            "model: m\ndata:\n  homes: {{file: homes.csv, rows: home}}\nlatent:\n  b: normal(0, 1)\nlet:\n  c: {value}\n\
+             observe:\n  y: normal(c, 1)\ninference: {{minibatch: {{home: 2}}}}\n"
+        );
+        let source = Source::new("m.yaml", &text).unwrap();
+        let compiled = compile(&source, Path::new(""), &Tables::read());
+        let compiled = compiled.unwrap_or_else(|mistakes| panic!("{}", render(&mistakes, &source)));
+        let mistake = compiled.not_in_batches("`sum` takes several rows together", "let c").unwrap();
+        let place = mistake.secondary[0].span;
+        (mistake.message.split_once(": ").unwrap().1.to_string(), source.slice(place).to_string())
+    };
+    let expected =
+        |word: &str, place: &str| (format!("`{word}` takes several rows together"), place.to_string());
+    assert_eq!(
+        said("mean(year) * mean(b * floor, over=home)"),
+        expected("mean", "mean(b * floor, over=home)")
+    );
+    assert_eq!(said("sd(b * floor, over=home)"), expected("sd", "sd(b * floor, over=home)"));
+}
+
 #[test]
 fn many_mistakes_are_counted() {
     let lines: String = (0..60).map(|i| format!("  a{i}: x +\n")).collect();

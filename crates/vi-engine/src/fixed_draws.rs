@@ -31,7 +31,7 @@ const OPTIMISM: f64 = 0.1;
 /// The fewest draws that `family` cannot exploit.
 fn fewest(family: &dyn Family) -> usize {
     let is_rich = family.n_params() > 2 * family.dim();
-    if is_rich { (2 * family.n_base()).next_multiple_of(LANES) } else { 1 }
+    if is_rich { 2 * family.n_base() } else { 1 }
 }
 
 /// Whether the draws that the user names are enough.
@@ -45,7 +45,9 @@ pub(crate) fn validate(family: &dyn Family, options: &Options) -> Result<(), Opt
             option: "draws",
             found: draws.to_string(),
             expected: format!(
-                "at least {needed}, twice the dimension: with fewer fixed draws `{}` fits them and not the posterior",
+                "at least {needed}, twice the {} random numbers that a draw of `{}` takes: it fits fewer fixed \
+                 draws, and not the posterior",
+                family.n_base(),
                 family.name()
             ),
         }),
@@ -62,7 +64,12 @@ pub(crate) struct Objective {
 impl Objective {
     /// That of a round: each has twice the draws of the one before it, and others.
     pub(crate) fn new(target: &mut Target, family: &dyn Family, options: &Options, round: u64) -> Self {
-        let draws = fewest(family).max(options.draws(family.dim())) << round;
+        let fewest = match fewest(family) {
+            1 => 1,
+            // as many as are evaluated anyway
+            n => n.next_multiple_of(LANES),
+        };
+        let draws = fewest.max(options.draws(family.dim())) << round;
         let mut eps = noise(target, family, options, Purpose::FixedDraws, round, draws);
         standardise(&mut eps);
         // The gradient of a fixed-draw objective is the reparameterised one: it differentiates the

@@ -1,6 +1,6 @@
 //! Mistakes of keys and shapes: what may stand where.
 
-use super::{habits, mistake, shown, suggest};
+use super::{alternatives_of, habits, mistake, shown, suggest};
 use crate::diagnostic::Diagnostic;
 use crate::expr::Ident;
 use crate::source::Span;
@@ -143,6 +143,22 @@ pub fn minibatch_rows(span: Span, name: &str, rows: &[String]) -> Diagnostic {
     suggest(mistake("minibatch_rows", span, format!("`{name}` is not the rows of a table")), name, rows)
 }
 
+/// `minibatch: 100`, which does not say of what.
+pub fn minibatch_of_what(span: Span, rows: &str, size: u64) -> Diagnostic {
+    wrong_shape(span, "`minibatch:`", "a mapping `rows: how many`", "a single value")
+        .help(format!("write `minibatch: {{{rows}: {size}}}`"))
+}
+
+/// A key of `inference:` that stands there in vain.
+pub fn unused_key(span: Span, key: &str, method: &str) -> Diagnostic {
+    let d = mistake("unused_key", span, format!("`{key}:` is not used by `method: {method}`"));
+    match key {
+        "draws" => d.help("leave it out; how many draws the answer has is `posterior_draws:`"),
+        _ => d.help("leave it out"),
+    }
+    .warning()
+}
+
 /// Where the rows of a table do not come in batches.
 pub fn not_in_batches(span: Span, why: &str, place: Option<Span>) -> Diagnostic {
     let d = mistake("not_in_batches", span, format!("these rows cannot be seen in batches: {why}"));
@@ -153,6 +169,18 @@ pub fn not_in_batches(span: Span, why: &str, place: Option<Span>) -> Diagnostic 
         Some(place) => d.also(place, "here"),
         None => d,
     }
+}
+
+/// A number in the brackets of a family that has none; `others` are examples of those that have one.
+pub fn family_takes_no_number(span: Span, family: &str, others: &[String]) -> Diagnostic {
+    let help = format!("write `{family}`, or a family with a number: {}", alternatives_of(others));
+    mistake("family_takes_no_number", span, format!("`{family}` takes no number")).help(help)
+}
+
+/// `mixture(0)`; `number` is what stands in the brackets, `range` what it may be.
+pub fn family_number(span: Span, family: &str, number: &str, range: &str) -> Diagnostic {
+    let message = format!("`{family}` takes {number}, a whole number {range}");
+    mistake("number_out_of_range", span, message)
 }
 
 /// A family that is written as a call; `number` is what stands in its brackets.

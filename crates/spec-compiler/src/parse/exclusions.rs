@@ -38,7 +38,7 @@ fn method(reader: &mut Reader, chosen: &Inference) {
         }
         return;
     };
-    // What `nuts` has no use for it leaves alone, so that it is one word to change.
+    // What `nuts` has no use for is a warning (`crate::unused`), so that it is one word to change.
     let climbs = matches!(method.value, Method::Auto | Method::Vi | Method::Nuts);
     let word = method.value.word();
     if let Some(optimizer) = chosen.optimizer.as_ref().filter(|_| !climbs) {
@@ -64,10 +64,10 @@ fn optimizer(reader: &mut Reader, chosen: &Inference) {
     let word = optimizer.value.word();
     type OfFamilies = (&'static str, fn(&Family) -> bool);
     let of_families: Option<OfFamilies> = match optimizer.value {
-        Optimizer::BatchAndMatch => Some(("`full_rank` or `low_rank(8)`", |family| {
+        Optimizer::BatchAndMatch => Some(("`full_rank` or `low_rank(8)` alone", |family| {
             matches!(family, Family::FullRank | Family::LowRank(_))
         })),
-        Optimizer::NaturalGradient => Some(("`full_rank` or `mean_field`", |family| {
+        Optimizer::NaturalGradient => Some(("`full_rank` or `mean_field` alone", |family| {
             matches!(family, Family::FullRank | Family::MeanField)
         })),
         Optimizer::FixedDraws | Optimizer::NewtonCg => {
@@ -78,7 +78,7 @@ fn optimizer(reader: &mut Reader, chosen: &Inference) {
     if let (Some((can, moves)), Some(family)) = (of_families, &chosen.family)
         && !moves(&family.value)
     {
-        let message = format!("`optimizer: {word}` moves {can} alone");
+        let message = format!("`optimizer: {word}` moves {can}");
         let help = "choose such a family, or `optimizer: adam`, which moves all";
         reader.report(choices_exclude(optimizer.span, message, Some(family.span), help));
     }

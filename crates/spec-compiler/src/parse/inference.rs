@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::read::Reader;
-use crate::ast::{Family, Inference, Output, Spanned};
+use crate::ast::{Family, Inference, Output, RowDim, Spanned, Table};
 use crate::errors;
 use crate::expr::Ident;
 use crate::expr::{Arg, ExprKind, constant};
@@ -13,6 +13,8 @@ use crate::yaml::Node;
 /// Draws of a step, rows of `posterior.parquet`, steps: more are a slip of the pen.
 const MAX_DRAWS: u64 = 10_000;
 const MAX_POSTERIOR_DRAWS: u64 = 10_000_000;
+/// Fewer have hardly a draw beyond the 5 % and 95 % quantiles of the summary.
+pub(crate) const MIN_POSTERIOR_DRAWS: u64 = 100;
 const MAX_STEPS: u64 = 1_000_000_000;
 const MAX_PATHS: u64 = 10_000;
 const MAX_BATCH: u64 = 1_000_000_000;
@@ -49,7 +51,8 @@ const NUMBERED: [Numbered; 3] = [
 const PLAIN: [(&str, Family); 3] =
     [("mean_field", Family::MeanField), ("full_rank", Family::FullRank), ("structured", Family::Structured)];
 
-pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
+/// `data` are the tables of the spec.
+pub(super) fn inference(reader: &mut Reader, node: Option<&Node>, data: &[Table]) -> Inference {
     let Some(node) = node.filter(|node| !is_empty(node)) else {
         return Inference::default();
     };
@@ -61,7 +64,7 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         reader.whole(node, word, range)
     };
     let draws = count("draws", 1..=MAX_DRAWS);
-    let posterior_draws = count("posterior_draws", 1..=MAX_POSTERIOR_DRAWS);
+    let posterior_draws = count("posterior_draws", MIN_POSTERIOR_DRAWS..=MAX_POSTERIOR_DRAWS);
     let seed = count("seed", 0..=u64::MAX);
     let steps = count("steps", 1..=MAX_STEPS);
     let paths = count("paths", 1..=MAX_PATHS);
@@ -84,14 +87,24 @@ pub(super) fn inference(reader: &mut Reader, node: Option<&Node>) -> Inference {
         seed,
         centring: fields.get("centring").and_then(|node| reader.choice(node)),
         steps,
-        minibatch: minibatch(reader, fields.get("minibatch")),
+        minibatch: minibatch(reader, fields.get("minibatch"), data),
     };
     super::exclusions::check(reader, &chosen);
     chosen
 }
 
 /// `{row: 1000}`
-fn minibatch(reader: &mut Reader, node: Option<&Node>) -> Option<(Ident, Spanned<u64>)> {
+fn minibatch(reader: &mut Reader, node: Option<&Node>, data: &[Table]) -> Option<(Ident, Spanned<u64>)> {
+    if let Some(Node::Scalar(scalar)) = node
+        && !scalar.is_null()
+    {
+        let rows = data.first().map_or("row", |table| match &table.rows {
+            RowDim::Rows(name) | RowDim::Key(name) => &name.name,
+        });
+        let size = scalar.text.parse().unwrap_or(1000);
+        reader.report(errors::minibatch_of_what(scalar.span, rows, size));
+        return None;
+    }
     let entries = reader.entries(node, "`minibatch:`", "a mapping `rows: how many`");
     if let [_, second, ..] = entries {
         reader.report(errors::one_minibatch(second.key.span));
@@ -110,7 +123,12 @@ fn family(reader: &mut Reader, node: &Node) -> Option<Spanned<Family>> {
         ExprKind::Call { function, args } => (&function.name, args),
         _ => (expr.as_name().unwrap_or(""), &[]),
     };
-    if let Some((_, value)) = PLAIN.iter().find(|(plain, _)| *plain == word).filter(|_| args.is_empty()) {
+    if let Some((_, value)) = PLAIN.iter().find(|(plain, _)| *plain == word) {
+        if !args.is_empty() {
+            let numbered = NUMBERED.map(|n| format!("{}({})", n.word, n.example));
+            reader.report(errors::family_takes_no_number(span, word, &numbered));
+            return None;
+        }
         return Some(Spanned { value: *value, span });
     }
     let Some(numbered) = NUMBERED.iter().find(|numbered| numbered.word == word) else {
@@ -130,8 +148,7 @@ fn family(reader: &mut Reader, node: &Node) -> Option<Spanned<Family>> {
                 0..=1000 => format!("from 1 to {}", numbered.largest),
                 _ => "of at least 1".to_string(),
             };
-            let expected = format!("{word} with a whole number {range}");
-            reader.report(errors::number_out_of_range(value.span, "family", &expected));
+            reader.report(errors::family_number(value.span, word, numbered.number, &range));
             return None;
         }
     };

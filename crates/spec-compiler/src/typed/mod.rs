@@ -11,6 +11,7 @@ use std::fmt;
 use crate::ast;
 use crate::core::Origin;
 use crate::diagnostic::Diagnostic;
+use crate::source::Span;
 
 pub use dims::{DimRef, Labels, ModelDim, Positions};
 pub use expr::{Basis, Gap, Kernel, Kind, LagDef, Met, Reducer, SeriesRef, Typed, Variable, Way};
@@ -244,6 +245,46 @@ impl Model {
             Some((self.tables[x.table].data.columns[x.column].name.clone(), unit.to_string()))
         });
         named.chain(observed).chain(imputed).collect()
+    }
+
+    /// The reduction along `rows` in the item that `origin` names (`let a`), of what is not data alone: its word
+    /// and its place.
+    pub fn reduced(&self, origin: &str, rows: &str) -> Option<(&'static str, Span)> {
+        fn args(law: &Law) -> Vec<&Typed> {
+            law.args().into_iter().map(|(arg, _)| arg).collect()
+        }
+        let latents = self.latents.iter().map(|l| (format!("prior of {}", l.name), args(&l.law)));
+        let lets = self.lets.iter().map(|l| (format!("let {}", l.name), vec![&l.value]));
+        let observes = self.observes.iter().map(|o| (format!("likelihood of {}", o.name), args(&o.law)));
+        let factors = self.factors.iter().map(|f| (format!("factor {}", f.name), vec![&f.value]));
+        let mut items = latents.chain(lets).chain(observes).chain(factors);
+        let (_, mut todo) = items.find(|(name, _)| name == origin)?;
+        let is_rows = |d: &DimRef| self.dims[d.0].name == rows;
+        while let Some(t) = todo.pop() {
+            if let Kind::Reduce { how, over, .. } = &t.kind
+                && over.iter().any(is_rows)
+                && !self.is_data(t)
+            {
+                return Some((how.word(), t.span));
+            }
+            todo.extend(t.parts());
+        }
+        None
+    }
+
+    /// Does it depend on data alone?
+    fn is_data(&self, t: &Typed) -> bool {
+        let is_imputed = |table, column| self.imputed.iter().any(|x| (x.table, x.column) == (table, column));
+        match &t.kind {
+            Kind::Latent(_) | Kind::State { .. } | Kind::Series(_) => false,
+            Kind::Column { table, column } => !is_imputed(*table, *column),
+            Kind::Stack { table, stack } => {
+                let columns = &self.tables[*table].stacks[*stack].columns;
+                !columns.iter().any(|c| is_imputed(*table, *c))
+            }
+            Kind::Let(i) => self.lets[*i].data_only,
+            _ => t.parts().into_iter().all(|part| self.is_data(part)),
+        }
     }
 
     /// The latents that something is made of: all but those that only have a law.

@@ -8,7 +8,7 @@ use super::{
     STATE, Status, TABLE,
 };
 use crate::ast::{self, Choice};
-use crate::parse::LANGUAGE_VERSION;
+use crate::parse::{LANGUAGE_VERSION, MIN_POSTERIOR_DRAWS};
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
@@ -281,7 +281,11 @@ pub static MEANINGS: &[(&Block, &[Meaning])] = &[
                 Shape::Whole(1),
                 "Monte-Carlo draws a step; by default as the optimizer needs them.",
             ),
-            key("posterior_draws", Shape::Whole(1), "Rows of `posterior.parquet`; 4000 by default."),
+            key(
+                "posterior_draws",
+                Shape::Whole(MIN_POSTERIOR_DRAWS),
+                "Rows of `posterior.parquet`, at least 100; 4000 by default.",
+            ),
             key("seed", Shape::Whole(0), "The seed of all random numbers; 1 by default."),
             key(
                 "centring",

@@ -129,7 +129,8 @@ pub fn judge(evidence: Evidence) -> (Verdict, Vec<String>) {
     let mut reasons = grave_reasons(&evidence);
     let corrections = corrections(&evidence);
     if !(reasons.is_empty() && corrections.is_empty()) && evidence.ess < ESS {
-        reasons.push(format!("the weighted draws are worth only {:.0} of {ESS}", evidence.ess));
+        reasons
+            .push(format!("the weighted draws are worth only {} of {ESS}", told_from(evidence.ess, ESS, 0)));
     }
     let verdict = match (reasons.is_empty(), corrections.is_empty()) {
         (false, _) => Verdict::Unreliable,
@@ -163,9 +164,9 @@ fn grave_reasons(evidence: &Evidence) -> Vec<String> {
     }
     if evidence.k_hat >= K_HAT_CORRECTED || evidence.k_hat.is_nan() {
         reasons.push(format!(
-            "k-hat {:.2} is not below {K_HAT_CORRECTED}: the approximation misses part of the \
+            "k-hat {} is not below {K_HAT_CORRECTED}: the approximation misses part of the \
              posterior, and weights cannot mend it",
-            evidence.k_hat
+            told_from(evidence.k_hat, K_HAT_CORRECTED, 2)
         ));
     }
     reasons.extend(another_mode(evidence.rival_share));
@@ -256,7 +257,10 @@ pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
     reasons.extend(worst(apart.map(|(name, m)| {
         let text = match m.r_hat.is_nan() {
             true => format!("{name}: draws that are not finite, or too few to judge"),
-            false => format!("{name}: R-hat {:.3} is not below {R_HAT}: the chains do not agree", m.r_hat),
+            false => format!(
+                "{name}: R-hat {} is not below {R_HAT}: the chains do not agree",
+                told_from(m.r_hat, R_HAT, 3)
+            ),
         };
         (m.r_hat, text)
     })));
@@ -266,8 +270,8 @@ pub fn judge_chains(evidence: ChainEvidence) -> (Verdict, Vec<String>) {
         let few = known().filter(|(_, m)| ess(m) < ESS_CHAINS);
         reasons.extend(worst(few.map(|(name, m)| {
             let text = format!(
-                "{name}: for its {what} the draws are worth {:.0} of {ESS_CHAINS}; ask for more `posterior_draws`",
-                ess(&m)
+                "{name}: for its {what} the draws are worth {} of {ESS_CHAINS}; ask for more `posterior_draws`",
+                told_from(ess(&m), ESS_CHAINS, 0)
             );
             (-ess(&m), text)
         })));
@@ -324,6 +328,13 @@ pub fn polished(k_hat: f64, polished: &Polished) -> String {
 /// That it is not known how large modes are.
 pub fn unknown_shares(error: f64) -> String {
     format!("the shares of the modes are known only to within {:.0} %", 100.0 * error)
+}
+
+/// `x` with so many decimals, or as many more as tell it from the limit it is compared with.
+fn told_from(x: f64, limit: f64, decimals: usize) -> String {
+    let shown = |n: usize| format!("{x:.n$}");
+    let differs = |text: &String| text.parse::<f64>().is_ok_and(|shown| shown != limit);
+    (decimals..17).map(shown).find(differs).unwrap_or_else(|| shown(decimals))
 }
 
 /// Reasons of one kind at most; the rest are counted.
@@ -401,6 +412,16 @@ mod tests {
         check(f64::NAN, 5000.0, 0.0, 0, Verdict::Unreliable);
         check(f64::INFINITY, 0.0, 0.0, 0, Verdict::Unreliable);
         check(0.1, 5000.0, 0.0, 31, Verdict::Unreliable);
+    }
+
+    #[test]
+    fn what_misses_a_limit_is_not_shown_as_the_limit() {
+        assert_eq!(told_from(0.7003, K_HAT_CORRECTED, 2), "0.7003");
+        assert_eq!(told_from(0.71, K_HAT_CORRECTED, 2), "0.71");
+        assert_eq!(told_from(0.7, K_HAT_CORRECTED, 2), "0.70");
+        assert_eq!(told_from(f64::NAN, K_HAT_CORRECTED, 2), "NaN");
+        assert_eq!(told_from(1.01004, R_HAT, 3), "1.01004");
+        assert_eq!([399.4, 399.6, 399.96].map(|x| told_from(x, ESS, 0)), ["399", "399.6", "399.96"]);
     }
 
     #[test]

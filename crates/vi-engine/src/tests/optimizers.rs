@@ -160,9 +160,17 @@ fn too_few_fixed_draws_are_refused() {
     let error = fit(&mut correlated(12), &options, &mut Silent).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`draws: 8` is refused; expected at least 24, twice the dimension: with fewer fixed draws \
-         `full_rank` fits them and not the posterior"
+        "`draws: 8` is refused; expected at least 24, twice the 12 random numbers that a draw of `full_rank` \
+         takes: it fits fewer fixed draws, and not the posterior"
     );
+    // twice three numbers, and of `low_rank(2)` five
+    let least = |family, dim| {
+        let options = Options { family: Some(family), draws: Some(1), ..options.clone() };
+        let said = fit(&mut correlated(dim), &options, &mut Silent).unwrap_err().to_string();
+        said.split(',').next().unwrap().to_string()
+    };
+    assert_eq!(least(FamilyChoice::FullRank, 3), "`draws: 1` is refused; expected at least 6");
+    assert_eq!(least(FamilyChoice::LowRank(2), 3), "`draws: 1` is refused; expected at least 10");
     let few = Options { family: Some(FamilyChoice::MeanField), ..options };
     assert!(fit(&mut correlated(12), &few, &mut Silent).is_ok());
 }
