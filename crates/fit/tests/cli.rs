@@ -282,7 +282,7 @@ fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {
     for file in ["posterior.parquet", "summary.parquet", "trace.parquet"] {
         assert!(read("run", file) == read("whole", file), "{file}");
     }
-    assert!(!folder.path().join("run/state.bin").exists());
+    assert!(!folder.path().join("run.unfinished").exists());
     // A finished run is not given up for a part of one.
     interrupt(folder.path(), &text, "run.interrupted");
     assert!(read("run", "posterior.parquet") == read("whole", "posterior.parquet"));
@@ -292,6 +292,56 @@ fn an_interrupted_fit_is_written_and_goes_on_to_the_same_bits() {
     let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
     assert_eq!(out.status.code(), Some(2));
     assert!(stderr(&out).contains("no interrupted fit"), "{}", stderr(&out));
+}
+
+/// A fit that is killed, and what it leaves is damaged.
+#[cfg(unix)]
+#[test]
+fn a_killed_fit_goes_on_to_the_same_bits() {
+    let folder = Scratch::new("killed");
+    let rows: String = (0..400)
+        .map(|i| format!("{},{},{}\n", i % 20, (i * 7 % 11) as f64 / 5.0, (i * 13 % 17) as f64 / 4.0))
+        .collect();
+    fs::write(folder.path().join("d.csv"), format!("g,x,y\n{rows}")).unwrap();
+    let text = "
+model: slopes
+data:
+  d: {file: d.csv, rows: obs}
+latent:
+  mu: normal(0, 5)
+  tau: half_cauchy(5)
+  s: half_normal(2)
+  nu: gamma(2, 0.1)
+  a[g]: normal(mu, tau)
+observe:
+  y: student_t(nu, a[g] + x, s)
+inference: {method: nuts, posterior_draws: 4000}
+";
+    fs::write(folder.path().join("model.yaml"), text).unwrap();
+    let begun = std::time::Instant::now();
+    assert_ne!(run(folder.path(), &["model.yaml", "--out", "whole"]).status.code(), Some(2));
+    let whole = begun.elapsed();
+    let journal = folder.path().join("run.unfinished");
+    let read = |run: &str| fs::read(folder.path().join(run).join("posterior.parquet")).unwrap();
+    for part in [0.1, 0.5, 0.8] {
+        let args = ["model.yaml", "--out", "run"];
+        let out = common::signalled_after(whole.mul_f64(part), "-KILL", folder.path(), &args);
+        if out.status.code().is_some() {
+            // A quicker machine than a moment ago.
+            continue;
+        }
+        assert!(journal.exists());
+        if part > 0.7 {
+            let bytes = fs::read(&journal).unwrap();
+            fs::write(&journal, &bytes[..bytes.len() - bytes.len() / 10]).unwrap();
+        }
+        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume", "--seed", "2"]);
+        assert_eq!(out.status.code(), Some(2), "another seed: {}", stderr(&out));
+        let out = run(folder.path(), &["model.yaml", "--out", "run", "--resume"]);
+        assert!(matches!(out.status.code(), Some(0 | 3)), "{}", stderr(&out));
+        assert!(read("run") == read("whole"), "killed after {part}");
+        assert!(!journal.exists());
+    }
 }
 
 #[test]

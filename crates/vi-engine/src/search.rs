@@ -64,7 +64,7 @@ impl Search {
             return Err(FitError::InterruptedAtStart);
         }
         self.evaluations += minimum.evaluations;
-        let twin = self.candidates.iter_mut().find(|c| c.same_place(&minimum));
+        let twin = self.candidates.iter_mut().find(|c| c.same_place(target, &minimum));
         let is_new = twin.is_none();
         match twin {
             Some(twin) if -minimum.value > twin.log_prob => {
@@ -190,10 +190,12 @@ impl Candidate {
         }
     }
 
-    /// Whether a descent ended here too: the same density, and less than a tenth of a standard
-    /// deviation away in every whitened direction.
-    fn same_place(&self, other: &Minimum) -> bool {
-        (self.log_prob + other.value).abs() < 1e-2 && self.is_at(&other.x)
+    /// Whether a descent ended here too: the same density, less than a tenth of a standard deviation away in every
+    /// whitened direction, or with nothing in between; scales without correlations say little of what is near.
+    fn same_place(&self, target: &mut Target, other: &Minimum) -> bool {
+        let least = self.log_prob.min(-other.value);
+        let is_joined = |target| least_between(target, &self.coordinates.centre, &other.x) > least - BARRIER;
+        (self.log_prob + other.value).abs() < 1e-2 && (self.is_at(&other.x) || is_joined(target))
     }
 
     fn is_at(&self, point: &[f64]) -> bool {

@@ -98,9 +98,9 @@ pub fn columns(table: &Table) -> Vec<&str> {
     table.columns.iter().map(|c| c.name.as_str()).collect()
 }
 
-/// Sends Ctrl-C to `fit ARGS` after `delay`.
+/// Sends a signal (`-INT` is Ctrl-C) to `fit ARGS` after `delay`.
 #[cfg(unix)]
-fn interrupted_after(delay: Duration, folder: &Path, args: &[&str]) -> Output {
+pub fn signalled_after(delay: Duration, signal: &str, folder: &Path, args: &[&str]) -> Output {
     let child = Command::new(env!("CARGO_BIN_EXE_fit"))
         .args(args)
         .current_dir(folder)
@@ -110,20 +110,21 @@ fn interrupted_after(delay: Duration, folder: &Path, args: &[&str]) -> Output {
         .unwrap();
     std::thread::sleep(delay);
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    // It may be over.
+    let _ = Command::new("kill").args([signal, &id]).status().unwrap();
     child.wait_with_output().unwrap()
 }
 
 /// Interrupts the fit of `text` into `run` while it climbs or samples, however quick the machine is: `STEPS` in
-/// the text is how long it goes on. Leaves its state in `place`.
+/// the text is how long it goes on. Leaves what there is in `place`.
 #[cfg(unix)]
 pub fn interrupt(folder: &Path, text: &str, place: &str) -> Output {
     let (mut steps, mut delay) = (10_000, Duration::from_millis(80));
     for _ in 0..12 {
         std::fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
-        let out = interrupted_after(delay, folder, &["model.yaml", "--out", "run"]);
+        let out = signalled_after(delay, "-INT", folder, &["model.yaml", "--out", "run"]);
         match out.status.code() {
-            Some(130) if folder.join(place).join("state.bin").exists() => return out,
+            Some(130) if is_part(&folder.join(place)) => return out,
             // Before there was anything to write.
             Some(130) | None => delay *= 2,
             // Over before the signal came.
@@ -131,6 +132,11 @@ pub fn interrupt(folder: &Path, text: &str, place: &str) -> Output {
         }
     }
     panic!("no interrupt came at the right moment");
+}
+
+/// Whether a folder holds an interrupted fit.
+fn is_part(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join("fit.json")).is_ok_and(|json| json.contains("\"interrupted\": true"))
 }
 
 /// A shipped spec by its name, another by its path.
