@@ -57,7 +57,7 @@ fn the_results_say_what_was_run() {
 
 #[cfg(unix)]
 #[test]
-fn interrupted_chains_are_kept_and_begin_again() {
+fn interrupted_chains_are_kept_and_go_on() {
     let folder = Scratch::new("interrupted-chains");
     let data = common::workspace().join("datasets/michaelis_menten.csv");
     let text = fs::read_to_string(spec("michaelis_menten"))
@@ -66,7 +66,7 @@ fn interrupted_chains_are_kept_and_begin_again() {
         + "\ninference: {method: nuts, posterior_draws: STEPS}\n";
     let out = interrupt(folder.path(), &text, "run");
     let said = String::from_utf8(out.stdout).unwrap();
-    assert!(said.contains("begin the chains again") && said.contains("--resume"), "{said}");
+    assert!(said.contains("go on with: fit") && said.contains("--resume"), "{said}");
     let kept = json(&folder.path().join("run"));
     assert_eq!(kept["verdict"], "unreliable");
     assert!(kept["reasons"][0].as_str().unwrap().starts_with("interrupted"), "{}", kept["reasons"]);

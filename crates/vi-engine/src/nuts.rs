@@ -41,7 +41,8 @@ pub struct Chains {
     pub draws: Vec<usize>,
     /// Draws of each chain before those.
     pub warmup: u64,
-    /// Trajectories that ended where energy was not conserved or there is no density, after warm-up.
+    /// Trajectories that ended where energy was not conserved or the density cannot be evaluated, after warm-up. One that
+    /// stepped over a hard edge of the support is none: its draw is as good as others.
     pub divergences: u64,
     /// Trajectories that had not turned when they were as long as they may be, [`MAX_DEPTH`] doublings, after
     /// warm-up: their draws are good, but worth less than others.

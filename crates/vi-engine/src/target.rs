@@ -94,11 +94,14 @@ impl<'a> Target<'a> {
         }
         for (lane, value) in value.iter_mut().enumerate() {
             let sound_gradient = grad.as_ref().is_none_or(|g| (0..g.n()).all(|i| g.get(i, lane).is_finite()));
-            if value.is_nan() || *value == f64::INFINITY {
-                self.tally.add(&format!("the log density is {value}"));
-                *value = f64::NEG_INFINITY;
-            } else if value.is_finite() && !sound_gradient {
-                self.tally.add("the gradient is not finite");
+            let reason = match *value {
+                x if x.is_nan() || x == f64::INFINITY => Some(format!("the log density is {x}")),
+                x if x.is_finite() && !sound_gradient => Some("the gradient is not finite".into()),
+                _ => None,
+            };
+            if let Some(reason) = reason {
+                self.tally.add(&reason);
+                self.failures.push(LaneFailure { lane, reason });
                 *value = f64::NEG_INFINITY;
             }
             if *value == f64::NEG_INFINITY
@@ -107,6 +110,11 @@ impl<'a> Target<'a> {
                 (0..grad.n()).for_each(|i| grad.set(i, lane, 0.0));
             }
         }
+    }
+
+    /// Whether this lane of the latest evaluation could not be evaluated; one without a density could.
+    pub fn has_failed(&self, lane: usize) -> bool {
+        self.failures.iter().any(|failure| failure.lane == lane)
     }
 
     /// The log density of `u` in whitened coordinates, with `z` as room for the point (and as

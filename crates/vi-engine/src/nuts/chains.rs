@@ -131,7 +131,7 @@ impl Chain {
         self.until - self.transitions
     }
 
-    /// The density where the trajectory asked for it.
+    /// The density where the trajectory asked for it: NaN where it cannot be evaluated.
     fn tell(&mut self, value: f64, grad: &[f64], chances: &Chances) {
         self.evaluations += 1;
         let choices = chances.choices(self.place, self.evaluations);
@@ -189,7 +189,8 @@ pub fn run(
             u.pad();
             target.eval_whitened(coordinates, &u, &mut z, &mut value, Some(&mut grad));
             for (lane, &k) in running.iter().enumerate() {
-                chains[k].tell(value[lane], &grad.lane(lane), chances);
+                let value = if target.has_failed(lane) { f64::NAN } else { value[lane] };
+                chains[k].tell(value, &grad.lane(lane), chances);
             }
             seen(running.iter().map(|&k| chains[k].missing()).sum(), observer);
         }

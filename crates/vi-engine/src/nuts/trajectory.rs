@@ -89,8 +89,10 @@ pub struct Transition {
 pub enum End {
     /// It, or a part of it, turned back on itself.
     Turned,
-    /// Energy was not conserved, or there is no density.
+    /// Energy was not conserved, or the density cannot be evaluated.
     Diverged,
+    /// It has stepped over the edge of the support, where it cannot go on.
+    LeftSupport,
     /// It is as long as it may be, and had not turned.
     Saturated,
 }
@@ -124,7 +126,7 @@ impl Trajectory {
         &self.half.edge.position
     }
 
-    /// The density there (`-inf` for none) with its gradient, and three numbers in (0, 1) by which to choose.
+    /// The density there (`-inf` for none, NaN where it cannot be evaluated) with its gradient, and three numbers in (0, 1) by which to choose.
     /// The end of the transition, or `None` where there is another point to ask for.
     pub fn tell(&mut self, value: f64, grad: &[f64], chances: [f64; 3]) -> Option<Transition> {
         self.half.edge.grad.copy_from_slice(grad);
@@ -142,7 +144,9 @@ impl Trajectory {
     /// Adds the leaf at the edge of the half, which loses `error` of energy, and the half if it is whole; the next
     /// half begins where the trajectory may grow further.
     fn grow(&mut self, error: f64, value: f64, chances: [f64; 3]) -> Option<End> {
-        // NaN: no density
+        if value == f64::NEG_INFINITY {
+            return Some(End::LeftSupport);
+        }
         if error.is_nan() || error >= MAX_ERROR {
             return Some(End::Diverged);
         }

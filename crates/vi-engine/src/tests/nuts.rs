@@ -126,6 +126,25 @@ fn divergences_are_counted_and_explained() {
     assert!(fit.reasons[0].ends_with("no value here"), "{:?}", fit.reasons);
 }
 
+/// The edge of a support is no divergence: a half normal beyond 0.5, whose mean is the inverse Mills ratio there.
+#[test]
+fn a_hard_edge_is_drawn_up_to() {
+    let mut density = Function::new(2, |z, g| {
+        g.iter_mut().zip(z).for_each(|(g, z)| *g = -z);
+        if z[0] > 0.5 { -0.5 * (z[0] * z[0] + z[1] * z[1]) } else { f64::NEG_INFINITY }
+    });
+    let mills = 1.141_077_770_368_065_f64; // phi(0.5) / (1 - Phi(0.5))
+    let sd = (1.0 + 0.5 * mills - mills * mills).sqrt();
+    for options in [options(12000), Options::default()] {
+        let fit = fit(&mut density, &options, &mut Silent).expect("draws");
+        assert!(matches!(fit.verdict, Verdict::Ok | Verdict::Corrected), "{:?}", fit.reasons);
+        let own = &fit.parameters[0];
+        assert!((own.mean - mills).abs() < 4.0 * own.mcse, "{} not {mills}: {}", own.mean, own.mcse);
+        assert!((own.sd / sd - 1.0).abs() < 0.05, "{} not {sd}", own.sd);
+        assert!((0..fit.draws.lanes()).all(|lane| fit.draws.get(0, lane) > 0.5));
+    }
+}
+
 /// Two modes that no trajectory joins: the chains begin at both, and say so.
 #[test]
 fn chains_in_two_modes_disagree() {
