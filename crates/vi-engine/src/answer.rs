@@ -149,6 +149,10 @@ fn polished(
     }
     let mut modes = vec![polish::polish(target, &source(Vec::new()), options, observer)?];
     for (mode, rival) in (1..).zip(&rivals) {
+        if modes.last().is_some_and(|mode| mode.verdict != Verdict::Ok) {
+            // It is no mode by itself, or nothing is gained by the others.
+            break;
+        }
         let coordinates = whiten(target, rival, family.scale());
         let normal = Proposal { family, coordinates, lambda: family.standard() };
         let purpose = Purpose::Mode(mode);
@@ -158,7 +162,9 @@ fn polished(
             polish::Source { z: &weighed.draws.z, weights: &weights, offset, rivals: Vec::new(), mode };
         modes.push(polish::polish(target, &source, options, observer)?);
     }
-    match modes::together(target, modes, options.posterior_draws, options.seed) {
+    let all = modes.len() > rivals.len();
+    let together = all.then(|| modes::together(target, modes, options.posterior_draws, options.seed));
+    match together.flatten() {
         // They are not apart.
         None => polish::polish(target, &source(rivals), options, observer),
         together => together,
