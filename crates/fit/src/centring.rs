@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use graph::ir::NodeId;
+use graph::ir::{NodeId, Op};
 use graph::program::{Options as Machine, Program};
 use model::{Site, Target};
 use numerics::lanes::Lanes;
@@ -45,11 +45,11 @@ pub fn choose(
     let choice = compiled.spec.inference.centring.as_ref().map_or(ast::Centring::Auto, |c| c.value);
     let written = |compiled: &Compiled| {
         let density = match options.method {
-            Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine)
-                .map(|density| with_guesses(density, &compiled.target, options, machine)),
+            Method::Map => CompiledDensity::without_jacobian(&compiled.target, machine),
             _ => density_of(&compiled.target, &compiled.spec.inference, options, machine),
         };
         let density = density.map_err(|e| not_planned(source, compiled, e))?;
+        let density = with_guesses(density, &compiled.target, options, machine);
         Ok(Chosen { density, recentred: None, begun: None })
     };
     // The mode on the user's scale is the same in all of them.
@@ -88,7 +88,7 @@ fn density_of(
     options: &Options,
     machine: &Machine,
 ) -> Result<CompiledDensity, CompileError> {
-    let density = with_guesses(CompiledDensity::new(target, machine)?, target, options, machine);
+    let density = CompiledDensity::new(target, machine)?;
     let Some((rows, size)) = &inference.minibatch else { return Ok(density) };
     let is_it = |t: &model::Rows| target.graph.dim(t.dim).name == rows.name;
     let table = target.tables.iter().position(is_it).expect("the check has found it");
@@ -96,8 +96,10 @@ fn density_of(
     Ok(density.in_batches(Minibatches::new(target, table, size, options.seed, machine)?))
 }
 
-/// Draws from the prior to begin descents from.
-const GUESSES: usize = 32;
+/// Draws from the prior that modes are looked for by: few where the density is dear, which is by the numbers it is made
+/// of, and where equations are solved.
+const GUESSES: std::ops::RangeInclusive<usize> = 32..=2048;
+const NUMBERS: usize = 1 << 20;
 
 /// The density with draws from the prior, where there are any.
 fn with_guesses(
@@ -106,7 +108,13 @@ fn with_guesses(
     options: &Options,
     machine: &Machine,
 ) -> CompiledDensity {
-    match answers::simulate::prior(target, GUESSES, options.seed, machine) {
+    let rows: usize = target.tables.iter().map(|table| target.size(table.dim)).sum();
+    let affordable = match target.graph.nodes().iter().any(|node| matches!(node.op, Op::Foreign(_))) {
+        true => 0,
+        false => NUMBERS / (target.coordinates().len() + rows).max(1),
+    };
+    let draws = affordable.clamp(*GUESSES.start(), *GUESSES.end());
+    match answers::simulate::prior(target, draws, options.seed, machine) {
         Ok(z) => density.with_guesses(z),
         // A model may well have a prior that cannot be drawn from.
         Err(_) => density,
@@ -163,7 +171,8 @@ impl Hierarchies<'_> {
     /// coordinates, so they all begin here.
     fn apart(&self, observer: &mut dyn Observer) -> Result<Begun, Trouble> {
         let target = self.target(&Centring::NonCentred);
-        let mut density = self.density(&target)?;
+        let density = self.density(&target)?;
+        let mut density = with_guesses(density, &target, self.options, self.machine);
         let trial = vi_engine::centring::trial(&mut density, self.options, None, observer)?;
         Ok(Begun { target, density, trial })
     }

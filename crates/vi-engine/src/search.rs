@@ -15,7 +15,7 @@ use crate::lbfgs::{Ending, Minimum};
 use crate::mixed;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Gradient;
-use crate::start::{DESCENTS, Rival, descend};
+use crate::start::{DESCENTS, Rival, descend, guesses};
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
@@ -27,6 +27,8 @@ const FALL: f64 = 14.0;
 const BARRIER: f64 = 0.1;
 /// Parts of a line between two points, at whose ends the density is looked at.
 const BETWEEN: usize = 8;
+/// The best of the model's guesses that are looked at.
+const GUESSES: usize = 64;
 /// Images of a mode that are looked at.
 const IMAGES: usize = 128;
 /// Draws on which a starting normal is judged.
@@ -76,8 +78,8 @@ impl Search {
         Ok(is_new)
     }
 
-    /// Descends from promising images of the modes of some mass and, where there are several, from points that are
-    /// made of them; whether there was an end to that.
+    /// Descends from the best guesses that a valley divides from all modes of some mass, from promising images of these
+    /// and, where there are several, from points that are made of them; whether there was an end to that.
     pub fn go_on(
         &mut self,
         target: &mut Target,
@@ -90,6 +92,8 @@ impl Search {
         // Images of modes that were looked at, to be tried yet; and those modes.
         let mut images: VecDeque<Vec<f64>> = VecDeque::new();
         let mut looked_at: Vec<Vec<f64>> = Vec::new();
+        let mut guesses: VecDeque<(Vec<f64>, f64)> = guesses(target, usize::MAX).into();
+        guesses.truncate(GUESSES);
         // Descents since the last that found something.
         let mut barren = 0;
         loop {
@@ -101,13 +105,25 @@ impl Search {
                 if !looked_at.contains(mode) {
                     let points = mixed::images(mode, &looked_at, &names).take(IMAGES).collect();
                     images.extend(promising(target, mode, *log_prob, points));
+                    guesses.retain(|(point, value)| is_apart(target, mode, *log_prob, point, *value));
                     looked_at.push(mode.clone());
                 }
+            }
+            if modes.is_empty() {
+                // There is nothing that a guess could be apart from.
+                guesses.clear();
             }
             let modes: Vec<&[f64]> = modes.iter().map(|(mode, _)| mode.as_slice()).collect();
             let mut made = mixed::points(&modes, &names).filter(|_| modes.len() > 1);
             loop {
-                let Some(point) = images.pop_front().or_else(|| made.next()) else { return Ok(true) };
+                let Some(point) = guesses
+                    .pop_front()
+                    .map(|(point, _)| point)
+                    .or_else(|| images.pop_front())
+                    .or_else(|| made.next())
+                else {
+                    return Ok(true);
+                };
                 if self.candidates.iter().any(|c| c.is_at(&point)) {
                     continue;
                 }
@@ -133,14 +149,15 @@ fn promising(target: &mut Target, mode: &[f64], log_prob: f64, images: Vec<Vec<f
     let mut found = Vec::new();
     for images in images.chunks(BLOCK) {
         let value = values(target, images);
-        let near = images.iter().zip(value).filter(|(_, value)| *value > log_prob - FALL);
-        for (image, value) in near {
-            if least_between(target, mode, image) < value.min(log_prob) - BARRIER {
-                found.push(image.clone());
-            }
-        }
+        let apart = images.iter().zip(value).filter(|(image, v)| is_apart(target, mode, log_prob, image, *v));
+        found.extend(apart.map(|(image, _)| image.clone()));
     }
     found
+}
+
+/// Whether the density at a point is of the order of that at a mode, and less in between.
+fn is_apart(target: &mut Target, mode: &[f64], log_prob: f64, point: &[f64], value: f64) -> bool {
+    value > log_prob - FALL && least_between(target, mode, point) < value.min(log_prob) - BARRIER
 }
 
 /// The least log density at some points on the line between two.
@@ -154,7 +171,7 @@ pub(crate) fn least_between(target: &mut Target, a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// The log density at these points.
-fn values(target: &mut Target, points: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn values(target: &mut Target, points: &[Vec<f64>]) -> Vec<f64> {
     let mut z = Lanes::zeros(target.dim(), points.len());
     points.iter().enumerate().for_each(|(lane, point)| z.set_lane(lane, point));
     z.pad();

@@ -12,6 +12,7 @@
 
 use numerics::lanes::Lanes;
 
+use crate::BLOCK;
 use crate::coordinates::Coordinates;
 use crate::error::FitError;
 use crate::families::Family;
@@ -19,7 +20,7 @@ use crate::lbfgs::{self, Answer, Minimum, Tolerance};
 use crate::observe::Observer;
 use crate::pieces;
 use crate::proposal::moment_match;
-use crate::search::{Candidate, Search};
+use crate::search::{self, Candidate, Search};
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 
@@ -193,7 +194,7 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Ring>, usize),
             rings.push(feasible.into_iter().map(|lane| z.lane(lane)).collect());
         }
     }
-    rings.extend(guesses(target));
+    rings.extend(ring_of_guesses(target));
     if rings.is_empty() {
         let tried = POINTS * (SPREADS.len() + OTHERS.len());
         return Err(FitError::NoFiniteStart { tried, reason: target.tally.commonest() });
@@ -201,15 +202,26 @@ fn feasible_points(target: &mut Target, seed: u64) -> Result<(Vec<Ring>, usize),
     Ok((rings, POINTS * SPREADS.len()))
 }
 
-/// The better half of the model's own guesses, by falling density; `None` where it has none that is feasible.
-fn guesses(target: &mut Target) -> Option<Ring> {
-    let z = target.density().guesses()?.clone();
-    let mut value = vec![0.0; z.lanes()];
-    target.eval(&z, &mut value, None);
-    let mut feasible: Vec<usize> = (0..z.lanes()).filter(|&l| value[l].is_finite()).collect();
-    feasible.sort_by(|&a, &b| value[b].total_cmp(&value[a]).then(a.cmp(&b)));
-    feasible.truncate(feasible.len().div_ceil(2));
-    (!feasible.is_empty()).then(|| feasible.into_iter().map(|lane| z.lane(lane)).collect())
+/// The better half of the model's first guesses, by falling density; `None` where it has none that is feasible.
+fn ring_of_guesses(target: &mut Target) -> Option<Ring> {
+    let mut first = guesses(target, POINTS);
+    first.truncate(first.len().div_ceil(2));
+    (!first.is_empty()).then(|| first.into_iter().map(|(point, _)| point).collect())
+}
+
+/// So many of the model's own guesses with what the density is there, by falling density.
+pub(crate) fn guesses(target: &mut Target, count: usize) -> Vec<(Vec<f64>, f64)> {
+    let Some(z) = target.density().guesses().cloned() else { return Vec::new() };
+    let mut found = Vec::new();
+    for first in (0..z.lanes().min(count)).step_by(BLOCK) {
+        let points: Vec<Vec<f64>> =
+            (first..z.lanes().min(count).min(first + BLOCK)).map(|l| z.lane(l)).collect();
+        let value = search::values(target, &points);
+        found.extend(points.into_iter().zip(value).filter(|(_, value)| value.is_finite()));
+    }
+    // stable: of equals the first stays first
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found
 }
 
 /// So many of these points or fewer: the first, then of each spread in turn the one that is farthest from
