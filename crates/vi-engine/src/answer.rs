@@ -2,7 +2,7 @@
 //! they are not good as they are and weights do not mend them.
 
 use numerics::lanes::{LANES, Lanes};
-use numerics::psis::{Psis, log_sum_exp, psis};
+use numerics::psis::{Psis, psis};
 
 use crate::curvature::whiten;
 use crate::diagnostics::check::{self, ParameterCheck};
@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::stream::{Noise, Purpose};
 use crate::symmetric::symmetrise;
 use crate::target::{Tally, Target};
-use crate::{BLOCK, modes, nuts, search};
+use crate::{BLOCK, modes, nuts, rivals};
 
 /// Draws of another mode's normal, to begin from.
 const MODE_DRAWS: usize = 25 * BLOCK;
@@ -108,8 +108,13 @@ fn one_sided(
     let q = Proposal { family, coordinates, lambda };
     // An interrupt during the check keeps the draws there are; one before it has to draw some still.
     let mut weighed = Weighed::new(q, target, options.seed, Purpose::Check, count, !interrupted, observer);
-    weighed.rivals = far_rivals(target, &state, &weighed);
     let interrupted = interrupted || weighed.draws.log_q.len() < count;
+    let mut known = state.start.rivals.clone();
+    if options.method == Method::Auto && !interrupted && weighed.psis.k_hat >= verdict::K_HAT_CORRECTED {
+        known.extend(rivals::of_heavy_draws(target, family, options.seed, &weighed.draws, observer));
+    }
+    weighed.rivals =
+        rivals::out_of_reach(target, &state.coordinates, &known, &weighed.proposal, &weighed.draws);
     let mut fit = judged(target, options, state, &weighed, interrupted)?;
     // Weights that do not settle the tails are not trusted to change a spread by much.
     let changes = |p: &ParameterCheck| p.matters && p.sd_shift.abs() >= verdict::MUCH;
@@ -267,38 +272,6 @@ fn with(target: &mut Target, fit: Fit, polished: Polished, weighed: &Weighed, op
 fn scores(target: &mut Target, options: &Options, answer: &Weighed) -> Vec<ScoreGap> {
     let chosen = systematic(&answer.weights(), verdict::SCORE_DRAWS, offset(options.seed));
     score_gaps(target, &pick(&answer.draws.z, &chosen))
-}
-
-/// The other modes that the draws of q do not reach, with their shares of the mass: where q has next to no density, or
-/// a valley lies between them and the draw that is nearest.
-fn far_rivals(target: &mut Target, state: &State, answer: &Weighed) -> Vec<(Vec<f64>, f64)> {
-    let log_ratios = answer.draws.log_ratios();
-    let log_evidence = log_sum_exp(&log_ratios) - (log_ratios.len() as f64).ln();
-    let mut far = Vec::new();
-    for rival in &state.start.rivals {
-        let log_weight = rival.log_prob - answer.proposal.log_prob(&rival.point) - log_evidence;
-        // its mass against that of the draws and its own
-        let share = 1.0 / (1.0 + (log_evidence - rival.log_mass).exp());
-        if share < verdict::RIVAL_SHARE {
-            continue;
-        }
-        let z = &answer.draws.z;
-        let own = state.coordinates.inverse(&rival.point);
-        let distance = |lane: &usize| -> f64 {
-            let there = state.coordinates.inverse(&z.lane(*lane));
-            there.iter().zip(&own).map(|(a, b)| (a - b) * (a - b)).sum()
-        };
-        let with_density = (0..z.lanes()).filter(|&lane| answer.draws.log_joint[lane].is_finite());
-        let nearest = with_density.min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        let is_apart = |lane: usize| {
-            let ends = answer.draws.log_joint[lane].min(rival.log_prob);
-            search::least_between(target, &z.lane(lane), &rival.point) < ends - verdict::VALLEY
-        };
-        if log_weight > verdict::RIVAL_LOG_WEIGHT || nearest.is_some_and(is_apart) {
-            far.push((rival.point.clone(), share));
-        }
-    }
-    far
 }
 
 fn offset(seed: u64) -> f64 {

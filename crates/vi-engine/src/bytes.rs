@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
 
     pub fn take(&mut self, n: usize) -> Result<&[u8], StateError> {
         let end = self.at.checked_add(n).filter(|&end| end <= self.bytes.len());
-        let Some(end) = end else { return Err(StateError::Corrupt { at: self.at }) };
+        let Some(end) = end else { return Err(self.corrupt()) };
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)

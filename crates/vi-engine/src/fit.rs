@@ -266,6 +266,10 @@ impl Observer for Until<'_> {
         self.steps == 0 || self.observer.cancelled()
     }
 
+    fn recall(&mut self) -> Option<Vec<u8>> {
+        self.observer.recall()
+    }
+
     fn keep(&mut self, at_end: bool, bytes: &mut dyn FnMut() -> Vec<u8>) {
         self.observer.keep(at_end, bytes);
     }

@@ -54,8 +54,8 @@
 //! | climb | `refine`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
 //! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
-//! | check | `answer`, `proposal`, `diagnostics` | draws and weights, k-hat, shifts, the score identity |
-//! | polish | `polish`, `modes` | where the check asks for it: many short chains from the draws of each mode |
+//! | check | `answer`, `proposal`, `rivals`, `diagnostics` | draws and weights, modes out of their reach, k-hat, shifts, the score identity |
+//! | polish | `polish`, `modes`, `symmetric` | where the check asks for it: many short chains from the draws of each mode |
 //! | judge | `diagnostics::verdict` | every threshold, in one place |
 //!
 //! `nuts` is another way from the start on: chains instead of an approximation, judged by
@@ -107,6 +107,7 @@ mod pieces;
 mod polish;
 mod proposal;
 mod refine;
+mod rivals;
 mod search;
 mod settle;
 mod sobol;
