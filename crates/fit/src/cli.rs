@@ -68,7 +68,7 @@ pub struct Fit {
     /// Print nothing but errors
     #[arg(long)]
     pub quiet: bool,
-    /// Go on with an interrupted fit, to the same bits
+    /// Only go on with what an earlier run of this fit has done, if any; a finished one is left alone
     #[arg(long)]
     pub resume: bool,
     #[command(flatten)]

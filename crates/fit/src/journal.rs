@@ -1,21 +1,24 @@
 //! What has been done of a fit, kept in a file beside its folder while it runs, so that a fit that is killed at
 //! any moment goes on from there.
 //!
-//! The file begins with a line that says whose it is. Then come records: of a piece of the fit its number,
+//! The file begins with a line that says whose it is, as a part of its name does: fits of other data or seeds into the
+//! same folder have their own. Then come records: of a piece of the fit its number,
 //! whether that is its end, its bytes with their length and a digest. Of a piece the last record counts, and a
 //! record that was not written to its end ends the file.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::data::digest as sha;
-use crate::outcome::{self, Problem};
+use crate::outcome;
 
 /// What is said of the file to whoever looks into it.
-const ABOUT: &str = "an unfinished fit, which --resume goes on from;";
+const ABOUT: &str = "an unfinished fit, which the same fit goes on from:";
+/// The most bytes of the line that says so.
+const TITLE: u64 = 1000;
 /// A piece under way is kept so often, or less where keeping it takes more than a twentieth of the time; one that
 /// took less than [`WORTH`] is done again.
 const EVERY: Duration = Duration::from_secs(2);
@@ -33,13 +36,14 @@ struct Kept {
     at: u64,
     length: u64,
     is_end: bool,
+    digest: u64,
 }
 
 /// The journal of one fit.
 pub struct Journal {
     path: PathBuf,
     title: String,
-    /// `None` before the first record of a fit that does not resume, and where the file cannot be written.
+    /// `None` where the file cannot be written.
     file: Option<File>,
     broken: bool,
     end: u64,
@@ -52,56 +56,42 @@ pub struct Journal {
     is_over: bool,
 }
 
-/// Where the journal of a fit into `folder` is.
-pub fn place(folder: &Path) -> PathBuf {
-    let mut name = folder.file_name().unwrap_or_default().to_os_string();
-    name.push(".unfinished");
-    folder.with_file_name(name)
+/// What the names of the journals of fits into `folder` begin and end with.
+fn name(folder: &Path) -> (String, &'static str) {
+    (format!("{}.", folder.file_name().unwrap_or_default().to_string_lossy()), ".unfinished")
+}
+
+/// The journals of other fits into `folder`, and which these are.
+pub fn others(folder: &Path) -> Vec<(PathBuf, String)> {
+    let (begin, end) = name(folder);
+    let is_one = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|n| n.starts_with(&begin) && n.ends_with(end))
+    };
+    let beside = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let Ok(entries) = fs::read_dir(beside) else { return Vec::new() };
+    let title = |path: PathBuf| {
+        let mut line = String::new();
+        BufReader::new(File::open(&path).ok()?).take(TITLE).read_line(&mut line).ok()?;
+        Some((path, line.strip_prefix(ABOUT)?.trim().to_string()))
+    };
+    let mut found: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(is_one).filter_map(title).collect();
+    found.sort();
+    found
 }
 
 impl Journal {
-    /// Of a fit from the beginning; `key` says which. A journal that is in its place stays there until this one
-    /// has something to keep.
-    pub fn begin(folder: &Path, key: &str) -> Journal {
-        let mut journal = Journal::new(folder, key);
-        if !journal.path.exists() {
-            journal.create();
-        }
-        journal
-    }
-
-    /// Of a fit that goes on.
-    ///
-    /// # Errors
-    /// There is none, or it is of another fit.
-    pub fn resume(folder: &Path, key: &str) -> Result<Journal, Problem> {
-        let mut journal = Journal::new(folder, key);
-        let path = journal.path.display();
-        let wrong = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => {
-                Problem::input(format!("{} has no interrupted fit to resume", folder.display()))
-            }
-            _ => Problem::input(format!("{path}: {e}")),
-        };
-        let mut file = OpenOptions::new().read(true).write(true).open(&journal.path).map_err(wrong)?;
-        if !journal.is_title_of(&mut file) {
-            return Err(Problem::input(format!(
-                "{path} is of another spec, other data, another seed or another version; fit again without --resume"
-            )));
-        }
-        journal.end = journal.title.len() as u64;
-        while let Ok((piece, kept)) = next_record(&mut file) {
-            journal.end = kept.at + kept.length;
-            journal.kept.insert(piece, kept);
-        }
-        file.set_len(journal.end).map_err(wrong)?;
-        journal.file = Some(file);
-        Ok(journal)
-    }
-
-    fn new(folder: &Path, key: &str) -> Journal {
-        Journal {
-            path: place(folder),
+    /// Of the fit into `folder` that `key` tells from others: with what an earlier run of it has kept, which it goes on
+    /// from.
+    pub fn open(folder: &Path, key: &str) -> Journal {
+        let (begin, end) = name(folder);
+        let mut journal = Journal {
+            path: folder.with_file_name(format!("{begin}{}{end}", &sha(key.as_bytes())[..8])),
             title: format!("{ABOUT} {key}\n"),
             file: None,
             broken: false,
@@ -111,13 +101,43 @@ impl Journal {
             since: Instant::now(),
             cost: Duration::ZERO,
             is_over: false,
+        };
+        // Left by a kill while it was being tidied.
+        let _ = fs::remove_file(journal.beside());
+        if journal.read().is_err() {
+            journal.create();
         }
+        journal
     }
 
-    /// Whether an earlier run of this very fit has kept something that this one does not go on from.
-    pub fn is_passed_over(&self) -> bool {
-        let is_of_use = |mut file: File| self.is_title_of(&mut file) && next_record(&mut file).is_ok();
-        self.file.is_none() && File::open(&self.path).is_ok_and(is_of_use)
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is something to go on from.
+    pub fn is_begun(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Reads the records up to the first that is not whole.
+    fn read(&mut self) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        if !self.is_title_of(&mut file) {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+        self.end = self.title.len() as u64;
+        while let Ok((piece, kept)) = next_record(&mut file) {
+            self.end = kept.at + kept.length;
+            self.kept.insert(piece, kept);
+        }
+        file.set_len(self.end)?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Where it is written anew.
+    fn beside(&self) -> PathBuf {
+        self.path.with_extension("unfinished.tmp")
     }
 
     fn is_title_of(&self, file: &mut File) -> bool {
@@ -134,7 +154,8 @@ impl Journal {
         let file = self.file.as_mut()?;
         let mut bytes = vec![0; kept.length as usize];
         let read = file.seek(SeekFrom::Start(kept.at)).and_then(|_| file.read_exact(&mut bytes));
-        read.is_ok().then_some(bytes)
+        // Another process may have written there since.
+        (read.is_ok() && digest(self.piece, kept.is_end, &bytes) == kept.digest).then_some(bytes)
     }
 
     /// Keeps the piece that has begun, where it is time for that.
@@ -159,11 +180,9 @@ impl Journal {
         (self.since, self.cost) = (Instant::now(), begun.elapsed());
     }
 
-    /// The fit is there: nothing is left to go on with. A journal of another fit stays.
+    /// The fit is there: nothing is left to go on with.
     pub fn remove(self) {
-        if self.file.is_some() || self.is_passed_over() {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = fs::remove_file(&self.path);
     }
 
     /// An empty journal in the place of whatever is there.
@@ -176,44 +195,45 @@ impl Journal {
     }
 
     fn write(&mut self, is_end: bool, bytes: &[u8]) -> io::Result<()> {
-        if self.file.is_none() {
-            self.create();
-        }
         let Some(file) = &mut self.file else { return Err(io::Error::other("cannot be written")) };
-        self.end = append(file, self.end, self.piece, is_end, bytes)?;
-        let length = bytes.len() as u64;
-        self.kept.insert(self.piece, Kept { at: self.end - length, length, is_end });
+        let kept = append(file, self.end, self.piece, is_end, bytes)?;
+        file.sync_data()?;
+        self.end = kept.at + kept.length;
+        self.kept.insert(self.piece, kept);
         let live: u64 = self.kept.values().map(|kept| kept.length).sum();
         if self.end - live > WASTE.max(live) { self.tidy() } else { Ok(()) }
     }
 
     /// Writes the file anew, with the records that count.
     fn tidy(&mut self) -> io::Result<()> {
+        let beside = self.beside();
         let Some(old) = &mut self.file else { return Ok(()) };
-        let beside = self.path.with_extension("unfinished.tmp");
         let mut new = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&beside)?;
         new.write_all(self.title.as_bytes())?;
         let mut end = self.title.len() as u64;
-        for (piece, kept) in &mut self.kept {
+        let mut moved = HashMap::new();
+        for (piece, kept) in &self.kept {
             let mut bytes = vec![0; kept.length as usize];
             old.seek(SeekFrom::Start(kept.at))?;
             old.read_exact(&mut bytes)?;
-            end = append(&mut new, end, *piece, kept.is_end, &bytes)?;
-            kept.at = end - kept.length;
+            let kept = append(&mut new, end, *piece, kept.is_end, &bytes)?;
+            end = kept.at + kept.length;
+            moved.insert(*piece, kept);
         }
+        new.sync_all()?;
         fs::rename(&beside, &self.path)?;
-        (self.file, self.end) = (Some(new), end);
+        (self.file, self.end, self.kept) = (Some(new), end, moved);
         Ok(())
     }
 }
 
-/// Writes a record at `end`, and returns the new end.
-fn append(file: &mut File, end: u64, piece: u64, is_end: bool, bytes: &[u8]) -> io::Result<u64> {
-    let words = [piece, is_end.into(), bytes.len() as u64, digest(piece, is_end, bytes)];
+/// Writes a record at `end`.
+fn append(file: &mut File, end: u64, piece: u64, is_end: bool, bytes: &[u8]) -> io::Result<Kept> {
+    let (length, digest) = (bytes.len() as u64, digest(piece, is_end, bytes));
     file.seek(SeekFrom::Start(end))?;
-    file.write_all(&words.map(u64::to_le_bytes).concat())?;
+    file.write_all(&[piece, is_end.into(), length, digest].map(u64::to_le_bytes).concat())?;
     file.write_all(bytes)?;
-    Ok(end + (HEAD + bytes.len()) as u64)
+    Ok(Kept { at: end + HEAD as u64, length, is_end, digest })
 }
 
 /// The record that begins where the file is.
@@ -233,7 +253,7 @@ fn next_record(file: &mut File) -> io::Result<(u64, Kept)> {
     file.read_exact(&mut bytes)?;
     let is_end = is_end != 0;
     if digest(piece, is_end, &bytes) == expected {
-        Ok((piece, Kept { at, length, is_end }))
+        Ok((piece, Kept { at, length, is_end, digest: expected }))
     } else {
         Err(damaged())
     }

@@ -26,7 +26,7 @@ pub fn cancelled() -> &'static AtomicBool {
 fn handle_ctrl_c() {
     let handler = || {
         let again = CANCELLED.swap(true, Ordering::Relaxed);
-        // Held to the end: nobody writes into a folder that is being removed, or says that he cannot.
+        // Held to the end, so that the fit neither goes on after its folder is removed nor complains that it is gone.
         let folder = writing();
         if let Some(folder) = &*folder {
             let _ = std::fs::remove_dir_all(folder);

@@ -343,6 +343,13 @@ pub fn read_json(folder: &Path) -> Result<Value, Problem> {
     Ok(json)
 }
 
+/// The verdict of the run in `folder`, if that is of this spec and data, with this seed.
+pub fn verdict_of(folder: &Path, digest: &str, seed: u64) -> Option<String> {
+    let json = read_json(folder).ok()?;
+    let is_it = json["digest"].as_str() == Some(digest) && json["seed"].as_u64() == Some(seed);
+    json["verdict"].as_str().filter(|_| is_it).map(String::from)
+}
+
 /// Whether `folder` has a run that was not interrupted.
 pub fn is_finished(folder: &Path) -> bool {
     let text = std::fs::read_to_string(folder.join(MARKER));

@@ -134,7 +134,7 @@ fn calibration_tells_right_from_wrong() {
     let args = ["calibrate", &spec("conjugate"), "--simulations", "150"];
     let out = ran(dir, &args, 0);
     assert!(
-        stdout(&out).contains("calibrated: the ranks of all quantities look uniform"),
+        stdout(&out).contains("calibrated: no quantity has ranks that are not uniform"),
         "{}",
         stdout(&out)
     );

@@ -50,7 +50,7 @@
 //! | step | file | what it does |
 //! |---|---|---|
 //! | parameterise | `centring` | centred, non-centred or between, for each element of a hierarchy |
-//! | start | `start`, `search` with `mixed`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
+//! | start | `start`, `search` with `images`, `lbfgs`, `curvature`, `blocks` | descents from feasible points, rival modes, the whitening, groups that are independent given the rest |
 //! | climb | `refine`, over `estimator`, `draws` and `families` | the ELBO, by Adam with a stop rule |
 //! | | `fixed_draws`, over `lbfgs` and `newton_cg` | the same with the same draws throughout |
 //! | | `natural_gradient`, `batch_and_match`, over `batch` and `settle` (and `patched` for low rank) | normals by closed-form updates |
@@ -86,11 +86,11 @@ mod estimator;
 pub mod families;
 mod fit;
 mod fixed_draws;
+mod images;
 mod lbfgs;
 mod linear_response;
 mod log_density;
 mod minibatch;
-mod mixed;
 mod mode;
 mod modes;
 mod natural_gradient;

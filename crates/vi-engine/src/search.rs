@@ -11,8 +11,8 @@ use crate::curvature::whiten;
 use crate::error::FitError;
 use crate::estimator::{Estimator, mean_and_mcse};
 use crate::families::Family;
+use crate::images;
 use crate::lbfgs::{Ending, Minimum};
-use crate::mixed;
 use crate::observe::{Observer, Progress, Stage};
 use crate::options::Gradient;
 use crate::start::{DESCENTS, Rival, descend, guesses};
@@ -90,7 +90,7 @@ impl Search {
         let names = target.density().names().to_vec();
         let mut tried: HashSet<Vec<u64>> = HashSet::new();
         // Images of modes that were looked at, to be tried yet; and those modes.
-        let mut images: VecDeque<Vec<f64>> = VecDeque::new();
+        let mut promised: VecDeque<Vec<f64>> = VecDeque::new();
         let mut looked_at: Vec<Vec<f64>> = Vec::new();
         let mut guesses: VecDeque<(Vec<f64>, f64)> = guesses(target, usize::MAX).into();
         guesses.truncate(GUESSES);
@@ -103,8 +103,8 @@ impl Search {
                 worthy.map(|c| (c.coordinates.centre.clone(), c.log_prob)).collect();
             for (mode, log_prob) in &modes {
                 if !looked_at.contains(mode) {
-                    let points = mixed::images(mode, &looked_at, &names).take(IMAGES).collect();
-                    images.extend(promising(target, mode, *log_prob, points));
+                    let points = images::of_one(mode, &looked_at, &names).take(IMAGES).collect();
+                    promised.extend(promising(target, mode, *log_prob, points));
                     guesses.retain(|(point, value)| is_apart(target, mode, *log_prob, point, *value));
                     looked_at.push(mode.clone());
                 }
@@ -114,12 +114,12 @@ impl Search {
                 guesses.clear();
             }
             let modes: Vec<&[f64]> = modes.iter().map(|(mode, _)| mode.as_slice()).collect();
-            let mut made = mixed::points(&modes, &names).filter(|_| modes.len() > 1);
+            let mut made = images::of_several(&modes, &names).filter(|_| modes.len() > 1);
             loop {
                 let Some(point) = guesses
                     .pop_front()
                     .map(|(point, _)| point)
-                    .or_else(|| images.pop_front())
+                    .or_else(|| promised.pop_front())
                     .or_else(|| made.next())
                 else {
                     return Ok(true);

@@ -11,7 +11,7 @@ use crate::BLOCK;
 use crate::answer::reported;
 use crate::diagnostics::check::moments;
 use crate::fit::Fit;
-use crate::mixed::Parts;
+use crate::images::Parts;
 use crate::stream::{Noise, Purpose};
 use crate::target::Target;
 

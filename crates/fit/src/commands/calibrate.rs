@@ -220,7 +220,9 @@ fn text(model: &str, all: &[Simulation]) -> String {
     }
     out.push_str(&match (n, &bad[..]) {
         (n, _) if n < FEWEST => format!("too few trusted fits to judge by: {n}\n"),
-        (n, []) => format!("calibrated: the ranks of all quantities look uniform over the {n} {of} fits\n"),
+        (n, []) => {
+            format!("calibrated: no quantity has ranks that are not uniform, as far as {n} {of} fits tell\n")
+        }
         (_, bad) => format!("not calibrated: the ranks of {} are not uniform\n", bad.join(", ")),
     });
     out

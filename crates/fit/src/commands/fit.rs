@@ -11,7 +11,7 @@ use crate::centring;
 use crate::cli;
 use crate::commands::{commit, compile, predict};
 use crate::criticism;
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::outcome::{self, Problem};
 use crate::progress::{self, Watch};
 use crate::results::{self, Run};
@@ -27,8 +27,12 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     // Before the work: a folder that may not be replaced is told at once.
     let create = |place: &Path| AtomicDir::create(place, results::MARKER).map_err(Problem::input);
     create(&folder)?;
-    let mut watch =
-        Watch::new(args.quiet, journal(args, &folder, &key(&source, &compiled, &options, &machine))?);
+    let digest = results::digest(&source, &compiled);
+    let journal = match journal(args, &folder, &digest, &options, &machine)? {
+        Work::Left(journal) => journal,
+        Work::Done(code) => return Ok(code),
+    };
+    let mut watch = Watch::new(args.quiet, journal);
     let compiled_at = begun.elapsed();
     let chosen = centring::choose(&source, &mut compiled, &options, &machine, &mut watch);
     let target = &compiled.target;
@@ -92,7 +96,7 @@ pub fn run(args: &cli::Fit) -> Result<u8, Problem> {
     if !fit.interrupted {
         journal.remove();
         let part = interrupted_folder(&folder);
-        if args.resume && part.join(results::MARKER).exists() {
+        if results::verdict_of(&part, &digest, options.seed).is_some() {
             // It is part of the whole run now; its name says what it is if it stays.
             let _ = tables::remove_result(&part, results::MARKER);
         }
@@ -188,28 +192,62 @@ fn interrupted_folder(folder: &Path) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// What the bits of a fit are a function of.
-fn key(
-    source: &spec_compiler::Source,
-    compiled: &spec_compiler::Compiled,
-    options: &vi_engine::Options,
-    machine: &graph::program::Options,
-) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    let digest = results::digest(source, compiled);
-    format!("fit {version}, {}, seed {}, spec and data {digest}", machine.isa, options.seed)
+/// What there is to do.
+enum Work {
+    Left(Journal),
+    /// Nothing: the exit code of the run that is there.
+    Done(u8),
 }
 
-/// The journal of the fit, new or to go on from.
-fn journal(args: &cli::Fit, folder: &Path, key: &str) -> Result<Journal, Problem> {
-    if args.resume {
-        return Journal::resume(folder, key);
+/// The journal of the fit, with whatever an earlier run of it has done.
+///
+/// # Errors
+/// `--resume` where only other fits have begun.
+fn journal(
+    args: &cli::Fit,
+    folder: &Path,
+    digest: &str,
+    options: &vi_engine::Options,
+    machine: &graph::program::Options,
+) -> Result<Work, Problem> {
+    let tell = |text: String| {
+        if !args.quiet {
+            outcome::tell(text)
+        }
+    };
+    // What the bits of a fit are a function of.
+    let (version, seed) = (env!("CARGO_PKG_VERSION"), options.seed);
+    let key = format!("fit {version}, {}, seed {seed}, spec and data {}", machine.isa, &digest[..16]);
+    let others = journal::others(folder);
+    let journal = Journal::open(folder, &key);
+    if journal.is_begun() {
+        tell(format!(
+            "note: goes on from what an earlier run of this fit has done ({})",
+            journal.path().display()
+        ));
+    } else if args.resume {
+        if let Some(verdict) =
+            results::verdict_of(folder, digest, seed).filter(|_| results::is_finished(folder))
+        {
+            journal.remove();
+            tell(format!("{} has this fit, finished: {verdict}", folder.display()));
+            return Ok(Work::Done(if verdict == "unreliable" { outcome::UNRELIABLE } else { outcome::OK }));
+        }
+        let others: Vec<String> = others
+            .iter()
+            .filter(|(_, of)| *of != key)
+            .map(|(path, of)| format!("\n  {}: {of}", path.display()))
+            .collect();
+        if !others.is_empty() {
+            journal.remove();
+            return Err(Problem::input(format!(
+                "no part of this fit is there: {key}\nbut of others:{}\nwithout --resume it begins",
+                others.concat()
+            )));
+        }
+        tell("note: no part of this fit is there: it begins".into());
     }
-    let journal = Journal::begin(folder, key);
-    if journal.is_passed_over() && !args.quiet {
-        outcome::tell("note: a part of this fit is there already: with --resume it goes on from that");
-    }
-    Ok(journal)
+    Ok(Work::Left(journal))
 }
 
 /// The verdict in words.
@@ -239,7 +277,7 @@ fn verdict(run: &Run) -> String {
             chains.saturated
         ));
     } else if fit.k_hat == f64::NEG_INFINITY {
-        out.push_str("  all importance weights are equal: the approximation is exact\n");
+        out.push_str("  all importance weights are equal: where it draws, the approximation is exact\n");
     } else {
         out.push_str(&format!("  k-hat {:.2}, effective draws {:.0}\n", fit.k_hat, fit.ess));
     }

@@ -123,10 +123,11 @@ pub fn interrupt(folder: &Path, text: &str, place: &str) -> Output {
     for _ in 0..12 {
         std::fs::write(folder.join("model.yaml"), text.replace("STEPS", &steps.to_string())).unwrap();
         let out = signalled_after(delay, "-INT", folder, &["model.yaml", "--out", "run"]);
+        let is_fitted = String::from_utf8_lossy(&out.stderr).contains("while the answers");
         match out.status.code() {
             Some(130) if is_part(&folder.join(place)) => return out,
             // Before there was anything to write.
-            Some(130) | None => delay *= 2,
+            Some(130) | None if !is_fitted => delay *= 2,
             // Over before the signal came.
             _ => steps *= 4,
         }

@@ -13,7 +13,7 @@ const FEW: usize = 12;
 const PLACES: usize = 32;
 
 /// Points made of `modes`, which have the coordinates `names`: those that exchange labels, then those that mix two modes.
-pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Item = Vec<f64>> + 'a {
+pub fn of_several<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Item = Vec<f64>> + 'a {
     let parts = Parts::of(names);
     let exchanges = parts.exchanges();
     let exchanged = modes
@@ -35,7 +35,7 @@ pub fn points<'a>(modes: &'a [&'a [f64]], names: &[String]) -> impl Iterator<Ite
 
 /// Where the density may be what it is at `mode`, for reasons that many models have: points as far away from other modes
 /// or between the two, points of another sign in some coordinates, and with labels exchanged.
-pub fn images<'a>(
+pub fn of_one<'a>(
     mode: &'a [f64],
     others: &'a [Vec<f64>],
     names: &[String],
@@ -158,10 +158,10 @@ mod tests {
     fn labels_change_places_and_parts_are_mixed() {
         let names = ["s", "mu[1]", "mu[2]", "w[1]", "w[2]"].map(String::from);
         let a = [0.0, 1.0, 2.0, 3.0, 4.0];
-        let alone: Vec<Vec<f64>> = points(&[&a], &names).collect();
+        let alone: Vec<Vec<f64>> = of_several(&[&a], &names).collect();
         assert_eq!(alone, [[0.0, 2.0, 1.0, 4.0, 3.0]]);
         let b = [5.0, 1.0, 2.0, 3.0, 7.0];
-        let both: Vec<Vec<f64>> = points(&[&a, &b], &names).collect();
+        let both: Vec<Vec<f64>> = of_several(&[&a, &b], &names).collect();
         assert_eq!(both.len(), 2 + 4);
         assert!(
             both.contains(&vec![5.0, 1.0, 2.0, 3.0, 4.0]) && both.contains(&vec![0.0, 1.0, 2.0, 3.0, 7.0])
