@@ -40,8 +40,8 @@ pub(crate) fn of_heavy_draws(
             break;
         }
     }
-    let found = search.candidates.into_iter().map(|c| c.or_along_its_way(target, family, seed).rival);
-    found.collect()
+    // What is no mode is a part of a funnel or a spike, in which chains would only stick.
+    search.candidates.into_iter().filter(|c| c.converged).map(|c| c.rival).collect()
 }
 
 /// The modes that the draws of q do not reach, with their shares of the mass: where q has next to no density, or a valley
