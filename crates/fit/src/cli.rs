@@ -11,7 +11,7 @@ use numerics::simd::Isa;
 /// loo.parquet, ppc.parquet, prior.parquet, trace.parquet, unconstrained.parquet, fit.json.
 ///
 /// Exit codes: 0 ok, corrected (or unchecked, where you chose the method); 1 failed; 2 the spec, the data or the
-/// command is wrong; 3 unreliable; 130 interrupted (go on with --resume).
+/// command is wrong; 3 unreliable; 130 interrupted (the same command goes on).
 #[derive(Parser, Debug)]
 #[command(name = "fit", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Cli {
@@ -68,7 +68,7 @@ pub struct Fit {
     /// Print nothing but errors
     #[arg(long)]
     pub quiet: bool,
-    /// Only go on with what an earlier run of this fit has done, if any; a finished one is left alone
+    /// Leave a finished fit alone, and go on with an unfinished one or begin; a fit of another seed, spec or data is no such
     #[arg(long)]
     pub resume: bool,
     #[command(flatten)]
@@ -168,7 +168,7 @@ pub struct Predict {
 /// calibration.parquet (a row a simulation and quantity), fits.parquet, summary.parquet.
 ///
 /// Exit codes: 0 calibrated; 1 no answer; 2 the spec or the data is wrong, or a prior is improper; 3 ranks are not
-/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (go on with --resume).
+/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (the same command goes on).
 #[derive(Args, Debug)]
 pub struct Calibrate {
     /// The model, a YAML file

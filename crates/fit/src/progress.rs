@@ -30,7 +30,9 @@ fn handle_ctrl_c() {
         let folder = writing();
         if let Some(folder) = &*folder {
             let _ = std::fs::remove_dir_all(folder);
-            outcome::tell("interrupted while the answers were written: the fit is kept, go on with --resume");
+            outcome::tell(
+                "interrupted while the answers were written: the fit is kept, the same command goes on",
+            );
         }
         if again || folder.is_some() {
             std::process::exit(i32::from(outcome::INTERRUPTED));
