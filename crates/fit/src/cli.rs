@@ -168,7 +168,7 @@ pub struct Predict {
 /// calibration.parquet (a row a simulation and quantity), fits.parquet, summary.parquet.
 ///
 /// Exit codes: 0 calibrated; 1 no answer; 2 the spec or the data is wrong, or a prior is improper; 3 ranks are not
-/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (the same command goes on).
+/// uniform, or fewer than 20 fits can be trusted; 130 interrupted (go on with --resume).
 #[derive(Args, Debug)]
 pub struct Calibrate {
     /// The model, a YAML file
