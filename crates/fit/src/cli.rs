@@ -68,7 +68,7 @@ pub struct Fit {
     /// Print nothing but errors
     #[arg(long)]
     pub quiet: bool,
-    /// Leave a finished fit alone, and go on with an unfinished one or begin; a fit of another seed, spec or data is no such
+    /// Leave this fit alone if it is finished, else go on with it or begin; refused where only other fits have begun
     #[arg(long)]
     pub resume: bool,
     #[command(flatten)]

@@ -126,8 +126,8 @@ impl Trajectory {
         &self.half.edge.position
     }
 
-    /// The density there (`-inf` for none, NaN where it cannot be evaluated) with its gradient, and three numbers in (0, 1) by which to choose.
-    /// The end of the transition, or `None` where there is another point to ask for.
+    /// The density there (`-inf` for none, NaN where it cannot be evaluated) with its gradient, and three numbers in
+    /// (0, 1) by which to choose. The end of the transition, or `None` where there is another point to ask for.
     pub fn tell(&mut self, value: f64, grad: &[f64], chances: [f64; 3]) -> Option<Transition> {
         self.half.edge.grad.copy_from_slice(grad);
         self.kick();

@@ -4,15 +4,16 @@ use super::*;
 use crate::error::{FitError, StateError};
 use crate::observe::{Observer, Progress, Stage};
 use crate::testing::{Gaussian, Plated};
-use crate::{DrawNoise, FamilyChoice, Gradient, LaneFailure, Method, Optimizer, State, Verdict, resume};
-use numerics::lanes::Lanes;
+use crate::{DrawNoise, FamilyChoice, Gradient, Method, Optimizer, State, Verdict, resume};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+type LogProb = fn(&[f64], &mut [f64]) -> f64;
+
 /// A posterior that takes a while: correlated and skewed. The first and the last are independent given the
 /// one between.
-fn density() -> impl LogDensity {
-    let density = Function::new(3, |z, g| {
+fn density() -> Plated<Function<LogProb>> {
+    let density = Function::<LogProb>::new(3, |z, g| {
         let mut value = 0.0;
         for i in 0..3 {
             let before = if i == 0 { 0.0 } else { z[i - 1] };
@@ -209,30 +210,6 @@ impl Observer for Keeper {
     }
 }
 
-/// A density that counts its evaluations.
-struct Counted<D>(D, u64);
-
-impl<D: LogDensity> LogDensity for Counted<D> {
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-
-    fn names(&self) -> &[String] {
-        self.0.names()
-    }
-
-    fn eval(
-        &mut self,
-        z: &Lanes,
-        value: &mut [f64],
-        grad: Option<&mut Lanes>,
-        failures: &mut Vec<LaneFailure>,
-    ) {
-        self.1 += value.len() as u64;
-        self.0.eval(z, value, grad, failures);
-    }
-}
-
 #[test]
 fn a_fit_killed_at_any_moment_goes_on_from_what_was_kept() {
     let auto = Options::default();
@@ -240,9 +217,9 @@ fn a_fit_killed_at_any_moment_goes_on_from_what_was_kept() {
     let map = Options { method: Method::Map, ..Options::default() };
     for options in [auto, nuts, map] {
         let mut keeper = Keeper { killed_at: u64::MAX, ..Keeper::default() };
-        let mut counted = Counted(density(), 0);
+        let mut counted = density();
         let whole = fit(&mut counted, &options, &mut keeper).unwrap();
-        let (offers, all) = (keeper.offers, counted.1);
+        let (offers, all) = (keeper.offers, counted.density.evaluations);
         for part in [0.02, 0.3, 0.6, 0.9, 0.999] {
             // killed there, and once more soon after it has gone on
             let first = (part * offers as f64) as u64;
@@ -251,12 +228,12 @@ fn a_fit_killed_at_any_moment_goes_on_from_what_was_kept() {
             keeper = Keeper { pieces: keeper.pieces, killed_at: first / 2 + 20, ..Keeper::default() };
             let _ = fit(&mut density(), &options, &mut keeper);
             keeper = Keeper { pieces: keeper.pieces, killed_at: u64::MAX, ..Keeper::default() };
-            let mut counted = Counted(density(), 0);
+            let mut counted = density();
             let end = fit(&mut counted, &options, &mut keeper).unwrap();
             assert!(bits(&end) == bits(&whole), "{:?} killed after {part}", options.method);
             assert_eq!((end.tally, end.chains), (whole.tally.clone(), whole.chains.clone()));
             if options.method == Method::Nuts {
-                let left = counted.1 as f64 / all as f64;
+                let left = counted.density.evaluations as f64 / all as f64;
                 assert!(left < 1.05 - part + 0.02, "{left} done again of what was killed after {part}");
             }
         }
